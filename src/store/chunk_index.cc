@@ -1,0 +1,55 @@
+#include "store/chunk_index.h"
+
+#include <algorithm>
+
+#include "codec/xxh3.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kHeaderBytes = 16;
+constexpr std::size_t kTrailerBytes = 8;
+constexpr Byte kMagic[8] = {'M', 'R', 'C', 'L', 1, 0, 0, 0};
+
+}  // namespace
+
+Buffer encode_chunk_list(const ChunkList& chunks) {
+  Buffer out(kHeaderBytes + chunks.size() * kIndexBytesPerChunk + kTrailerBytes);
+  Byte* to = out.data();
+  std::memcpy(to, kMagic, sizeof kMagic);
+  store_le<std::uint64_t>(to + 8, chunks.size());
+  to += kHeaderBytes;
+  for (const Chunk& chunk : chunks) {
+    store_le<std::uint32_t>(to, chunk.length);
+    std::memcpy(to + 4, chunk.digest.bytes.data(), 32);
+    store_le<std::uint64_t>(to + 36, chunk.check);
+    to += kIndexBytesPerChunk;
+  }
+  store_le<std::uint64_t>(to, xxh3_64(ByteView(out).first(out.size() - kTrailerBytes)));
+  return out;
+}
+
+Result<ChunkList> decode_chunk_list(ByteView bytes) {
+  const auto damaged = [] { return fail(Code::kIntegrity, "A stored chunk list is damaged."); };
+  if (bytes.size() < kHeaderBytes + kTrailerBytes) return damaged();
+  if (!std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin())) return damaged();
+  const std::size_t body = bytes.size() - kHeaderBytes - kTrailerBytes;
+  const auto count = load_le<std::uint64_t>(bytes.data() + 8);
+  if (body % kIndexBytesPerChunk != 0 || body / kIndexBytesPerChunk != count) return damaged();
+  if (load_le<std::uint64_t>(bytes.data() + bytes.size() - kTrailerBytes) != xxh3_64(bytes.first(bytes.size() - kTrailerBytes))) {
+    return damaged();
+  }
+  ChunkList chunks(static_cast<std::size_t>(count));
+  const Byte* from = bytes.data() + kHeaderBytes;
+  for (Chunk& chunk : chunks) {
+    chunk.length = load_le<std::uint32_t>(from);
+    std::memcpy(chunk.digest.bytes.data(), from + 4, 32);
+    chunk.check = load_le<std::uint64_t>(from + 36);
+    if (chunk.length == 0 || chunk.length > kMaxChunkBytes) return damaged();
+    from += kIndexBytesPerChunk;
+  }
+  return chunks;
+}
+
+}  // namespace millrace

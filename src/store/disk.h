@@ -1,0 +1,120 @@
+// The file operations of the store, and nothing else that touches a disk (SQLite apart). Every path is relative to one of four
+// folders and can never leave it: no symlink is followed and no special file opened, whoever put it there. The commit
+// steps and recovery are written against this interface, so that a test can stand in its place, fail any one
+// operation or cut the power after it.
+//
+// Operations block, may be called from any thread, and give the errno of what failed.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace millrace {
+
+template <typename T>
+using DiskResult = tl::expected<T, int>;
+using DiskStatus = DiskResult<void>;
+
+inline tl::unexpected<int> disk_fail(int errno_value) { return tl::unexpected<int>(errno_value); }
+
+enum class Area : std::uint8_t { kData = 0, kFiles = 1, kStaging = 2, kChunks = 3 };
+
+/// A path below one area's folder; the empty path is that folder itself.
+struct Place {
+  Area area = Area::kData;
+  std::string path;
+};
+
+enum class FileKind : std::uint8_t { kRegular, kFolder, kSymlink, kSpecial };
+
+struct FileStat {
+  FileKind kind = FileKind::kRegular;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+  std::uint32_t mode = 0;  ///< permission bits, 0777 at most
+  bool operator==(const FileStat&) const = default;
+};
+
+/// Owns an open descriptor. Reads of one file from several threads are safe.
+class File {
+ public:
+  File() = default;
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~File();
+  bool is_open() const { return descriptor_ >= 0; }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+enum class Access : std::uint8_t { kRead, kReadWrite };
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// Opens a regular file. ELOOP for a symlink, EISDIR for a folder, ENXIO for a special file: none of them is opened.
+  virtual DiskResult<File> open(const Place&, Access) = 0;
+  /// Makes a new file, mode 0600. EEXIST when the name is taken.
+  virtual DiskResult<File> create(const Place&) = 0;
+  /// Reads until `into` is full or the file ends; the number of bytes read.
+  virtual DiskResult<std::size_t> pread(const File&, MutableBytes into, std::uint64_t offset) = 0;
+  /// Writes all of `bytes`.
+  virtual DiskStatus pwrite(const File&, ByteView bytes, std::uint64_t offset) = 0;
+  virtual DiskStatus truncate(const File&, std::uint64_t bytes) = 0;
+  virtual DiskStatus set_attributes(const File&, std::uint32_t mode, std::int64_t mtime_ns) = 0;
+  virtual DiskStatus fsync(const File&) = 0;
+  virtual DiskStatus fsync_folder(const Place&) = 0;
+  /// Asks for writeback of a range without waiting for it.
+  virtual DiskStatus start_writeback(const File&, std::uint64_t offset, std::uint64_t bytes) = 0;
+  virtual DiskResult<FileStat> stat_file(const File&) = 0;
+  /// Never follows a symlink.
+  virtual DiskResult<FileStat> stat(const Place&) = 0;
+  /// Names in a folder, in no order, without . and ..
+  virtual DiskResult<std::vector<std::string>> list(const Place&) = 0;
+  virtual DiskStatus make_folder(const Place&) = 0;
+  virtual DiskStatus remove_folder(const Place&) = 0;
+  virtual DiskStatus unlink(const Place&) = 0;
+  /// EEXIST when `to` is taken.
+  virtual DiskStatus rename_noreplace(const Place& from, const Place& to) = 0;
+  /// Swaps two names. Where the file system cannot, `path` still changes at once, and `staged` in two steps.
+  virtual DiskStatus exchange(const Place& staged, const Place& path) = 0;
+  /// Bytes that an unprivileged writer may still use.
+  virtual DiskResult<std::uint64_t> free_bytes() = 0;
+  /// Told before each transaction of the catalogue is committed; an error makes it fail. For tests.
+  virtual DiskStatus before_transaction() = 0;
+};
+
+/// What was opened of a data folder. Dropping it releases the lock.
+struct DataFolder {
+  std::unique_ptr<Disk> disk;
+  File lock;
+};
+
+/// Makes the folders that are missing (mode 0700), takes the lock, and checks that files/ and staging/ are on one file
+/// system. Errors: kBusy when another server holds the lock, kUsage for two file systems, the system's.
+Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir);
+
+/// "Could not WHAT 'PATH': reason", with the code that fits.
+Error disk_error(int errno_value, std::string_view what, std::string_view path);
+
+/// The sentence for something that is not a regular file: kUsage for a folder, kNotAllowed for all others.
+Error not_a_file(FileKind kind, std::string_view path);
+
+}  // namespace millrace

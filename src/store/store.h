@@ -1,0 +1,134 @@
+// The Store: where versions of files live. It speaks in chunks and in target order, so that a plain folder and, later,
+// object storage with a shared database fit behind it. This header is pure: no I/O types, only base and delta.
+//
+// All calls block and may be made from any worker thread, several at once; never from an event loop. Every path has
+// passed check_path. A principal's paths are relative to its own root folder.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "delta/chunk.h"
+#include "delta/draft.h"
+#include "delta/source.h"
+
+namespace millrace {
+
+/// Who asks. `account` is empty for anonymous service: the root folder is then DIR/files itself.
+struct Principal {
+  std::string account;
+};
+
+enum class EntryKind : std::uint8_t { kFile = 0, kFolder = 1, kSymlink = 2 };
+
+struct Attributes {
+  std::int64_t mtime_ns = 0;   ///< since 1970
+  std::uint32_t mode = 0644;   ///< permission bits, 0777 at most
+  bool operator==(const Attributes&) const = default;
+};
+
+/// Which version of a path on which server. Opaque to clients.
+struct VersionToken {
+  std::uint64_t epoch = 0;     ///< random for each catalogue
+  std::uint64_t sequence = 0;  ///< grows with every commit, move and delete of an account
+  Digest root;
+  bool operator==(const VersionToken&) const = default;
+};
+
+struct Version {
+  VersionToken token;
+  std::uint64_t bytes = 0;
+  Attributes attributes;
+};
+
+/// One line of a listing. Folders and symlinks have no version (token all zero).
+struct Entry {
+  std::string path;  ///< whole remote path
+  EntryKind kind = EntryKind::kFile;
+  Version version;   ///< for files whose root is not known yet (never indexed) the root is zero; size and attributes are right
+};
+
+struct Change {
+  std::uint64_t sequence = 0;
+  std::string path;
+  std::optional<Version> version;  ///< nothing: a tombstone
+};
+
+/// What a write expects to replace; checked at commit.
+struct Expected {
+  enum class Kind : std::uint8_t { kAny = 0, kNone = 1, kRoot = 2 };
+  Kind kind = Kind::kAny;
+  Digest root;  ///< for kRoot
+};
+
+using UploadId = std::array<Byte, 16>;
+
+/// A stored version, open for reading. Keeps the version's bytes readable while it lives, even if the path gets a new version.
+class StoredFile : public Source {
+ public:
+  virtual const Version& version() const = 0;
+  /// The chunks in order. Indexed before if need be; up to 44 bytes a chunk of memory. Loaded at the first call, then kept. Thread-safe.
+  virtual Result<std::shared_ptr<const ChunkList>> chunks() const = 0;
+};
+
+class StoreDraft : public Draft {
+ public:
+  /// Makes the draft the path's new version, durable as configured: COMMIT.md's steps. Errors: kConflict when `expected` does not
+  /// hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ from what was built), the system's. Spent afterwards.
+  virtual Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) = 0;
+};
+
+struct DraftRequest {
+  std::string path;
+  Expected expected;
+  UploadId upload_id{};       ///< the idempotency key
+  std::uint64_t attempt = 0;  ///< a lower attempt of the same id is refused from then on; a new attempt takes over from the old one
+  std::uint64_t bytes = 0;    ///< announced size of the target: refused early (kQuota) where it cannot fit
+  std::shared_ptr<const StoredFile> basis;  ///< what keep() copies from; may be null
+};
+
+enum class Recursive { kNo, kYes };
+enum class Force { kNo, kYes };
+
+struct Listing {
+  std::vector<Entry> entries;  ///< ordered by path_less
+  std::string next_cursor;     ///< pass it to go on; empty at the end
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// The current version of a file, or nothing. Stats first: a file changed behind the server's back is indexed again and gets a new
+  /// sequence. Errors: kNotAllowed for FIFOs, devices, sockets and symlinks (never opened), kUsage for a folder.
+  virtual Result<std::optional<Version>> lookup(const Principal&, const std::string& path) = 0;
+  /// Like lookup, opened for reading. Errors: kNotFound too.
+  virtual Result<std::shared_ptr<const StoredFile>> open(const Principal&, const std::string& path) = 0;
+  /// What stat says of a file, folder or symlink; a file's root too (indexes it if need be). Errors: kNotFound, kNotAllowed.
+  virtual Result<Entry> stat(const Principal&, const std::string& path) = 0;
+  virtual Result<std::unique_ptr<StoreDraft>> begin(const Principal&, const DraftRequest&) = 0;
+  /// New attributes for unchanged content; a new sequence if they differ. Errors: kConflict when the root is no longer `root`.
+  virtual Result<Version> set_attributes(const Principal&, const std::string& path, const Digest& root, const Attributes&) = 0;
+  /// Entries of the folder `prefix` (empty: the root), at most `limit` after `cursor`. Special files are left out. Errors: kNotFound, kConflict (a file).
+  virtual Result<Listing> list(const Principal&, const std::string& prefix, Recursive, const std::string& cursor, std::size_t limit) = 0;
+  /// Removes a file or folder. Errors: kNotFound, kConflict (a folder that is not empty without Recursive::kYes, or `expected`).
+  virtual Status remove(const Principal&, const std::string& path, Recursive, const Expected& expected) = 0;
+  /// Errors: kNotFound; kConflict when `to` exists and not forced, or lies below `from`.
+  virtual Status move(const Principal&, const std::string& from, const std::string& to, Force) = 0;
+  /// Changes after `since`, oldest first, at most `limit`, each path once with its latest state.
+  virtual Result<std::vector<Change>> changes(const Principal&, std::uint64_t since, std::size_t limit) = 0;
+  /// Any current version of this account with that root.
+  virtual Result<std::shared_ptr<const StoredFile>> find(const Principal&, const Digest& root) = 0;
+  /// Reads the whole file again and compares it with the catalogue. Errors: kIntegrity names the first damaged range.
+  virtual Result<Version> verify(const Principal&, const std::string& path) = 0;
+  /// Seed of rolling hashes for this account: a keyed hash of account and day.
+  virtual std::uint64_t signature_seed(const Principal&) = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,65 @@
+// One connection carries many streams: this is the session on either side, sans I/O. Bytes go in by on_bytes(), come out
+// by next_output(); conversations sit on streams. Credit as in HTTP/2: DATA costs it, everything else does not.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "sync/stream.h"
+
+namespace millrace {
+
+class Mux {
+ public:
+  enum class Role { kClient, kServer };
+
+  /// What the owner provides.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// There is output to fetch with next_output().
+    virtual void wants_write() = 0;
+    /// Runs a job; see StreamPort::run. `done` must be called on the loop, or never once the owner is closed.
+    virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+    /// Server only: the peer opened a stream with this request. Returns the conversation or an error for the peer.
+    virtual Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) = 0;
+    /// GOAWAY from the peer.
+    virtual void on_goaway(const wire::GoAway& message) = 0;
+  };
+
+  Mux(Role role, wire::Hello own, Owner& owner);
+  ~Mux();
+  Mux(const Mux&) = delete;
+  Mux& operator=(const Mux&) = delete;
+
+  /// Client: opens a stream; `make` gets the port and returns the conversation, which then sends its request. Before HELLO has arrived too.
+  /// Errors: kBusy when the peer's max_streams are open (try again after one closed).
+  Result<std::uint32_t> open(const std::function<std::shared_ptr<Conversation>(StreamPort&)>& make);
+
+  /// Bytes from the transport. An error is fatal to the connection: flush the output (it has an ERROR on stream 0), then close.
+  Status on_bytes(ByteView bytes);
+  /// The transport is gone or given up: every conversation gets on_closed(error).
+  void on_transport_closed(const Error& error);
+
+  /// The next piece of output, header and payload as one or two views; nothing when there is nothing to send (or no credit). DATA of
+  /// different streams takes turns. The bytes stay valid as long as `owner` of the piece.
+  struct Piece {
+    Buffer header;       ///< frame header, and for messages the payload
+    SharedBytes payload; ///< DATA payload, may be empty
+  };
+  std::optional<Piece> next_output();
+
+  void cancel(std::uint32_t stream);
+  void send_goaway(const wire::GoAway& message);
+  void ping(std::uint64_t token);
+  std::size_t open_streams() const;
+  const wire::Hello& peer() const;
+  bool hello_received() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace

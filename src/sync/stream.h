@@ -1,0 +1,76 @@
+// What a conversation sees of its stream. A transfer is a state machine: it is handed messages, bytes and finished jobs
+// and calls back into this port; it never waits, never reads a clock, never touches a socket.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "wire/frame.h"
+#include "wire/messages.h"
+
+namespace millrace {
+
+/// Bytes shared between a job, a queue and a socket without copying; `owner` keeps `view` alive.
+struct SharedBytes {
+  std::shared_ptr<const void> owner;
+  ByteView view;
+
+  static SharedBytes of(Buffer bytes) {
+    auto held = std::make_shared<const Buffer>(std::move(bytes));
+    return {held, ByteView(*held)};
+  }
+};
+
+/// Which queue of workers a job goes to: hashing, searching and coding; file contents; the catalogue and commits.
+enum class Lane : std::uint8_t { kCpu, kDisk, kCatalogue };
+
+/// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's loop only.
+class StreamPort {
+ public:
+  virtual ~StreamPort() = default;
+
+  /// Queues a message in order behind everything queued before. Costs no credit.
+  virtual void send_frame(FrameType type, std::uint8_t flags, Buffer payload) = 0;
+  /// Queues bulk bytes; they leave as credit allows, in frames of at most kMaxFramePayload.
+  virtual void send_data(SharedBytes bytes) = 0;
+  /// DATA bytes queued and not yet taken by the transport. Above kHighWater a producer pauses until on_writable().
+  virtual std::uint64_t unsent_bytes() const = 0;
+  /// The conversation is done with this many received DATA bytes: the peer may send as many more.
+  virtual void release_credit(std::uint64_t bytes) = 0;
+  /// Raises the standing window of this stream towards us to `bytes` (never lowers it).
+  virtual void set_window(std::uint64_t bytes) = 0;
+  /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done` is dropped, but `work`
+  /// always runs to its end or not at all: it must own (share) all that it touches.
+  virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+  /// The conversation is over on this side; the stream closes when all queued has left. Nothing is called afterwards.
+  virtual void finish() = 0;
+  /// Ends the conversation with an error: told to the peer as ERROR, to the owner as the result.
+  virtual void fail(Error error) = 0;
+  /// Limits that the peer named in its HELLO (defaults before it arrived).
+  virtual const wire::Hello& peer() const = 0;
+
+  static constexpr std::uint64_t kHighWater = 4u << 20;
+
+  template <typename Message>
+  void send(const Message& message) {
+    send_frame(Message::kType, kMustUnderstand, wire::encode(message));
+  }
+};
+
+/// A conversation on one stream. Owned by a shared_ptr so that jobs in flight can outlive the connection.
+class Conversation {
+ public:
+  virtual ~Conversation() = default;
+  /// A message of this stream. ERROR, CANCEL and WINDOW never come here. An error returned ends the stream with it (as port.fail()).
+  virtual Status on_message(FrameType type, ByteView payload) = 0;
+  /// DATA of this stream. Its bytes stay counted against the window until release_credit().
+  virtual Status on_data(ByteView bytes) = 0;
+  /// unsent_bytes() fell below kHighWater again.
+  virtual Status on_writable() { return {}; }
+  /// The stream is gone: the peer's ERROR, a CANCEL, a lost connection, or our own port.fail(). Last call.
+  virtual void on_closed(const Error& error) = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+// Frames: {type, flags, stream, length, payload}, the only thing that travels. Type and flags are one byte each, stream
+// and length varints. DATA boundaries mean nothing, so a decoder hands DATA on as it arrives and holds whole only the
+// other types, whose payload is a message of tagged fields.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace millrace {
+
+inline constexpr std::size_t kMaxFramePayload = 256 * 1024;
+inline constexpr std::size_t kMaxFrameHeader = 1 + 1 + 5 + 3;
+inline constexpr std::uint32_t kMaxStreamId = 0x7fffffff;
+
+/// Numbers are on the wire. Below 16: the connection's own. An unknown type with kMustUnderstand is a named error, without it skipped.
+enum class FrameType : std::uint8_t {
+  kData = 0,
+  kHello = 1,
+  kError = 2,
+  kWindow = 3,
+  kCancel = 4,
+  kGoAway = 5,
+  kPing = 6,
+  kPong = 7,
+  kUpload = 16,
+  kUploadDelta = 17,
+  kDownload = 18,
+  kList = 19,
+  kStat = 20,
+  kDelete = 21,
+  kMove = 22,
+  kVerify = 23,
+  kChanges = 24,
+  kBasis = 32,
+  kDescend = 33,
+  kNodes = 34,
+  kSign = 35,
+  kSignatures = 36,
+  kPatch = 37,
+  kMismatch = 38,
+  kDone = 48,
+  kEntries = 49,
+};
+
+inline constexpr std::uint8_t kMustUnderstand = 1;  ///< flag: who does not know the type must answer with an error
+inline constexpr std::uint8_t kEndOfStream = 2;     ///< flag: the sender's last frame on this stream
+
+struct FrameHeader {
+  std::uint8_t type = 0;
+  std::uint8_t flags = 0;
+  std::uint32_t stream = 0;
+  std::uint32_t length = 0;
+};
+
+void append_frame_header(Buffer& to, const FrameHeader& header);
+
+/// Cuts a byte stream into frames. Holds at most one payload that is not DATA.
+class FrameDecoder {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    /// A part of a DATA frame's payload, as it arrived; the view is valid during the call only. `last` ends the frame: only
+    /// then do its flags count. Empty DATA frames give one call.
+    virtual Status on_data(const FrameHeader& header, ByteView part, bool last) = 0;
+    /// A whole frame of any other type; the view is valid during the call only.
+    virtual Status on_frame(const FrameHeader& header, ByteView payload) = 0;
+  };
+
+  /// Decodes all of `bytes`. Errors: kTooLarge (a payload over its limit), kProtocol, or the sink's; the decoder is then spent.
+  Status feed(ByteView bytes, Sink& sink);
+
+ private:
+  enum class State { kHeader, kPayload, kData };
+  State state_ = State::kHeader;
+  Buffer held_;
+  FrameHeader header_;
+  std::size_t remaining_ = 0;
+};
+
+}  // namespace millrace
