@@ -1,0 +1,30 @@
+// The client's side of a download: it searches its own basis for pieces of the server's target and builds the target in a draft.
+#pragma once
+
+#include <memory>
+
+#include "delta/draft.h"
+#include "delta/source.h"
+#include "sync/client_transfer.h"
+#include "sync/stream.h"
+#include "sync/toolbox.h"
+
+namespace millrace {
+
+/// Where a download is built. commit() is called on a worker after the root was verified: it makes the file visible at its place.
+class DownloadDraft : public Draft {
+ public:
+  virtual Status commit(const Version& version) = 0;
+};
+
+struct DownloadTarget {
+  std::string path;
+  std::shared_ptr<const Source> basis;  ///< null: none
+  /// Called on a worker when data is going to come; not called when nothing changed. keep() counts the basis's chunks, which it is given here.
+  std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const ChunkList> basis_chunks)> open_draft;
+};
+
+std::shared_ptr<Conversation> make_download(StreamPort& port, DownloadTarget target, const TransferOptions& options,
+                                            const Toolbox& toolbox, TransferDone done, TransferObserver observer);
+
+}  // namespace millrace

@@ -1,0 +1,22 @@
+// The server's side of every request: picks the conversation for a stream's first message.
+#pragma once
+
+#include <memory>
+
+#include "store/store.h"
+#include "sync/stream.h"
+#include "sync/toolbox.h"
+
+namespace millrace {
+
+struct ServerContext {
+  std::shared_ptr<Store> store;
+  Toolbox toolbox;
+  int max_level = 9;  ///< zstd level of downloads at most
+};
+
+/// Errors: kProtocol for a message that is no request or cannot be decoded, kUsage for a bad path.
+Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal, FrameType type,
+                                                               ByteView payload, StreamPort& port);
+
+}  // namespace millrace
