@@ -1,0 +1,40 @@
+// Collects the bulk bytes that a message announced out of its stream's DATA.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "sync/stream.h"
+
+namespace millrace {
+
+class Bulk {
+ public:
+  /// Errors: kTooLarge over `limit`.
+  Status expect(std::uint64_t bytes, std::uint64_t limit) {
+    if (bytes > limit) return fail(Code::kTooLarge, "An announced bulk of " + std::to_string(bytes) + " bytes is over the limit of " + std::to_string(limit) + ".");
+    wanted_ = bytes;
+    held_.clear();
+    active_ = true;
+    return {};
+  }
+  bool active() const { return active_; }
+  bool complete() const { return active_ && held_.size() == wanted_; }
+  /// Takes what belongs to the bulk from the front of `bytes` and gives its credit back.
+  void feed(ByteView& bytes, StreamPort& port) {
+    const std::size_t count = std::min<std::uint64_t>(wanted_ - held_.size(), bytes.size());
+    append(held_, bytes.first(count));
+    bytes = bytes.subspan(count);
+    port.release_credit(count);
+  }
+  Buffer take() {
+    active_ = false;
+    return std::move(held_);
+  }
+
+ private:
+  bool active_ = false;
+  std::uint64_t wanted_ = 0;
+  Buffer held_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+#include "sync/patch_sender.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
+  PatchLimits limits;
+  limits.level = level;
+  limits.raw_bytes = level >= 9 ? 2u << 20 : 1u << 20;
+  limits.window = std::min<std::uint64_t>(level >= 9 ? 16u << 20 : 4u << 20, peer_max_segment);
+  limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window), kMaxChunkBytes);
+  return limits;
+}
+
+struct PatchSender::Work {
+  PartPlan plan;
+  Buffer instructions;
+  std::uint64_t start = 0;
+  Result<Buffer> coded = Buffer();
+  bool done = false;
+};
+
+PatchSender::PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox, Addressing addressing,
+                         std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error)
+    : port_(port), target_(std::move(target)), toolbox_(toolbox), planner_(addressing, std::move(matches)), limits_(limits),
+      on_error_(std::move(on_error)) {
+  cursor_.addressing = addressing;
+}
+
+void PatchSender::end(const Digest& root) {
+  root_ = root;
+  pump();
+}
+
+void PatchSender::pump() {
+  if (failed_ || ended_queued_) return;
+  if (!header_sent_) {
+    header_sent_ = true;
+    port_.send_data(SharedBytes::of(encode_patch_header(limits_.window, cursor_.addressing)));
+  }
+  while (!in_flight_.empty() && in_flight_.front()->done) {
+    const auto work = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    if (!work->coded) {
+      failed_ = true;
+      on_error_(std::move(work->coded).error());
+      return;
+    }
+    port_.send_data(SharedBytes::of(std::move(*work->coded)));
+  }
+  while (in_flight_.size() < kInFlight && port_.unsent_bytes() < StreamPort::kHighWater) {
+    const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
+    if (!enough) break;
+    const std::uint64_t start = planner_.position();
+    auto plan = planner_.next_part(limits_.raw_bytes);
+    if (!plan) break;
+    auto work = std::make_shared<Work>();
+    work->plan = std::move(*plan);
+    work->start = start;
+    work->instructions = encode_instructions(work->plan, cursor_);
+    in_flight_.push_back(work);
+    port_.run(
+        Lane::kCpu,
+        [work, target = target_, limits = limits_, factory = toolbox_.codec] {
+          const auto codec = factory();
+          work->coded = encode_part(work->plan, work->instructions, work->start, limits.window, *target, *codec, limits.level);
+        },
+        [this, work] {
+          work->done = true;
+          pump();
+        });
+  }
+  if (root_ && in_flight_.empty() && !planner_.has_chunks()) {
+    PartPlan last;
+    last.root = root_;
+    const Buffer instructions = encode_instructions(last, cursor_);
+    Buffer part = encode_part_header(instructions.size(), 0, 0, false);
+    append(part, instructions);
+    ended_queued_ = true;
+    port_.send_data(SharedBytes::of(std::move(part)));
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,54 @@
+// Sends a patch: plans parts, codes their literals on workers and queues them in order, never more than the stream takes.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "delta/patch_writer.h"
+#include "sync/stream.h"
+#include "sync/toolbox.h"
+
+namespace millrace {
+
+struct PatchLimits {
+  std::uint64_t raw_bytes = 1u << 20;   ///< literals of a part
+  std::uint64_t window = 4u << 20;      ///< prefix and literals
+  int level = 3;
+};
+
+/// What a zstd level is worth in prefix, within what the receiver decodes.
+PatchLimits patch_limits(int level, std::uint64_t peer_max_segment);
+
+/// Owned by a conversation.
+class PatchSender {
+ public:
+  PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox, Addressing addressing,
+              std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error);
+
+  void add_chunk(const TargetChunk& chunk) { planner_.add_chunk(chunk); }
+  /// All chunks were added: the rest may go, and then the end with `root`.
+  void end(const Digest& root);
+  /// Goes on as far as chunks and the stream allow. Call after add_chunk() and from on_writable().
+  void pump();
+  const PatchPlanner& planner() const { return planner_; }
+  bool all_queued() const { return ended_queued_; }
+  bool busy() const { return !in_flight_.empty(); }
+
+ private:
+  struct Work;
+  static constexpr std::size_t kInFlight = 3;
+  StreamPort& port_;
+  std::shared_ptr<const Source> target_;
+  Toolbox toolbox_;
+  PatchPlanner planner_;
+  PatchCursor cursor_;
+  PatchLimits limits_;
+  std::function<void(Error)> on_error_;
+  std::deque<std::shared_ptr<Work>> in_flight_;
+  std::optional<Digest> root_;
+  bool header_sent_ = false;
+  bool ended_queued_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace millrace

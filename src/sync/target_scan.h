@@ -1,0 +1,64 @@
+// Reads a file once, block by block, cuts it into chunks and hashes them on workers: cutting goes in order, hashing of earlier
+// blocks beside it. Blocks are delivered in order on the loop.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "delta/chunk_tree.h"
+#include "delta/source.h"
+#include "sync/stream.h"
+#include "sync/toolbox.h"
+
+namespace millrace {
+
+/// A piece of the file that starts and ends at a chunk's boundary.
+struct ScannedBlock {
+  std::uint64_t offset = 0;
+  std::shared_ptr<const Buffer> content;
+  ChunkList chunks;
+  std::vector<bool> zero;
+  bool last = false;
+};
+
+/// Owned by a conversation; its callbacks must not outlive it. Holds at most kBlocks blocks.
+class TargetScan {
+ public:
+  static constexpr std::size_t kBlockBytes = 1u << 20;
+  static constexpr std::size_t kBlocks = 4;
+
+  TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox, std::function<void(ScannedBlock&)> on_block,
+             std::function<void(Error)> on_error)
+      : port_(port), source_(std::move(source)), toolbox_(toolbox), on_block_(std::move(on_block)), on_error_(std::move(on_error)) {}
+
+  void start() { pump(); }
+  void pause() { paused_ = true; }
+  void resume() {
+    paused_ = false;
+    deliver();
+    pump();
+  }
+  bool finished() const { return finished_; }
+  std::uint64_t position() const { return delivered_; }
+
+ private:
+  struct Work;
+  void pump();
+  void deliver();
+  StreamPort& port_;
+  std::shared_ptr<const Source> source_;
+  Toolbox toolbox_;
+  std::function<void(ScannedBlock&)> on_block_;
+  std::function<void(Error)> on_error_;
+  std::deque<std::shared_ptr<Work>> in_flight_;
+  std::uint64_t next_ = 0;
+  std::uint64_t delivered_ = 0;
+  bool cutting_ = false;
+  bool read_all_ = false;
+  bool paused_ = false;
+  bool finished_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace millrace
