@@ -1,0 +1,290 @@
+#include "sync/upload_client.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "delta/tree_exchange.h"
+#include "sync/bulk.h"
+#include "sync/patch_sender.h"
+#include "sync/target_scan.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;     ///< smaller targets travel with the request
+constexpr std::uint64_t kHashFirstBytes = 16u << 20;     ///< up to here the request waits for the root
+constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
+
+/// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> patch -> DONE. A target over kHashFirstBytes asks before it
+/// is scanned, so that a new file streams while it is hashed.
+class UploadClient final : public Conversation, public std::enable_shared_from_this<UploadClient> {
+ public:
+  UploadClient(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox, TransferDone done,
+               TransferObserver observer)
+      : port_(port), target_(std::move(target)), options_(options), toolbox_(toolbox), done_(std::move(done)),
+        observer_(std::move(observer)),
+        scan_(port, target_.source, toolbox, [this](ScannedBlock& block) { on_block(block); }, [this](Error error) { give_up(std::move(error)); }) {}
+
+  void start() {
+    const std::uint64_t size = target_.source->size();
+    for (std::size_t at = 0; at < upload_id_.size(); at += 8) store_le(upload_id_.data() + at, toolbox_.random());
+    const bool whole = options_.whole_file || size <= kSendAtOnceBytes;
+    if (whole) {
+      send_request<wire::Upload>(std::nullopt);
+      stream_patch();
+    } else if (size > kHashFirstBytes) {
+      send_request<wire::UploadDelta>(std::nullopt);
+      requested_ = true;
+    }
+    if (size == 0) {
+      on_scanned();
+    } else {
+      scan_.start();
+    }
+  }
+
+  Status on_message(FrameType type, ByteView payload) override {
+    count_wait();
+    switch (type) {
+      case FrameType::kBasis: {
+        if (basis_ || sender_ || !requested_) break;
+        MILLRACE_ASSIGN(basis_, wire::decode<wire::Basis>(payload));
+        if (!basis_->version) {
+          stream_patch();
+          return {};
+        }
+        if (basis_->bulk_bytes > 0) return expect_nodes(basis_->level, basis_->count, basis_->bulk_bytes);
+        return compare_if_ready();
+      }
+      case FrameType::kNodes: {
+        if (!searcher_ || nodes_.active()) break;
+        MILLRACE_ASSIGN(const auto nodes, wire::decode<wire::Nodes>(payload));
+        return expect_nodes(nodes.level, nodes.count, nodes.bulk_bytes);
+      }
+      case FrameType::kDone: {
+        MILLRACE_ASSIGN(const auto done, wire::decode<wire::Done>(payload));
+        if (!done.version) break;
+        complete(*done.version, done.unchanged);
+        return {};
+      }
+      default:
+        break;
+    }
+    return fail(Code::kProtocol, "The server sent a message that an upload does not expect.");
+  }
+
+  Status on_data(ByteView bytes) override {
+    while (!bytes.empty()) {
+      if (!nodes_.active()) return fail(Code::kProtocol, "The server sent bytes that an upload does not expect.");
+      nodes_.feed(bytes, port_);
+      if (!nodes_.complete()) continue;
+      const Buffer bulk = nodes_.take();
+      MILLRACE_TRY(on_nodes(bulk));
+    }
+    return {};
+  }
+
+  Status on_writable() override {
+    if (sender_) pump();
+    return {};
+  }
+
+  void on_closed(const Error& error) override { report(fail(error)); }
+
+ private:
+  template <typename Request>
+  void send_request(const std::optional<Digest>& root) {
+    Request request;
+    request.path = target_.path;
+    request.bytes = target_.source->size();
+    request.root = root;
+    request.attributes = target_.attributes;
+    request.upload_id = upload_id_;
+    request.expected = options_.expected;
+    port_.send(request);
+  }
+
+  void on_block(ScannedBlock& block) {
+    if (!hasher_) hasher_ = toolbox_.hasher();
+    for (std::size_t i = 0; i < block.chunks.size(); ++i) {
+      const Chunk& chunk = block.chunks[i];
+      builder_.add(chunk.length, chunk.digest, *hasher_);
+      const TargetChunk known{chunk.length, block.zero[i], kNoChunk};
+      chunks_.push_back(known);
+      if (streaming_) sender_->add_chunk(known);
+    }
+    observe(streaming_ ? "sending" : "hashing", block.offset + block.content->size());
+    if (block.last) {
+      on_scanned();
+    } else if (streaming_) {
+      pump();
+    }
+  }
+
+  void on_scanned() {
+    if (!hasher_) hasher_ = toolbox_.hasher();
+    tree_ = builder_.finish(*hasher_);
+    scanned_ = true;
+    if (streaming_) {
+      sender_->end(tree_.root);
+      pump();
+      return;
+    }
+    if (!requested_) {
+      send_request<wire::UploadDelta>(tree_.root);
+      requested_ = true;
+    } else if (const auto status = compare_if_ready(); !status) {
+      give_up(status.error());
+    }
+  }
+
+  /// Data goes while the target is still scanned.
+  void stream_patch() {
+    streaming_ = true;
+    start_sender();
+    for (const TargetChunk& chunk : chunks_) sender_->add_chunk(chunk);
+    if (scanned_) sender_->end(tree_.root);
+    pump();
+  }
+
+  void start_sender() {
+    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::vector<Match>(),
+                    patch_limits(options_.level, port_.peer().max_segment), [this](Error error) { give_up(std::move(error)); });
+    if (requested_) port_.send(wire::Patch{});
+  }
+
+  void pump() {
+    sender_->pump();
+    const bool full = port_.unsent_bytes() >= StreamPort::kHighWater || sender_->planner().pending_bytes() > (8u << 20);
+    if (streaming_ && !scanned_) {
+      if (full) scan_.pause(); else scan_.resume();
+    }
+  }
+
+  Status compare_if_ready() {
+    if (!scanned_ || !basis_ || nodes_.active() || searcher_) return {};
+    if (basis_->version->token.root == tree_.root && basis_->version->attributes == target_.attributes) {
+      complete(*basis_->version, true);
+      return {};
+    }
+    searcher_.emplace(tree_);
+    wire::Descend start;
+    start.start = true;
+    port_.send(start);
+    return {};
+  }
+
+  Status expect_nodes(std::uint64_t level, std::uint64_t count, std::uint64_t bytes) {
+    nodes_level_ = level;
+    nodes_count_ = count;
+    return nodes_.expect(bytes, kMaxBulkBytes);
+  }
+
+  Status on_nodes(const Buffer& bulk) {
+    if (!searcher_) {
+      if (!scanned_) return fail(Code::kProtocol, "Tree nodes came before they were asked for.");
+      searcher_.emplace(tree_);
+    }
+    MILLRACE_ASSIGN(Buffer bits, searcher_->on_nodes(nodes_level_, nodes_count_, bulk));
+    if (searcher_->any_lacking() && nodes_level_ > 0) {
+      wire::Descend descend;
+      descend.level = nodes_level_ - 1;
+      descend.bulk_bytes = bits.size();
+      port_.send(descend);
+      port_.send_data(SharedBytes::of(std::move(bits)));
+      return {};
+    }
+    send_delta();
+    return {};
+  }
+
+  /// The tree is compared: chunks that the basis has are kept, by position or wherever else the same chunk stands.
+  void send_delta() {
+    std::uint64_t position = 0;
+    std::unordered_map<std::uint64_t, std::uint64_t> known;
+    const auto& leaves = tree_.levels.front();
+    for (const HolderPiece& piece : searcher_->pieces()) {
+      for (std::uint32_t i = 0; piece.matched && i < piece.count; ++i) {
+        TargetChunk& chunk = chunks_[piece.first + i];
+        if (chunk.basis == kNoChunk) chunk.basis = position + i;
+        known.emplace(leaves[piece.first + i].prefix, position + i);
+      }
+      position += piece.count;
+    }
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+      const auto found = chunks_[i].basis == kNoChunk ? known.find(leaves[i].prefix) : known.end();
+      if (found != known.end()) chunks_[i].basis = found->second;
+    }
+    start_sender();
+    for (const TargetChunk& chunk : chunks_) sender_->add_chunk(chunk);
+    sender_->end(tree_.root);
+  }
+
+  /// A message arrived: was there anything else to do than to wait for it?
+  void count_wait() {
+    const bool scanning = !scanned_ && !(sender_ && sender_->all_queued());
+    if (!scanning) ++round_trips_;
+  }
+
+  void observe(const char* phase, std::uint64_t bytes) {
+    if (observer_) observer_({phase, bytes, target_.source->size()});
+  }
+
+  void complete(const Version& version, bool unchanged) {
+    TransferResult result;
+    result.version = version;
+    result.unchanged = unchanged;
+    result.round_trips = round_trips_;
+    if (sender_) {
+      result.literal_bytes = sender_->planner().literal_bytes();
+      result.matched_bytes = sender_->planner().matched_bytes();
+      result.zero_bytes = sender_->planner().zero_bytes();
+    } else {
+      result.matched_bytes = target_.source->size();
+    }
+    const auto self = shared_from_this();
+    port_.finish();
+    report(std::move(result));
+  }
+
+  void give_up(Error error) { port_.fail(std::move(error)); }
+
+  void report(Result<TransferResult> result) {
+    if (auto done = std::exchange(done_, nullptr)) done(std::move(result));
+  }
+
+  StreamPort& port_;
+  UploadTarget target_;
+  TransferOptions options_;
+  Toolbox toolbox_;
+  TransferDone done_;
+  TransferObserver observer_;
+  TargetScan scan_;
+  UploadId upload_id_{};
+  std::unique_ptr<Hasher> hasher_;
+  ChunkTreeBuilder builder_;
+  ChunkTree tree_;
+  std::vector<TargetChunk> chunks_;
+  std::optional<wire::Basis> basis_;
+  std::optional<TreeSearcher> searcher_;
+  std::optional<PatchSender> sender_;
+  Bulk nodes_;
+  std::uint64_t nodes_level_ = 0;
+  std::uint64_t nodes_count_ = 0;
+  std::uint32_t round_trips_ = 0;
+  bool requested_ = false;
+  bool scanned_ = false;
+  bool streaming_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox,
+                                          TransferDone done, TransferObserver observer) {
+  auto upload = std::make_shared<UploadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
+  upload->start();
+  return upload;
+}
+
+}  // namespace millrace

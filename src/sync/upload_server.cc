@@ -1,0 +1,250 @@
+#include "sync/upload_server.h"
+
+#include "base/path.h"
+#include "delta/tree_exchange.h"
+#include "sync/bulk.h"
+#include "sync/patch_receiver.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::uint64_t kUploadWindow = 4u << 20;
+constexpr std::uint64_t kMaxBitsBytes = 1u << 20;
+
+/// The stages: look up the basis; answer with it; (tree exchange); receive the patch; commit. What arrives while a job runs that it needs
+/// (a patch in the same flight as its request) is held, bounded by the stream's window.
+class UploadServer final : public Conversation {
+ public:
+  UploadServer(StreamPort& port, const ServerContext& context, const Principal& principal, UploadKind kind, wire::UploadFields request)
+      : port_(port), store_(context.store), toolbox_(context.toolbox), principal_(principal), kind_(kind), request_(std::move(request)) {}
+
+  void start() {
+    struct Found {
+      Result<std::optional<Version>> version = std::nullopt;
+      std::shared_ptr<const StoredFile> file;
+      Status status;
+      bool same = false;
+    };
+    auto found = std::make_shared<Found>();
+    port_.run(
+        Lane::kCatalogue,
+        [found, store = store_, principal = principal_, request = request_, kind = kind_] {
+          found->version = store->lookup(principal, request.path);
+          if (!found->version || !*found->version) return;
+          const Version& version = **found->version;
+          if (request.root && version.token.root == *request.root) {
+            found->same = true;
+            auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
+            if (updated) {
+              found->version = std::optional<Version>(*updated);
+            } else {
+              found->status = fail(std::move(updated).error());
+            }
+            return;
+          }
+          if (kind == UploadKind::kWhole) return;
+          auto file = store->open(principal, request.path);
+          if (file) {
+            found->file = *file;
+          } else {
+            found->status = fail(std::move(file).error());
+          }
+        },
+        [this, found] {
+          if (!found->version) return port_.fail(found->version.error());
+          if (!found->status) return port_.fail(found->status.error());
+          const auto& version = *found->version;
+          const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
+          expected_ = request_.expected.value_or(current ? Expected{Expected::Kind::kRoot, current->token.root}
+                                                         : Expected{Expected::Kind::kNone, {}});
+          const bool acceptable = expected_.kind == Expected::Kind::kAny || (expected_.kind == Expected::Kind::kNone && !current) ||
+                                  (expected_.kind == Expected::Kind::kRoot && current && current->token.root == expected_.root);
+          if (!acceptable) return port_.fail({Code::kConflict, "'" + printable_path() + "' is not the version that this upload expects to replace; use --force to replace it."});
+          if (found->same) return done(*version, true);
+          if (kind_ == UploadKind::kWhole) return open_draft();
+          basis_ = found->file;
+          wire::Basis answer;
+          if (!basis_) {
+            port_.send(answer);
+            return open_draft();
+          }
+          answer.version = basis_->version();
+          if (!request_.root) {
+            port_.send(answer);
+            return;
+          }
+          load_tree([this, answer]() mutable {
+            const NodesAnswer nodes = holder_->start();
+            answer.level = nodes.level;
+            answer.count = nodes.count;
+            answer.bulk_bytes = nodes.bulk.size();
+            port_.send(answer);
+            if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(nodes.bulk));
+          });
+        });
+  }
+
+  Status on_message(FrameType type, ByteView payload) override {
+    if (type == FrameType::kDescend && basis_ && !patch_started_ && !bits_.active()) {
+      MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
+      if (descend.start) {
+        load_tree([this] { send_nodes(holder_->start()); });
+        return {};
+      }
+      if (!holder_) return fail(Code::kProtocol, "Tree nodes were asked for before the first ones.");
+      return bits_.expect(descend.bulk_bytes, kMaxBitsBytes);
+    }
+    if (type == FrameType::kPatch && !patch_started_ && (basis_ || receiver_ || opening_)) {
+      patch_started_ = true;
+      if (!receiver_ && !opening_) open_draft();
+      return {};
+    }
+    return fail(Code::kProtocol, "The client sent a message that an upload does not expect.");
+  }
+
+  Status on_data(ByteView bytes) override {
+    if (bits_.active()) {
+      bits_.feed(bytes, port_);
+      if (bits_.complete()) {
+        const Buffer bits = bits_.take();
+        MILLRACE_ASSIGN(NodesAnswer nodes, holder_->descend(bits));
+        send_nodes(std::move(nodes));
+      }
+      if (bytes.empty()) return {};
+    }
+    if (receiver_) return receiver_->on_data(bytes);
+    // Early bytes: at most the stream's window of them, whose credit is not given back before they are applied.
+    append(early_, bytes);
+    return {};
+  }
+
+  void on_closed(const Error&) override {}
+
+ private:
+  std::string printable_path() const { return printable(request_.path); }
+
+  void send_nodes(NodesAnswer nodes) {
+    wire::Nodes message;
+    message.level = nodes.level;
+    message.count = nodes.count;
+    message.bulk_bytes = nodes.bulk.size();
+    port_.send(message);
+    if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(std::move(nodes.bulk)));
+  }
+
+  /// Loads the basis's chunk list and tree, then goes on.
+  void load_tree(std::function<void()> then) {
+    struct Loaded {
+      Result<std::shared_ptr<const ChunkList>> chunks = nullptr;
+      ChunkTree tree;
+    };
+    auto loaded = std::make_shared<Loaded>();
+    port_.run(
+        Lane::kCatalogue,
+        [loaded, file = basis_, factory = toolbox_.hasher] {
+          loaded->chunks = file->chunks();
+          if (!loaded->chunks) return;
+          const auto hasher = factory();
+          loaded->tree = build_tree(**loaded->chunks, *hasher);
+        },
+        [this, loaded, then = std::move(then)] {
+          if (!loaded->chunks) return port_.fail(loaded->chunks.error());
+          tree_ = std::move(loaded->tree);
+          holder_.emplace(tree_, request_.bytes);
+          then();
+        });
+  }
+
+  void open_draft() {
+    opening_ = true;
+    struct Opened {
+      Result<std::unique_ptr<StoreDraft>> draft = nullptr;
+      PatchBasis basis;
+    };
+    auto opened = std::make_shared<Opened>();
+    DraftRequest request;
+    request.path = request_.path;
+    request.expected = expected_;
+    request.upload_id = request_.upload_id;
+    request.attempt = request_.attempt;
+    request.bytes = request_.size_unknown ? 0 : request_.bytes;
+    request.basis = basis_;
+    port_.run(
+        Lane::kCatalogue,
+        [opened, request, store = store_, principal = principal_] {
+          opened->draft = store->begin(principal, request);
+          if (!opened->draft || !request.basis) return;
+          opened->basis.source = request.basis;
+          const auto chunks = request.basis->chunks();
+          if (!chunks) {
+            opened->draft = fail(chunks.error());
+            return;
+          }
+          std::uint64_t offset = 0;
+          for (const Chunk& chunk : **chunks) {
+            opened->basis.chunk_offsets.push_back(offset);
+            offset += chunk.length;
+          }
+          opened->basis.chunk_offsets.push_back(offset);
+        },
+        [this, opened] {
+          if (!opened->draft) return port_.fail(opened->draft.error());
+          draft_ = std::move(*opened->draft);
+          port_.set_window(kUploadWindow);
+          const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
+          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { commit(root); },
+                            [this](Error error) { port_.fail(std::move(error)); });
+          const Buffer early = std::exchange(early_, {});
+          if (early.empty()) return;
+          if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+        });
+  }
+
+  void commit(const Digest& root) {
+    auto result = std::make_shared<Result<Version>>(Version());
+    port_.run(
+        Lane::kDisk,
+        [result, draft = draft_, root, attributes = request_.attributes] { *result = draft->commit(root, draft->size(), attributes); },
+        [this, result] {
+          if (!*result) return port_.fail(result->error());
+          done(**result, false);
+        });
+  }
+
+  void done(const Version& version, bool unchanged) {
+    wire::Done message;
+    message.version = version;
+    message.unchanged = unchanged;
+    port_.send(message);
+    port_.finish();
+  }
+
+  StreamPort& port_;
+  std::shared_ptr<Store> store_;
+  Toolbox toolbox_;
+  Principal principal_;
+  UploadKind kind_;
+  wire::UploadFields request_;
+  Expected expected_;
+  std::shared_ptr<const StoredFile> basis_;
+  ChunkTree tree_;
+  std::optional<TreeHolder> holder_;
+  std::shared_ptr<StoreDraft> draft_;
+  std::optional<PatchReceiver> receiver_;
+  Bulk bits_;
+  Buffer early_;
+  bool patch_started_ = false;
+  bool opening_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context, const Principal& principal,
+                                                 UploadKind kind, wire::UploadFields request) {
+  auto upload = std::make_shared<UploadServer>(port, context, principal, kind, std::move(request));
+  upload->start();
+  return upload;
+}
+
+}  // namespace millrace
