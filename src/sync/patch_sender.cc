@@ -22,9 +22,10 @@ struct PatchSender::Work {
 };
 
 PatchSender::PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox, Addressing addressing,
-                         std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error)
+                         std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error,
+                         std::function<void()> on_queued)
     : port_(port), target_(std::move(target)), toolbox_(toolbox), planner_(addressing, std::move(matches)), limits_(limits),
-      on_error_(std::move(on_error)) {
+      on_error_(std::move(on_error)), on_queued_(std::move(on_queued)) {
   cursor_.addressing = addressing;
 }
 
@@ -79,6 +80,7 @@ void PatchSender::pump() {
     append(part, instructions);
     ended_queued_ = true;
     port_.send_data(SharedBytes::of(std::move(part)));
+    if (on_queued_) on_queued_();
   }
 }
 

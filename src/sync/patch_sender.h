@@ -23,7 +23,8 @@ PatchLimits patch_limits(int level, std::uint64_t peer_max_segment);
 class PatchSender {
  public:
   PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox, Addressing addressing,
-              std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error);
+              std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error,
+              std::function<void()> on_queued = nullptr);
 
   void add_chunk(const TargetChunk& chunk) { planner_.add_chunk(chunk); }
   /// All chunks were added: the rest may go, and then the end with `root`.
@@ -44,6 +45,7 @@ class PatchSender {
   PatchCursor cursor_;
   PatchLimits limits_;
   std::function<void(Error)> on_error_;
+  std::function<void()> on_queued_;  ///< the end was queued
   std::deque<std::shared_ptr<Work>> in_flight_;
   std::optional<Digest> root_;
   bool header_sent_ = false;

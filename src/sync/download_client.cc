@@ -1,0 +1,272 @@
+#include "sync/download_client.h"
+
+#include <algorithm>
+
+#include "delta/tree_exchange.h"
+#include "sync/bulk.h"
+#include "sync/patch_receiver.h"
+#include "sync/target_scan.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
+constexpr std::uint64_t kDownloadWindow = 4u << 20;
+
+/// The stages: scan the basis; request; (tree exchange); receive the patch into a draft; verify the root; commit.
+class DownloadClient final : public Conversation, public std::enable_shared_from_this<DownloadClient> {
+ public:
+  DownloadClient(StreamPort& port, DownloadTarget target, const TransferOptions& options, const Toolbox& toolbox, TransferDone done,
+                 TransferObserver observer)
+      : port_(port), target_(std::move(target)), options_(options), toolbox_(toolbox), done_(std::move(done)),
+        observer_(std::move(observer)), basis_chunks_(std::make_shared<ChunkList>()) {}
+
+  void start() {
+    const bool has_basis = target_.basis && target_.basis->size() > 0 && !options_.whole_file;
+    if (!has_basis) return request(std::nullopt);
+    scan_.emplace(port_, target_.basis, toolbox_, [this](ScannedBlock& block) { on_block(block); },
+                  [this](Error error) { port_.fail(std::move(error)); });
+    scan_->start();
+  }
+
+  Status on_message(FrameType type, ByteView payload) override {
+    ++round_trips_;
+    switch (type) {
+      case FrameType::kBasis: {
+        if (version_) break;
+        MILLRACE_ASSIGN(const auto basis, wire::decode<wire::Basis>(payload));
+        if (!basis.version) break;
+        version_ = basis.version;
+        if (basis.bulk_bytes > 0) return expect_nodes(basis.level, basis.count, basis.bulk_bytes);
+        return {};
+      }
+      case FrameType::kNodes: {
+        if (!version_ || bulk_.active()) break;
+        MILLRACE_ASSIGN(const auto nodes, wire::decode<wire::Nodes>(payload));
+        return expect_nodes(nodes.level, nodes.count, nodes.bulk_bytes);
+      }
+      case FrameType::kPatch:
+        if (!version_ || patch_ || bulk_.active()) break;
+        patch_ = true;
+        if (round_trips_ > 1 && !scan_) --round_trips_;  // it came in the same flight as BASIS
+        open_draft();
+        return {};
+      case FrameType::kDone: {
+        MILLRACE_ASSIGN(const auto done, wire::decode<wire::Done>(payload));
+        if (!done.version) break;
+        if (patch_) {
+          --round_trips_;  // it came behind the patch
+          return {};
+        }
+        if (!done.unchanged) break;
+        version_ = done.version;
+        complete(true);
+        return {};
+      }
+      default:
+        break;
+    }
+    return fail(Code::kProtocol, "The server sent a message that a download does not expect.");
+  }
+
+  Status on_data(ByteView bytes) override {
+    while (!bytes.empty() && bulk_.active()) {
+      bulk_.feed(bytes, port_);
+      if (!bulk_.complete()) continue;
+      const Buffer bulk = bulk_.take();
+      MILLRACE_TRY(on_nodes(bulk));
+    }
+    if (bytes.empty()) return {};
+    if (!patch_) return fail(Code::kProtocol, "The server sent bytes that a download does not expect.");
+    if (!receiver_) {
+      append(early_, bytes);
+      return {};
+    }
+    MILLRACE_TRY(receiver_->on_data(bytes));
+    received_ += bytes.size();
+    if (observer_) observer_({"receiving", std::min(received_, version_->bytes), version_->bytes});
+    return {};
+  }
+
+  void on_closed(const Error& error) override { report(fail(error)); }
+
+ private:
+  void on_block(ScannedBlock& block) {
+    if (!hasher_) hasher_ = toolbox_.hasher();
+    for (const Chunk& chunk : block.chunks) {
+      builder_.add(chunk.length, chunk.digest, *hasher_);
+      basis_chunks_->push_back(chunk);
+    }
+    if (observer_) observer_({"hashing", block.offset + block.content->size(), target_.basis->size()});
+    if (!block.last) return;
+    tree_ = builder_.finish(*hasher_);
+    request(tree_.root);
+  }
+
+  void request(const std::optional<Digest>& root) {
+    wire::Download message;
+    message.path = target_.path;
+    message.basis_bytes = root ? target_.basis->size() : 0;
+    message.root = root;
+    message.max_depth = options_.max_depth;
+    message.level = static_cast<std::uint64_t>(options_.level);
+    message.whole_file = options_.whole_file;
+    port_.send(message);
+  }
+
+  Status expect_nodes(std::uint64_t level, std::uint64_t count, std::uint64_t bytes) {
+    if (!searcher_) searcher_.emplace(tree_);
+    nodes_level_ = level;
+    nodes_count_ = count;
+    return bulk_.expect(bytes, kMaxBulkBytes);
+  }
+
+  Status on_nodes(const Buffer& bulk) {
+    MILLRACE_ASSIGN(Buffer bits, searcher_->on_nodes(nodes_level_, nodes_count_, bulk));
+    if (searcher_->any_lacking() && nodes_level_ > 0) {
+      wire::Descend descend;
+      descend.level = nodes_level_ - 1;
+      descend.bulk_bytes = bits.size();
+      port_.send(descend);
+      port_.send_data(SharedBytes::of(std::move(bits)));
+      return {};
+    }
+    // At the chunks their bits tell what to send; above them nothing is lacking and the patch has no literals.
+    wire::Sign sign;
+    sign.bulk_bytes = nodes_level_ == 0 ? bits.size() : 0;
+    port_.send(sign);
+    if (sign.bulk_bytes > 0) port_.send_data(SharedBytes::of(std::move(bits)));
+    std::uint64_t position = 0;
+    for (const HolderPiece& piece : searcher_->pieces()) {
+      if (piece.matched) kept_.push_back({position, piece.first, piece.count});
+      position += piece.count;
+    }
+    return {};
+  }
+
+  struct KeptRun {
+    std::uint64_t target;
+    std::uint64_t basis;
+    std::uint64_t count;
+  };
+
+  void open_draft() {
+    struct Opened {
+      Result<std::unique_ptr<DownloadDraft>> draft = nullptr;
+      PatchBasis basis;
+    };
+    auto opened = std::make_shared<Opened>();
+    opened->basis.source = target_.basis;
+    std::uint64_t offset = 0;
+    for (const Chunk& chunk : *basis_chunks_) {
+      opened->basis.chunk_offsets.push_back(offset);
+      offset += chunk.length;
+    }
+    opened->basis.chunk_offsets.push_back(offset);
+    opened->basis.locate_chunk = [kept = std::make_shared<const std::vector<KeptRun>>(std::move(kept_))](
+                                     std::uint64_t index) -> std::optional<std::uint64_t> {
+      auto run = std::upper_bound(kept->begin(), kept->end(), index, [](std::uint64_t at, const KeptRun& r) { return at < r.target; });
+      if (run == kept->begin()) return std::nullopt;
+      --run;
+      if (index - run->target >= run->count) return std::nullopt;
+      return run->basis + (index - run->target);
+    };
+    port_.run(
+        Lane::kDisk, [opened, open = target_.open_draft, chunks = basis_chunks_] { opened->draft = open(chunks); },
+        [this, opened] {
+          if (!opened->draft) return port_.fail(opened->draft.error());
+          draft_ = std::move(*opened->draft);
+          port_.set_window(kDownloadWindow);
+          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, version_->bytes,
+                            [this](const Digest& root) { verify(root); }, [this](Error error) { port_.fail(std::move(error)); });
+          const Buffer early = std::exchange(early_, {});
+          if (early.empty()) return;
+          if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+        });
+  }
+
+  /// The draft's own chunks must give the root that the server named.
+  void verify(const Digest& root) {
+    auto status = std::make_shared<Status>();
+    port_.run(
+        Lane::kDisk,
+        [status, draft = draft_, version = *version_, root, factory = toolbox_.hasher] {
+          const auto hasher = factory();
+          ChunkTreeBuilder builder;
+          for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
+            const auto chunk = draft->chunk_at(i);
+            if (!chunk) {
+              *status = fail(chunk.error());
+              return;
+            }
+            builder.add(chunk->length, chunk->digest, *hasher);
+          }
+          if (builder.finish(*hasher).root != root || root != version.token.root) {
+            *status = fail(Code::kIntegrity, "What arrived is not what the server has; nothing was replaced; try again with --whole-file.");
+            return;
+          }
+          *status = draft->commit(version);
+        },
+        [this, status] {
+          if (!*status) return port_.fail(status->error());
+          complete(false);
+        });
+  }
+
+  void complete(bool unchanged) {
+    TransferResult result;
+    result.version = *version_;
+    result.unchanged = unchanged;
+    result.round_trips = round_trips_;
+    if (receiver_) {
+      result.literal_bytes = receiver_->applier().literal_bytes();
+      result.matched_bytes = receiver_->applier().matched_bytes();
+      result.zero_bytes = receiver_->applier().zero_bytes();
+    } else {
+      result.matched_bytes = version_->bytes;
+    }
+    const auto self = shared_from_this();
+    port_.finish();
+    report(std::move(result));
+  }
+
+  void report(Result<TransferResult> result) {
+    if (auto done = std::exchange(done_, nullptr)) done(std::move(result));
+  }
+
+  StreamPort& port_;
+  DownloadTarget target_;
+  TransferOptions options_;
+  Toolbox toolbox_;
+  TransferDone done_;
+  TransferObserver observer_;
+  std::optional<TargetScan> scan_;
+  std::unique_ptr<Hasher> hasher_;
+  ChunkTreeBuilder builder_;
+  ChunkTree tree_;
+  std::shared_ptr<ChunkList> basis_chunks_;
+  std::optional<Version> version_;
+  std::optional<TreeSearcher> searcher_;
+  std::vector<KeptRun> kept_;
+  std::shared_ptr<DownloadDraft> draft_;
+  std::optional<PatchReceiver> receiver_;
+  Bulk bulk_;
+  Buffer early_;
+  std::uint64_t nodes_level_ = 0;
+  std::uint64_t nodes_count_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint32_t round_trips_ = 0;
+  bool patch_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<Conversation> make_download(StreamPort& port, DownloadTarget target, const TransferOptions& options,
+                                            const Toolbox& toolbox, TransferDone done, TransferObserver observer) {
+  auto download = std::make_shared<DownloadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
+  download->start();
+  return download;
+}
+
+}  // namespace millrace
