@@ -38,8 +38,6 @@ struct ChunkTree {
   Digest root;
   std::uint8_t base_level = 0;
   std::vector<std::vector<TreeNode>> levels;
-  /// With base_level > 0: index of the first chunk below each node of the base level (for base level 0: empty).
-  std::vector<std::uint64_t> first_chunk;
 };
 
 /// Builds a tree from chunks in order; holds the tree and at most kMaxFanOut pending children a level.
@@ -66,7 +64,6 @@ class ChunkTreeBuilder {
   std::vector<std::vector<TreeNode>> levels_;     ///< closed nodes, by absolute level
   std::vector<std::uint32_t> counts_;             ///< nodes seen so far, by absolute level
   std::vector<std::uint32_t> open_first_child_;
-  std::vector<std::uint64_t> first_chunk_;
 };
 
 /// The tree of a list of chunks.
