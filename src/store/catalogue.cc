@@ -1,0 +1,273 @@
+#include "store/catalogue.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+namespace {
+
+constexpr std::int64_t kSchema = 1;
+
+constexpr const char* kCreate = R"(
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions(path BLOB PRIMARY KEY, sequence INTEGER NOT NULL, root BLOB NOT NULL, bytes INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, mode INTEGER NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, stat_bytes INTEGER NOT NULL,
+  stat_mtime_ns INTEGER NOT NULL, stat_ctime_ns INTEGER NOT NULL, indexed_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS versions_by_sequence ON versions(sequence);
+CREATE INDEX IF NOT EXISTS versions_by_root ON versions(root);
+CREATE TABLE IF NOT EXISTS tombstones(path BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tombstones_by_sequence ON tombstones(sequence);
+CREATE TABLE IF NOT EXISTS chunk_lists(root BLOB PRIMARY KEY, list BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pending(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL, other BLOB NOT NULL, inode INTEGER NOT NULL);
+)";
+
+constexpr const char* kColumns = "sequence,root,bytes,mtime_ns,mode,device,inode,stat_bytes,stat_mtime_ns,stat_ctime_ns,indexed_ns";
+
+Row read_row(const Statement& from, int column, std::uint64_t epoch) {
+  Row row;
+  row.version.token.epoch = epoch;
+  row.version.token.sequence = from.unsigned_integer(column);
+  const ByteView root = from.blob(column + 1);
+  std::copy_n(root.begin(), std::min(root.size(), row.version.token.root.bytes.size()), row.version.token.root.bytes.begin());
+  row.version.bytes = from.unsigned_integer(column + 2);
+  row.version.attributes.mtime_ns = from.integer(column + 3);
+  row.version.attributes.mode = static_cast<std::uint32_t>(from.integer(column + 4));
+  row.stat.device = from.unsigned_integer(column + 5);
+  row.stat.inode = from.unsigned_integer(column + 6);
+  row.stat.bytes = from.unsigned_integer(column + 7);
+  row.stat.mtime_ns = from.integer(column + 8);
+  row.stat.ctime_ns = from.integer(column + 9);
+  row.indexed_ns = from.integer(column + 10);
+  return row;
+}
+
+/// First path behind everything below a folder: '0' follows '/'.
+std::pair<std::string, std::string> range_below(const std::string& folder) {
+  if (folder.empty()) return {std::string(), std::string(1, static_cast<char>(0xff)) + std::string(8, static_cast<char>(0xff))};
+  return {folder + "/", folder + "0"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Durability durability, std::uint64_t new_epoch) {
+  auto catalogue = std::make_unique<Catalogue>();
+  MILLRACE_ASSIGN(catalogue->database_, Database::open(path));
+  MILLRACE_TRY(catalogue->database_.execute("PRAGMA journal_mode=WAL"));
+  MILLRACE_TRY(catalogue->database_.execute(durability == Durability::kFull ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF"));
+  MILLRACE_TRY(catalogue->database_.execute(kCreate));
+  Status status;
+  auto& read = catalogue->statement("SELECT value FROM meta WHERE key=?", status);
+  MILLRACE_TRY(status);
+  const auto meta = [&](const char* key, std::uint64_t standard) -> Result<std::uint64_t> {
+    const StatementScope scope(read);
+    MILLRACE_ASSIGN(const bool found, read.bind_text(1, key).step());
+    if (found) return read.unsigned_integer(0);
+    auto& write = catalogue->statement("INSERT INTO meta VALUES(?,?)", status);
+    MILLRACE_TRY(status);
+    MILLRACE_TRY(write.bind_text(1, key).bind(2, standard).run());
+    return standard;
+  };
+  MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", kSchema));
+  if (schema > kSchema) return fail(Code::kVersion, "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
+  MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
+  MILLRACE_TRY(meta("sequence", 0));
+  return catalogue;
+}
+
+Statement& Catalogue::statement(const char* sql, Status& status) {
+  for (auto& [text, prepared] : statements_) {
+    if (text == sql) return *prepared;
+  }
+  auto prepared = database_.prepare(sql);
+  if (!prepared) {
+    status = fail(prepared.error());
+    static Statement none;
+    return none;
+  }
+  statements_.emplace_back(sql, std::make_unique<Statement>(std::move(*prepared)));
+  return *statements_.back().second;
+}
+
+Result<std::optional<Row>> Catalogue::find(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  static const std::string kSql = std::string("SELECT ") + kColumns + " FROM versions WHERE path=?";
+  auto& query = statement(kSql.c_str(), status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  MILLRACE_ASSIGN(const bool found, query.bind_blob(1, as_bytes(path)).step());
+  if (!found) return std::nullopt;
+  return std::optional<Row>(read_row(query, 0, epoch_));
+}
+
+Result<std::optional<std::string>> Catalogue::find_root(const Digest& root, const std::string& prefix) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT path FROM versions WHERE root=? AND path>=? AND path<? LIMIT 1", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  const auto [low, high] = range_below(prefix);
+  MILLRACE_ASSIGN(const bool found, query.bind_blob(1, root.bytes).bind_blob(2, as_bytes(low)).bind_blob(3, as_bytes(high)).step());
+  if (!found) return std::nullopt;
+  return std::optional<std::string>(std::string(as_text(query.blob(0))));
+}
+
+Result<std::vector<std::pair<std::string, Row>>> Catalogue::below(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  static const std::string kSql = std::string("SELECT path,") + kColumns + " FROM versions WHERE path>=? AND path<? ORDER BY path";
+  auto& query = statement(kSql.c_str(), status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  const auto [low, high] = range_below(folder);
+  query.bind_blob(1, as_bytes(low)).bind_blob(2, as_bytes(high));
+  std::vector<std::pair<std::string, Row>> rows;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return rows;
+    rows.emplace_back(std::string(as_text(query.blob(0))), read_row(query, 1, epoch_));
+  }
+}
+
+Result<std::vector<Change>> Catalogue::changes(const std::string& prefix, std::uint64_t since, std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  static const std::string kSql = std::string("SELECT path,1,") + kColumns +
+                                  " FROM versions WHERE sequence>?1 AND path>=?2 AND path<?3 UNION ALL "
+                                  "SELECT path,0,sequence,x'',0,0,0,0,0,0,0,0,0 FROM tombstones WHERE sequence>?1 AND path>=?2 AND path<?3 ORDER BY 3 LIMIT ?4";
+  auto& query = statement(kSql.c_str(), status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  const auto [low, high] = range_below(prefix);
+  query.bind(1, since).bind_blob(2, as_bytes(low)).bind_blob(3, as_bytes(high)).bind(4, static_cast<std::uint64_t>(limit));
+  std::vector<Change> found;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return found;
+    Change change;
+    change.path = std::string(as_text(query.blob(0)));
+    const Row row = read_row(query, 2, epoch_);
+    change.sequence = row.version.token.sequence;
+    if (query.integer(1) != 0) change.version = row.version;
+    found.push_back(std::move(change));
+  }
+}
+
+Result<std::optional<Buffer>> Catalogue::chunk_list(const Digest& root) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT list FROM chunk_lists WHERE root=?", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  MILLRACE_ASSIGN(const bool found, query.bind_blob(1, root.bytes).step());
+  if (!found) return std::nullopt;
+  const ByteView list = query.blob(0);
+  return std::optional<Buffer>(Buffer(list.begin(), list.end()));
+}
+
+Status Catalogue::put_chunk_list(const Digest& root, ByteView list) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& insert = statement("INSERT OR REPLACE INTO chunk_lists VALUES(?,?)", status);
+  MILLRACE_TRY(status);
+  return insert.bind_blob(1, root.bytes).bind_blob(2, list).run();
+}
+
+Result<std::vector<Pending>> Catalogue::pending() {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT id,kind,path,other,inode FROM pending ORDER BY id", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  std::vector<Pending> found;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return found;
+    found.push_back({query.integer(0), static_cast<Pending::Kind>(query.integer(1)), std::string(as_text(query.blob(2))),
+                     std::string(as_text(query.blob(3))), query.unsigned_integer(4)});
+  }
+}
+
+Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
+  const std::lock_guard lock(mutex_);
+  MILLRACE_TRY(database_.execute("BEGIN IMMEDIATE"));
+  Status status = body();
+  if (status) {
+    if (const auto allowed = disk.before_transaction(); !allowed) status = fail(disk_error(allowed.error(), "commit to", "the catalogue"));
+  }
+  if (status) status = database_.execute("COMMIT");
+  if (!status) {
+    // The error that matters is the first; a rollback fails only where there is nothing left to roll back.
+    (void)database_.execute("ROLLBACK");
+  }
+  return status;
+}
+
+Result<std::uint64_t> Catalogue::next_sequence() {
+  Status status;
+  auto& update = statement("UPDATE meta SET value=value+1 WHERE key='sequence' RETURNING value", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(update);
+  MILLRACE_ASSIGN(const bool found, update.step());
+  if (!found) return fail(Code::kIntegrity, "The catalogue has no sequence; restore it, or delete it to have it made again from the files.");
+  return update.unsigned_integer(0);
+}
+
+Status Catalogue::put(const std::string& path, const Row& row) {
+  Status status;
+  auto& insert = statement("INSERT OR REPLACE INTO versions VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", status);
+  MILLRACE_TRY(status);
+  const Version& version = row.version;
+  MILLRACE_TRY(insert.bind_blob(1, as_bytes(path))
+                   .bind(2, version.token.sequence)
+                   .bind_blob(3, version.token.root.bytes)
+                   .bind(4, version.bytes)
+                   .bind(5, version.attributes.mtime_ns)
+                   .bind(6, std::uint64_t{version.attributes.mode})
+                   .bind(7, row.stat.device)
+                   .bind(8, row.stat.inode)
+                   .bind(9, row.stat.bytes)
+                   .bind(10, row.stat.mtime_ns)
+                   .bind(11, row.stat.ctime_ns)
+                   .bind(12, row.indexed_ns)
+                   .run());
+  auto& revive = statement("DELETE FROM tombstones WHERE path=?", status);
+  MILLRACE_TRY(status);
+  return revive.bind_blob(1, as_bytes(path)).run();
+}
+
+Status Catalogue::erase(const std::string& path, std::uint64_t sequence) {
+  MILLRACE_TRY(forget(path));
+  Status status;
+  auto& insert = statement("INSERT OR REPLACE INTO tombstones VALUES(?,?)", status);
+  MILLRACE_TRY(status);
+  return insert.bind_blob(1, as_bytes(path)).bind(2, sequence).run();
+}
+
+Status Catalogue::forget(const std::string& path) {
+  Status status;
+  auto& remove = statement("DELETE FROM versions WHERE path=?", status);
+  MILLRACE_TRY(status);
+  return remove.bind_blob(1, as_bytes(path)).run();
+}
+
+Result<std::int64_t> Catalogue::add_pending(const Pending& pending) {
+  Status status;
+  auto& insert = statement("INSERT INTO pending(kind,path,other,inode) VALUES(?,?,?,?)", status);
+  MILLRACE_TRY(status);
+  MILLRACE_TRY(insert.bind(1, static_cast<std::int64_t>(pending.kind))
+                   .bind_blob(2, as_bytes(pending.path))
+                   .bind_blob(3, as_bytes(pending.other))
+                   .bind(4, pending.inode)
+                   .run());
+  return sqlite3_last_insert_rowid(database_.handle());
+}
+
+Status Catalogue::remove_pending(std::int64_t id) {
+  Status status;
+  auto& remove = statement("DELETE FROM pending WHERE id=?", status);
+  MILLRACE_TRY(status);
+  return remove.bind(1, id).run();
+}
+
+}  // namespace millrace

@@ -1,0 +1,68 @@
+// The catalogue: which version stands at each path, the sequence, tombstones, chunk lists and pending operations. SQLite in WAL
+// mode, one connection under one mutex. The store's transactions are COMMIT points: see directory_store.h.
+// Paths here are those below files/, accounts included.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "store/disk.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace millrace {
+
+enum class Durability : std::uint8_t { kFull, kNone };
+
+/// A version and what stat said of its file when it was indexed.
+struct Row {
+  Version version;
+  FileStat stat;
+  std::int64_t indexed_ns = 0;  ///< wall clock; 0: our own commit, which nobody else can have touched before
+};
+
+/// An operation that is committed but perhaps not yet visible in files/.
+struct Pending {
+  enum class Kind : std::uint8_t { kPut = 0, kRemove = 1, kMove = 2 };
+  std::int64_t id = 0;
+  Kind kind = Kind::kPut;
+  std::string path;
+  std::string other;            ///< kPut: staging name; kMove: the new path
+  std::uint64_t inode = 0;      ///< of the file that is put, removed or moved
+};
+
+class Catalogue {
+ public:
+  /// Errors: kVersion for a catalogue of a newer program, kIntegrity for a damaged one.
+  static Result<std::unique_ptr<Catalogue>> open(const std::string& path, Durability durability, std::uint64_t new_epoch);
+
+  std::uint64_t epoch() const { return epoch_; }
+  Result<std::optional<Row>> find(const std::string& path);
+  Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
+  /// Rows below a folder ("" for all), ordered by path bytes.
+  Result<std::vector<std::pair<std::string, Row>>> below(const std::string& folder);
+  Result<std::vector<Change>> changes(const std::string& prefix, std::uint64_t since, std::size_t limit);
+  Result<std::optional<Buffer>> chunk_list(const Digest& root);
+  Status put_chunk_list(const Digest& root, ByteView list);
+  Result<std::vector<Pending>> pending();
+
+  /// Runs `body` in one durable transaction; an error rolls it back.
+  Status transaction(Disk& disk, const std::function<Status()>& body);
+  /// The following only inside of a transaction's body.
+  Result<std::uint64_t> next_sequence();
+  Status put(const std::string& path, const Row& row);
+  Status erase(const std::string& path, std::uint64_t sequence);
+  Status forget(const std::string& path);
+  Result<std::int64_t> add_pending(const Pending& pending);
+  Status remove_pending(std::int64_t id);
+
+ private:
+  Database database_;
+  std::recursive_mutex mutex_;
+  std::uint64_t epoch_ = 0;
+  Statement& statement(const char* sql, Status& status);
+  std::vector<std::pair<const char*, std::unique_ptr<Statement>>> statements_;
+};
+
+}  // namespace millrace

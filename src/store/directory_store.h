@@ -1,0 +1,26 @@
+// The plain-directory store: ordinary files under DIR/files, usable by any other program; DIR/staging, where versions are built;
+// DIR/chunks and DIR/catalogue.sqlite. A version becomes visible in this order: bytes and their folder flushed; one durable transaction
+// with the new row and a `pending` row (the commit point); the rename or exchange; the folder flushed; the pending row removed. Opening the
+// store replays what is pending, then sweeps staging.
+#pragma once
+
+#include <filesystem>
+
+#include "base/random.h"
+#include "store/catalogue.h"
+
+namespace millrace {
+
+struct StoreOptions {
+  Durability durability = Durability::kFull;
+  Random random;            ///< called under the store's lock; any thread
+  HasherFactory hasher;
+  std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
+};
+
+/// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.
+Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
+/// For tests: on a given disk, whose folders exist already.
+Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path, StoreOptions options);
+
+}  // namespace millrace

@@ -1,0 +1,128 @@
+#include "store/staged_draft.h"
+
+#include <algorithm>
+
+#include "base/path.h"
+#include "codec/xxh3.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::uint64_t kCopyBytes = 1u << 20;
+constexpr std::uint64_t kWritebackBytes = 8u << 20;
+constexpr std::size_t kHoleBytes = 4096;
+}  // namespace
+
+StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer)
+    : parts_(std::move(parts)), request_(std::move(request)), name_(std::move(name)), file_(std::move(file)), committer_(std::move(committer)) {}
+
+StagedDraft::~StagedDraft() {
+  // Nobody can be told of a failure here; what is left is swept at the next start.
+  if (owns_name_) (void)parts_->disk().unlink({Area::kStaging, name_});
+}
+
+Status StagedDraft::write(ByteView bytes) {
+  if (all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && bytes.size() >= kHoleBytes && all_zero(bytes)) {
+    size_ += bytes.size();
+    return {};
+  }
+  const auto written = parts_->disk().pwrite(file_, bytes, size_);
+  if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
+  size_ += bytes.size();
+  if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
+    // Only a hint: the flush at commit is what counts.
+    (void)parts_->disk().start_writeback(file_, written_back_, size_ - written_back_);
+    written_back_ = size_;
+  }
+  return {};
+}
+
+Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
+  if (!request_.basis) return fail(Code::kUsage, "There is no basis to keep chunks of.");
+  if (!basis_chunks_) {
+    MILLRACE_ASSIGN(basis_chunks_, request_.basis->chunks());
+    std::uint64_t offset = 0;
+    for (const Chunk& chunk : *basis_chunks_) {
+      basis_offsets_.push_back(offset);
+      offset += chunk.length;
+    }
+    basis_offsets_.push_back(offset);
+  }
+  if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first) return fail(Code::kUsage, "The basis does not have the chunks to keep.");
+  std::unique_ptr<Hasher> hasher;
+  for (std::uint64_t at = first; at < first + count;) {
+    std::uint64_t end = at;
+    std::uint64_t bytes = 0;
+    while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes)) bytes += (*basis_chunks_)[end++].length;
+    buffer_.resize(bytes);
+    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer_));
+    ByteView rest(buffer_);
+    for (; at < end; ++at) {
+      const Chunk& chunk = (*basis_chunks_)[at];
+      const ByteView content = rest.first(chunk.length);
+      rest = rest.subspan(chunk.length);
+      if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
+      const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
+      if (!intact) {
+        return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
+                                          std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
+      }
+      chunks_.push_back(chunk);
+    }
+    MILLRACE_TRY(write(buffer_));
+  }
+  return {};
+}
+
+Status StagedDraft::add(std::span<const Chunk> chunks, ByteView content) {
+  ByteView rest = content;
+  for (Chunk chunk : chunks) {
+    if (chunk.check == 0) chunk.check = xxh3_64(rest.first(chunk.length));
+    rest = rest.subspan(chunk.length);
+    chunks_.push_back(chunk);
+  }
+  return write(content);
+}
+
+Status StagedDraft::add_zeros(const Chunk& chunk, std::uint64_t count) {
+  Chunk checked = chunk;
+  checked.check = xxh3_64(Buffer(chunk.length, Byte{0}));
+  chunks_.insert(chunks_.end(), count, checked);
+  size_ += std::uint64_t{chunk.length} * count;
+  return {};
+}
+
+Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView content) {
+  if (index >= chunks_.size() || chunks_[index].length != chunk.length) return fail(Code::kUsage, "There is no such chunk to replace.");
+  std::uint64_t offset = 0;
+  for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
+  const auto written = parts_->disk().pwrite(file_, content, offset);
+  if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
+  chunks_[index] = chunk;
+  chunks_[index].check = xxh3_64(content);
+  return {};
+}
+
+Status StagedDraft::read_at(std::uint64_t offset, MutableBytes into) const {
+  if (offset + into.size() > size_) return fail(Code::kUsage, "The draft is not that long yet.");
+  const auto got = parts_->disk().pread(file_, into, offset);
+  if (!got) return fail(disk_error(got.error(), "read the new version of", request_.path));
+  // Behind the last write there may be a hole that the file does not reach yet.
+  std::fill(into.begin() + static_cast<std::ptrdiff_t>(*got), into.end(), Byte{0});
+  return {};
+}
+
+Result<Chunk> StagedDraft::chunk_at(std::uint64_t index) const {
+  if (index >= chunks_.size()) return fail(Code::kUsage, "The draft has no such chunk.");
+  return chunks_[index];
+}
+
+Result<Version> StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) {
+  const auto hasher = parts_->hasher();
+  if (bytes != size_ || build_tree(chunks_, *hasher).root != root) {
+    return fail(Code::kIntegrity, "What was built of '" + printable(request_.path) + "' is not what its sender has; the stored version is unchanged; try again with --whole-file.");
+  }
+  return committer_(*this, root, attributes);
+}
+
+}  // namespace millrace

@@ -1,0 +1,70 @@
+#include "store/stored_file.h"
+
+#include "base/path.h"
+#include "store/chunk_index.h"
+#include "store/indexer.h"
+
+namespace millrace {
+
+Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
+  const Buffer list = encode_chunk_list(chunks);
+  if (list.size() <= kMaxRowIndexBytes) return catalogue->put_chunk_list(root, list);
+  const Place place{Area::kChunks, to_hex(root)};
+  if (disk().stat(place)) return {};
+  auto file = disk().create(place);
+  if (!file) return file.error() == EEXIST ? Status() : fail(disk_error(file.error(), "create", place.path));
+  if (const auto written = disk().pwrite(*file, list, 0); !written) {
+    (void)disk().unlink(place);  // a cut list fails its checksum and is made again
+    return fail(disk_error(written.error(), "write", place.path));
+  }
+  return {};
+}
+
+Result<std::optional<ChunkList>> StoreParts::chunks(const Digest& root) {
+  MILLRACE_ASSIGN(auto row, catalogue->chunk_list(root));
+  Buffer list;
+  const Place place{Area::kChunks, to_hex(root)};
+  if (row) {
+    list = std::move(*row);
+  } else {
+    const auto file = disk().open(place, Access::kRead);
+    if (!file) return std::nullopt;
+    const auto stat = disk().stat_file(*file);
+    if (!stat) return std::nullopt;
+    list.resize(stat->bytes);
+    const auto got = disk().pread(*file, list, 0);
+    if (!got || *got != list.size()) return std::nullopt;
+  }
+  auto decoded = decode_chunk_list(list);
+  if (!decoded) {
+    if (!row) (void)disk().unlink(place);
+    return std::nullopt;
+  }
+  return std::optional<ChunkList>(std::move(*decoded));
+}
+
+Status OpenVersion::read_at(std::uint64_t offset, MutableBytes into) const {
+  const auto got = parts_->disk().pread(file_, into, offset);
+  if (!got) return fail(disk_error(got.error(), "read", path_));
+  if (*got != into.size()) return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again.");
+  return {};
+}
+
+Result<std::shared_ptr<const ChunkList>> OpenVersion::chunks() const {
+  const std::lock_guard lock(mutex_);
+  if (chunks_) return chunks_;
+  MILLRACE_ASSIGN(auto list, parts_->chunks(version_.token.root));
+  if (!list) {
+    const auto hasher = parts_->hasher();
+    MILLRACE_ASSIGN(Indexed indexed, index_file(parts_->disk(), file_, path_, *hasher));
+    if (indexed.root != version_.token.root) {
+      return fail(Code::kIntegrity, "'" + printable(path_) + "' is not what the catalogue says; verify it, and upload it again if need be.");
+    }
+    MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
+    list = std::move(indexed.chunks);
+  }
+  chunks_ = std::make_shared<const ChunkList>(std::move(*list));
+  return chunks_;
+}
+
+}  // namespace millrace

@@ -1,0 +1,42 @@
+// A version that is open for reading: its inode stays readable whatever happens to the path.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "store/catalogue.h"
+
+namespace millrace {
+
+/// What the parts of a directory store share.
+struct StoreParts {
+  DataFolder folder;
+  std::unique_ptr<Catalogue> catalogue;
+  Durability durability = Durability::kFull;
+  HasherFactory hasher;
+  Disk& disk() { return *folder.disk; }
+  /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index: losing it costs time only.
+  Status put_chunks(const Digest& root, const ChunkList& chunks);
+  Result<std::optional<ChunkList>> chunks(const Digest& root);
+};
+
+class OpenVersion final : public StoredFile {
+ public:
+  OpenVersion(std::shared_ptr<StoreParts> parts, std::string path, Version version, File file)
+      : parts_(std::move(parts)), path_(std::move(path)), version_(version), file_(std::move(file)) {}
+  const Version& version() const override { return version_; }
+  std::uint64_t size() const override { return version_.bytes; }
+  Status read_at(std::uint64_t offset, MutableBytes into) const override;
+  Result<std::shared_ptr<const ChunkList>> chunks() const override;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::shared_ptr<StoreParts> parts_;
+  std::string path_;
+  Version version_;
+  File file_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const ChunkList> chunks_;
+};
+
+}  // namespace millrace
