@@ -1,0 +1,434 @@
+#include "store/directory_store.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "base/path.h"
+#include "store/indexer.h"
+#include "store/recovery.h"
+#include "store/staged_draft.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::int64_t kTooRecentNs = 20'000'000;  ///< a change within the clock's grain of the indexing would not show
+constexpr std::size_t kMaxFolders = 100'000;
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+class DirectoryStore final : public Store {
+ public:
+  DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options) : parts_(std::move(parts)), options_(std::move(options)) {}
+
+  Result<std::optional<Version>> lookup(const Principal& principal, const std::string& path) override {
+    const std::string full = below(principal, path);
+    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto row, current(full));
+    if (!row) return std::nullopt;
+    return std::optional<Version>(row->version);
+  }
+
+  Result<std::shared_ptr<const StoredFile>> open(const Principal& principal, const std::string& path) override {
+    const std::string full = below(principal, path);
+    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto row, current(full));
+    if (!row) return fail(Code::kNotFound, "There is no file '" + printable(path) + "' on the server.");
+    return open_row(full, *row);
+  }
+
+  Result<Entry> stat(const Principal& principal, const std::string& path) override {
+    const std::string full = below(principal, path);
+    const auto found = disk().stat({Area::kFiles, full});
+    if (!found && !(path.empty() && found.error() == ENOENT)) {
+      if (found.error() == ENOENT || found.error() == ENOTDIR) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+      return fail(disk_error(found.error(), "stat", path));
+    }
+    Entry entry;
+    entry.path = path;
+    if (!found || found->kind == FileKind::kFolder) {
+      entry.kind = EntryKind::kFolder;
+      if (found) entry.version.attributes = {found->mtime_ns, found->mode};
+      return entry;
+    }
+    if (found->kind == FileKind::kSymlink) {
+      entry.kind = EntryKind::kSymlink;
+      return entry;
+    }
+    if (found->kind == FileKind::kSpecial) return fail(not_a_file(found->kind, path));
+    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto row, current(full));
+    if (!row) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+    entry.version = row->version;
+    return entry;
+  }
+
+  Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
+    if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
+      return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
+                                    std::to_string(request.bytes) + " bytes and " + std::to_string(*free) + " are free.");
+    }
+    DraftRequest full = request;
+    full.path = below(principal, request.path);
+    std::string name;
+    {
+      const std::lock_guard lock(mutex_);
+      name = hex(options_.random()) + hex(options_.random());
+    }
+    auto file = disk().create({Area::kStaging, name});
+    if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
+    return std::make_unique<StagedDraft>(parts_, std::move(full), name, std::move(*file),
+                                         [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
+                                           return commit(draft, root, attributes);
+                                         });
+  }
+
+  Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root, const Attributes& attributes) override {
+    const std::string full = below(principal, path);
+    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(auto row, current(full));
+    if (!row || row->version.token.root != root) return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
+    if (row->version.attributes == attributes) return row->version;
+    const auto file = disk().open({Area::kFiles, full}, Access::kReadWrite);
+    if (!file) return fail(disk_error(file.error(), "open", path));
+    const auto set = disk().set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
+    if (!set) return fail(disk_error(set.error(), "set mode and time of", path));
+    const auto stat = disk().stat_file(*file);
+    if (!stat) return fail(disk_error(stat.error(), "stat", path));
+    row->version.attributes = attributes;
+    row->stat = *stat;
+    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+      MILLRACE_ASSIGN(row->version.token.sequence, parts_->catalogue->next_sequence());
+      return parts_->catalogue->put(full, *row);
+    }));
+    return row->version;
+  }
+
+  Result<Listing> list(const Principal& principal, const std::string& prefix, Recursive recursive, const std::string& cursor,
+                       std::size_t limit) override {
+    const std::string full = below(principal, prefix);
+    if (!prefix.empty()) {
+      const auto found = disk().stat({Area::kFiles, full});
+      if (!found) return fail(Code::kNotFound, "There is no folder '" + printable(prefix) + "' on the server.");
+      if (found->kind != FileKind::kFolder) return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
+    }
+    std::vector<Entry> all;
+    MILLRACE_TRY(walk(principal, prefix, recursive, all));
+    std::sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return path_less(a.path, b.path); });
+    Listing listing;
+    for (Entry& entry : all) {
+      if (!cursor.empty() && !path_less(cursor, entry.path)) continue;
+      if (listing.entries.size() == limit) {
+        listing.next_cursor = listing.entries.back().path;
+        break;
+      }
+      listing.entries.push_back(std::move(entry));
+    }
+    return listing;
+  }
+
+  Status remove(const Principal& principal, const std::string& path, Recursive recursive, const Expected& expected) override {
+    const std::string full = below(principal, path);
+    const std::lock_guard lock(mutex_);
+    return remove_locked(full, path, recursive, expected);
+  }
+
+  Status move(const Principal& principal, const std::string& from, const std::string& to, Force force) override {
+    const std::string full_from = below(principal, from);
+    const std::string full_to = below(principal, to);
+    const std::lock_guard lock(mutex_);
+    MILLRACE_TRY(writable());
+    const auto source = disk().stat({Area::kFiles, full_from});
+    if (!source) return fail(Code::kNotFound, "There is no '" + printable(from) + "' on the server.");
+    if (full_from == full_to) return {};
+    if (full_to.starts_with(full_from + "/")) return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
+    if (disk().stat({Area::kFiles, full_to})) {
+      if (force == Force::kNo) return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
+      MILLRACE_TRY(remove_locked(full_to, to, Recursive::kNo, Expected{}));
+    }
+    Catalogue& catalogue = *parts_->catalogue;
+    MILLRACE_ASSIGN(auto rows, catalogue.below(full_from));
+    MILLRACE_ASSIGN(const auto own, catalogue.find(full_from));
+    if (own) rows.emplace_back(full_from, *own);
+    Pending pending{0, Pending::Kind::kMove, full_from, full_to, source->inode};
+    MILLRACE_TRY(catalogue.transaction(disk(), [&]() -> Status {
+      for (auto& [path, row] : rows) {
+        MILLRACE_ASSIGN(const std::uint64_t gone, catalogue.next_sequence());
+        MILLRACE_TRY(catalogue.erase(path, gone));
+        MILLRACE_ASSIGN(row.version.token.sequence, catalogue.next_sequence());
+        MILLRACE_TRY(catalogue.put(full_to + path.substr(full_from.size()), row));
+      }
+      MILLRACE_ASSIGN(pending.id, catalogue.add_pending(pending));
+      return {};
+    }));
+    return finish(pending);
+  }
+
+  Result<std::vector<Change>> changes(const Principal& principal, std::uint64_t since, std::size_t limit) override {
+    MILLRACE_ASSIGN(auto found, parts_->catalogue->changes(principal.account, since, limit));
+    for (Change& change : found) change.path = above(principal, change.path);
+    return found;
+  }
+
+  Result<std::shared_ptr<const StoredFile>> find(const Principal& principal, const Digest& root) override {
+    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto path, parts_->catalogue->find_root(root, principal.account));
+    if (path) {
+      MILLRACE_ASSIGN(const auto row, current(*path));
+      if (row && row->version.token.root == root) return open_row(*path, *row);
+    }
+    return fail(Code::kNotFound, "No file with that content is stored.");
+  }
+
+  Result<Version> verify(const Principal& principal, const std::string& path) override {
+    MILLRACE_ASSIGN(const auto file, open(principal, path));
+    const auto handle = disk().open({Area::kFiles, below(principal, path)}, Access::kRead);
+    if (!handle) return fail(disk_error(handle.error(), "open", path));
+    const auto hasher = parts_->hasher();
+    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *handle, path, *hasher));
+    if (indexed.root == file->version().token.root) return file->version();
+    std::uint64_t offset = 0;
+    if (const auto chunks = parts_->chunks(file->version().token.root); chunks && *chunks) {
+      const std::size_t count = std::min((*chunks)->size(), indexed.chunks.size());
+      for (std::size_t i = 0; i < count && (**chunks)[i].digest == indexed.chunks[i].digest; ++i) offset += indexed.chunks[i].length;
+    }
+    return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " + std::to_string(offset) + "; upload it again with --whole-file.");
+  }
+
+  std::uint64_t signature_seed(const Principal& principal) override {
+    const std::int64_t day = now() / (std::int64_t{24} * 3600 * 1'000'000'000);
+    Buffer text;
+    append_le(text, parts_->catalogue->epoch());
+    append_le(text, static_cast<std::uint64_t>(day));
+    append(text, as_bytes(principal.account));
+    return parts_->hasher()->hash(text).prefix();
+  }
+
+ private:
+  Disk& disk() { return parts_->disk(); }
+  std::int64_t now() const {
+    if (options_.wall_clock_ns) return options_.wall_clock_ns();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+  static std::uint32_t disk_mode(const Attributes& attributes) { return (attributes.mode & 0777) | 0600; }
+  static std::string below(const Principal& principal, const std::string& path) {
+    if (principal.account.empty()) return path;
+    return path.empty() ? principal.account : principal.account + "/" + path;
+  }
+  static std::string above(const Principal& principal, const std::string& path) {
+    return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
+  }
+
+  Status writable() const {
+    if (broken_.empty()) return {};
+    return fail(Code::kFailed, "The store stopped writing after a failure (" + broken_ + "); files can be read; restart the server.");
+  }
+
+  Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
+    auto file = disk().open({Area::kFiles, path}, Access::kRead);
+    if (!file) return fail(disk_error(file.error(), "open", path));
+    return std::make_shared<OpenVersion>(parts_, path, row.version, std::move(*file));
+  }
+
+  /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if it is gone.
+  Result<std::optional<Row>> current(const std::string& path) {
+    MILLRACE_ASSIGN(auto row, parts_->catalogue->find(path));
+    const auto stat = disk().stat({Area::kFiles, path});
+    if (!stat) {
+      if (stat.error() != ENOENT && stat.error() != ENOTDIR) return fail(disk_error(stat.error(), "stat", path));
+      if (row) {
+        MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+          MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
+          return parts_->catalogue->erase(path, sequence);
+        }));
+      }
+      return std::nullopt;
+    }
+    if (stat->kind != FileKind::kRegular) return fail(not_a_file(stat->kind, path));
+    const bool settled = row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs);
+    if (row && settled && row->stat == *stat) return row;
+    return index(path, row);
+  }
+
+  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old) {
+    const auto file = disk().open({Area::kFiles, path}, Access::kRead);
+    if (!file) return fail(disk_error(file.error(), "open", path));
+    const auto hasher = parts_->hasher();
+    const std::int64_t started = now();
+    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *file, path, *hasher));
+    Row row;
+    row.version.bytes = indexed.stat.bytes;
+    row.version.token = {parts_->catalogue->epoch(), old ? old->version.token.sequence : 0, indexed.root};
+    row.version.attributes = {indexed.stat.mtime_ns, indexed.stat.mode};
+    row.stat = indexed.stat;
+    row.indexed_ns = started;
+    const bool same = old && old->version.token.root == indexed.root;
+    if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && old->stat.mode == indexed.stat.mode) row.version.attributes = old->version.attributes;
+    MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
+    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+      if (!same || row.version.attributes != old->version.attributes) {
+        MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
+      }
+      return parts_->catalogue->put(path, row);
+    }));
+    return std::optional<Row>(row);
+  }
+
+  /// Steps 5 to 10 of a commit, for a group of one.
+  Result<Version> commit(StagedDraft& draft, const Digest& root, const Attributes& attributes) {
+    const std::string& path = draft.request().path;
+    const auto check = [&](const auto& done, const char* what) -> Status {
+      if (done) return {};
+      return fail(disk_error(done.error(), what, path));
+    };
+    MILLRACE_TRY(check(disk().truncate(draft.file(), draft.size()), "size the new version of"));
+    MILLRACE_TRY(check(disk().set_attributes(draft.file(), disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
+    if (options_.durability == Durability::kFull) {
+      MILLRACE_TRY(check(disk().fsync(draft.file()), "flush the new version of"));
+      MILLRACE_TRY(check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"));
+    }
+    const auto stat = disk().stat_file(draft.file());
+    if (!stat) return fail(disk_error(stat.error(), "stat the new version of", path));
+    MILLRACE_TRY(parts_->put_chunks(root, draft.chunks()));
+
+    const std::lock_guard lock(mutex_);
+    MILLRACE_TRY(writable());
+    MILLRACE_ASSIGN(const auto before, current(path));
+    const Expected& expected = draft.request().expected;
+    const bool holds = expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
+                       (expected.kind == Expected::Kind::kRoot && before && before->version.token.root == expected.root);
+    if (!holds) {
+      return fail(Code::kConflict, "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
+                                       (before ? to_hex(before->version.token.root).substr(0, 12) : std::string("gone")) + "); fetch it, or use --force to replace it.");
+    }
+    MILLRACE_TRY(make_parents(disk(), path));
+    Row row;
+    row.version.bytes = draft.size();
+    row.version.attributes = {attributes.mtime_ns, attributes.mode & 0777};
+    row.version.token = {parts_->catalogue->epoch(), 0, root};
+    row.stat = *stat;
+    Pending pending{0, Pending::Kind::kPut, path, draft.name(), stat->inode};
+    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+      MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
+      MILLRACE_TRY(parts_->catalogue->put(path, row));
+      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
+      return {};
+    }));
+    draft.release();
+    MILLRACE_TRY(finish(pending));
+    // After an exchange the old version stands under the staging name.
+    if (before) {
+      const auto removed = disk().unlink({Area::kStaging, draft.name()});
+      if (!removed && removed.error() != ENOENT) return fail(disk_error(removed.error(), "remove the old version of", path));
+    }
+    return row.version;
+  }
+
+  /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery may go on.
+  Status finish(const Pending& pending) {
+    auto present = materialise(*parts_, pending);
+    Status status;
+    if (!present) {
+      status = fail(present.error());
+    } else {
+      status = settle(*parts_, pending, *present);
+    }
+    if (!status) broken_ = status.error().sentence;
+    return status;
+  }
+
+  Status remove_locked(const std::string& full, const std::string& path, Recursive recursive, const Expected& expected) {
+    MILLRACE_TRY(writable());
+    const auto stat = disk().stat({Area::kFiles, full});
+    if (!stat) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+    if (stat->kind == FileKind::kFolder) {
+      const auto names = disk().list({Area::kFiles, full});
+      if (!names) return fail(disk_error(names.error(), "list", path));
+      if (!names->empty() && recursive == Recursive::kNo) {
+        return fail(Code::kConflict, "The folder '" + printable(path) + "' is not empty; use -r to delete it with all that is in it.");
+      }
+      for (const std::string& name : *names) MILLRACE_TRY(remove_locked(full + "/" + name, path + "/" + name, recursive, Expected{}));
+      const auto removed = disk().remove_folder({Area::kFiles, full});
+      if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
+      return {};
+    }
+    MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
+    if (expected.kind == Expected::Kind::kRoot && (!row || row->version.token.root != expected.root)) {
+      return fail(Code::kConflict, "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
+    }
+    Pending pending{0, Pending::Kind::kRemove, full, "", stat->inode};
+    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+      MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
+      MILLRACE_TRY(parts_->catalogue->erase(full, sequence));
+      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
+      return {};
+    }));
+    return finish(pending);
+  }
+
+  Status walk(const Principal& principal, const std::string& folder, Recursive recursive, std::vector<Entry>& out) {
+    std::vector<std::string> folders{folder};
+    for (std::size_t next = 0; next < folders.size(); ++next) {
+      const std::string here = folders[next];
+      const auto names = disk().list({Area::kFiles, below(principal, here)});
+      if (!names) {
+        if (here.empty() || here != folder) continue;  // gone meanwhile, or an account without files yet
+        return fail(disk_error(names.error(), "list", here));
+      }
+      for (const std::string& name : *names) {
+        Entry entry;
+        entry.path = here.empty() ? name : here + "/" + name;
+        const std::string full = below(principal, entry.path);
+        const auto stat = disk().stat({Area::kFiles, full});
+        if (!stat || stat->kind == FileKind::kSpecial) continue;
+        entry.version.attributes = {stat->mtime_ns, stat->mode};
+        if (stat->kind == FileKind::kFolder) {
+          entry.kind = EntryKind::kFolder;
+          if (recursive == Recursive::kYes) {
+            if (folders.size() >= kMaxFolders) return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
+            folders.push_back(entry.path);
+          }
+        } else if (stat->kind == FileKind::kSymlink) {
+          entry.kind = EntryKind::kSymlink;
+        } else {
+          entry.version.bytes = stat->bytes;
+          MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
+          if (row && row->stat == *stat) entry.version = row->version;
+        }
+        out.push_back(std::move(entry));
+      }
+    }
+    return {};
+  }
+
+  std::shared_ptr<StoreParts> parts_;
+  StoreOptions options_;
+  std::mutex mutex_;     ///< one commit, move, delete or indexing at a time
+  std::string broken_;   ///< why writing stopped
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path, StoreOptions options) {
+  auto parts = std::make_shared<StoreParts>();
+  parts->folder = std::move(folder);
+  parts->durability = options.durability;
+  parts->hasher = options.hasher;
+  MILLRACE_ASSIGN(parts->catalogue, Catalogue::open(catalogue_path, options.durability, options.random()));
+  MILLRACE_TRY(recover(*parts));
+  return std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
+}
+
+Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
+  MILLRACE_ASSIGN(DataFolder folder, open_data_folder(data_dir));
+  return open_directory_store(std::move(folder), data_dir / "catalogue.sqlite", std::move(options));
+}
+
+}  // namespace millrace
