@@ -1,0 +1,196 @@
+#include "net/tcp.h"
+
+#include <netdb.h>
+
+#include <cstring>
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 256 * 1024;
+
+Error network_error(int status, const std::string& what) { return {Code::kNetwork, what + ": " + uv_strerror(status)}; }
+
+}  // namespace
+
+struct TcpStream::Handle {
+  uv_tcp_t tcp{};
+  TcpStream* owner = nullptr;
+  Events events;
+  Buffer read_buffer;
+  bool reading = false;
+};
+
+TcpStream::TcpStream(Loop& loop) : handle_(new Handle) {
+  uv_tcp_init(loop.raw(), &handle_->tcp);
+  handle_->tcp.data = handle_;
+  handle_->owner = this;
+}
+
+TcpStream::~TcpStream() { close(); }
+
+void TcpStream::close() {
+  if (handle_ == nullptr) return;
+  handle_->owner = nullptr;
+  handle_->events = {};
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  handle_ = nullptr;
+}
+
+void TcpStream::connect(const std::string& host, const std::string& port, std::function<void(Status)> done) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int looked_up = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (looked_up != 0) return done(fail(Code::kNetwork, "The host '" + host + "' cannot be found: " + gai_strerror(looked_up)));
+  struct Request {
+    uv_connect_t request;
+    Handle* handle;
+    std::function<void(Status)> done;
+    std::string where;
+  };
+  auto* request = new Request{{}, handle_, std::move(done), host + ":" + port};
+  request->request.data = request;
+  const int started = uv_tcp_connect(&request->request, &handle_->tcp, found->ai_addr, [](uv_connect_t* connect, int status) {
+    const std::unique_ptr<Request> ended(static_cast<Request*>(connect->data));
+    if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
+    if (status == 0) uv_tcp_nodelay(&ended->handle->tcp, 1);
+    ended->done(status == 0 ? Status() : Status(fail(network_error(status, "The server " + ended->where + " cannot be reached"))));
+  });
+  freeaddrinfo(found);
+  if (started != 0) {
+    const std::unique_ptr<Request> ended(request);
+    ended->done(fail(network_error(started, "The server " + ended->where + " cannot be reached")));
+  }
+}
+
+Status TcpStream::accept_from(uv_stream_t* listener) {
+  const int accepted = uv_accept(listener, reinterpret_cast<uv_stream_t*>(&handle_->tcp));
+  if (accepted != 0) return fail(network_error(accepted, "A connection could not be accepted"));
+  uv_tcp_nodelay(&handle_->tcp, 1);
+  return {};
+}
+
+void TcpStream::start(Events events) {
+  handle_->events = std::move(events);
+  resume_reading();
+}
+
+void TcpStream::pause_reading() {
+  if (handle_ == nullptr || !handle_->reading) return;
+  handle_->reading = false;
+  uv_read_stop(reinterpret_cast<uv_stream_t*>(&handle_->tcp));
+}
+
+void TcpStream::resume_reading() {
+  if (handle_ == nullptr || handle_->reading) return;
+  handle_->reading = true;
+  uv_read_start(
+      reinterpret_cast<uv_stream_t*>(&handle_->tcp),
+      [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
+        auto& held = static_cast<Handle*>(handle->data)->read_buffer;
+        if (held.empty()) held.resize(kReadBytes);
+        *buffer = uv_buf_init(reinterpret_cast<char*>(held.data()), static_cast<unsigned>(held.size()));
+      },
+      [](uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
+        auto* const handle = static_cast<Handle*>(stream->data);
+        if (handle->owner == nullptr || count == 0) return;
+        if (count < 0) {
+          const Error error = count == UV_EOF ? Error{Code::kNetwork, "The other side closed the connection"}
+                                              : network_error(static_cast<int>(count), "The connection broke");
+          handle->owner->pause_reading();
+          const auto on_closed = handle->events.on_closed;
+          if (on_closed) on_closed(error);
+          return;
+        }
+        handle->owner->bytes_read_ += static_cast<std::uint64_t>(count);
+        const auto on_bytes = handle->events.on_bytes;
+        if (on_bytes) on_bytes(ByteView(handle->read_buffer).first(static_cast<std::size_t>(count)));
+      });
+}
+
+void TcpStream::write(std::vector<WritePiece> pieces) {
+  if (handle_ == nullptr || pieces.empty()) return;
+  struct Request {
+    uv_write_t request;
+    std::vector<WritePiece> pieces;
+    Handle* handle;
+  };
+  auto* request = new Request{{}, std::move(pieces), handle_};
+  request->request.data = request;
+  std::vector<uv_buf_t> buffers;
+  const auto add = [&](ByteView bytes) {
+    if (bytes.empty()) return;
+    buffers.push_back(uv_buf_init(const_cast<char*>(reinterpret_cast<const char*>(bytes.data())), static_cast<unsigned>(bytes.size())));
+    bytes_written_ += bytes.size();
+  };
+  for (const WritePiece& piece : request->pieces) {
+    add(piece.header);
+    add(piece.payload);
+  }
+  uv_write(&request->request, reinterpret_cast<uv_stream_t*>(&handle_->tcp), buffers.data(), static_cast<unsigned>(buffers.size()),
+           [](uv_write_t* written, int status) {
+             const std::unique_ptr<Request> ended(static_cast<Request*>(written->data));
+             if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
+             if (status != 0) {
+               const auto on_closed = ended->handle->events.on_closed;
+               if (on_closed) on_closed(network_error(status, "The connection broke"));
+               return;
+             }
+             const auto on_drained = ended->handle->events.on_drained;
+             if (on_drained) on_drained();
+           });
+}
+
+std::size_t TcpStream::pending_bytes() const {
+  return handle_ == nullptr ? 0 : uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&handle_->tcp));
+}
+
+struct TcpListener::Handle {
+  uv_tcp_t tcp{};
+  std::function<void(uv_stream_t*)> on_connection;
+};
+
+Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::string& host, std::uint16_t port,
+                                                         std::function<void(uv_stream_t*)> on_connection) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const std::string service = std::to_string(port);
+  const int looked_up = getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
+  if (looked_up != 0) return fail(Code::kUsage, "The address '" + host + "' cannot be listened on: " + gai_strerror(looked_up));
+  auto* handle = new Handle;
+  handle->on_connection = std::move(on_connection);
+  uv_tcp_init(loop.raw(), &handle->tcp);
+  handle->tcp.data = handle;
+  std::unique_ptr<TcpListener> listener(new TcpListener(handle));
+  int status = uv_tcp_bind(&handle->tcp, found->ai_addr, 0);
+  freeaddrinfo(found);
+  if (status == 0) {
+    status = uv_listen(reinterpret_cast<uv_stream_t*>(&handle->tcp), 1024, [](uv_stream_t* stream, int failed) {
+      if (failed == 0) static_cast<Handle*>(stream->data)->on_connection(stream);
+    });
+  }
+  if (status == UV_EADDRINUSE) {
+    return fail(Code::kConflict, "The port " + service + " is in use already; end the other program or choose another port with --listen.");
+  }
+  if (status != 0) return fail(Code::kUsage, "The address " + host + ":" + service + " cannot be listened on: " + uv_strerror(status) + ".");
+  return listener;
+}
+
+TcpListener::~TcpListener() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+}
+
+std::uint16_t TcpListener::port() const {
+  sockaddr_storage address{};
+  int length = sizeof address;
+  uv_tcp_getsockname(&handle_->tcp, reinterpret_cast<sockaddr*>(&address), &length);
+  const auto* const ip6 = reinterpret_cast<const sockaddr_in6*>(&address);
+  const auto* const ip4 = reinterpret_cast<const sockaddr_in*>(&address);
+  return ntohs(address.ss_family == AF_INET6 ? ip6->sin6_port : ip4->sin_port);
+}
+
+}  // namespace millrace

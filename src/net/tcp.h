@@ -1,0 +1,69 @@
+// TCP over libuv: a stream that counts its bytes, and a listener. A stream is owned by one object; nothing is called back after close().
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "net/loop.h"
+
+namespace millrace {
+
+/// What is written in one go: a header of its own and bytes that `owner` keeps alive.
+struct WritePiece {
+  Buffer header;
+  std::shared_ptr<const void> owner;
+  ByteView payload;
+};
+
+class TcpStream {
+ public:
+  struct Events {
+    std::function<void(ByteView)> on_bytes;
+    std::function<void()> on_drained;        ///< all that was written has left
+    std::function<void(Error)> on_closed;    ///< the peer ended or broke the connection; kNetwork
+  };
+  explicit TcpStream(Loop& loop);
+  ~TcpStream();
+  TcpStream(const TcpStream&) = delete;
+  TcpStream& operator=(const TcpStream&) = delete;
+
+  /// Numeric or named host. `done` is called once, on the loop.
+  void connect(const std::string& host, const std::string& port, std::function<void(Status)> done);
+  Status accept_from(uv_stream_t* listener);
+  void start(Events events);
+  void pause_reading();
+  void resume_reading();
+  /// Queues; check pending_bytes() against a high-water mark.
+  void write(std::vector<WritePiece> pieces);
+  std::size_t pending_bytes() const;
+  /// Idempotent. With writes pending they are dropped.
+  void close();
+  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_written() const { return bytes_written_; }
+
+ private:
+  struct Handle;
+  Handle* handle_;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t bytes_written_ = 0;
+};
+
+class TcpListener {
+ public:
+  /// Errors: kConflict when the port is taken, kUsage for an address that does not exist here.
+  static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const std::string& host, std::uint16_t port,
+                                                     std::function<void(uv_stream_t*)> on_connection);
+  ~TcpListener();
+  std::uint16_t port() const;
+
+ private:
+  struct Handle;
+  explicit TcpListener(Handle* handle) : handle_(handle) {}
+  Handle* handle_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,83 @@
+#include "session/session.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::size_t kWriteHighWater = 2u << 20;
+constexpr std::size_t kWriteBatch = 1u << 20;
+}  // namespace
+
+Session::Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept, std::function<void(const Error&)> on_closed)
+    : loop_(loop), stream_(std::move(stream)), accept_(std::move(accept)), on_closed_(std::move(on_closed)), mux_(role, [] {
+        wire::Hello hello;
+        hello.connection_window = 4u << 20;
+        return hello;
+      }(), *this) {}
+
+void Session::start() {
+  started_ = true;
+  stream_->start({[this](ByteView bytes) {
+                    const auto self = shared_from_this();
+                    if (closing_) return;
+                    if (auto status = mux_.on_bytes(bytes); !status) {
+                      closing_ = status.error();
+                      stream_->pause_reading();
+                    }
+                    flush();
+                  },
+                  [this] {
+                    const auto self = shared_from_this();
+                    flush();
+                  },
+                  [this](const Error& error) { close(error); }});
+  flush();
+}
+
+void Session::wants_write() {
+  if (started_ && !closed_) flush();
+}
+
+void Session::flush() {
+  if (flushing_ || closed_) return;
+  flushing_ = true;
+  while (stream_->pending_bytes() < kWriteHighWater) {
+    std::vector<WritePiece> pieces;
+    std::size_t bytes = 0;
+    while (bytes < kWriteBatch) {
+      auto piece = mux_.next_output();
+      if (!piece) break;
+      bytes += piece->header.size() + piece->payload.view.size();
+      pieces.push_back({std::move(piece->header), std::move(piece->payload.owner), piece->payload.view});
+    }
+    if (pieces.empty()) break;
+    stream_->write(std::move(pieces));
+  }
+  flushing_ = false;
+  // A peer that does not read what it asks for is not read from either.
+  if (!closing_) {
+    if (stream_->pending_bytes() >= kWriteHighWater) stream_->pause_reading(); else stream_->resume_reading();
+  } else if (stream_->pending_bytes() == 0) {
+    close(*closing_);
+  }
+}
+
+void Session::run(Lane, std::function<void()> work, std::function<void()> done) {
+  loop_.run_job(std::move(work), [self = shared_from_this(), done = std::move(done)] {
+    if (!self->closed_) done();
+  });
+}
+
+Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) { return accept_(type, payload, port); }
+
+void Session::on_goaway(const wire::GoAway&) {}
+
+void Session::close(const Error& error) {
+  if (closed_) return;
+  const auto self = shared_from_this();
+  closed_ = true;
+  stream_->close();
+  mux_.on_transport_closed(error);
+  if (const auto last = std::exchange(on_closed_, nullptr)) last(error);
+}
+
+}  // namespace millrace
