@@ -92,8 +92,9 @@ class Mux::Impl final : public FrameDecoder::Sink {
       message.name = code_name(error.code);
       message.sentence = error.sentence;
       impl->control(FrameType::kError, id, wire::encode(message), kEndOfStream);
-      impl->retire(*this);
+      const auto self = shared_from_this();
       close(error);
+      impl->retire(*this);
     }
     const wire::Hello& peer() const override { return impl->peer; }
 

@@ -1,0 +1,192 @@
+#include "client/local_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/path.h"
+
+namespace millrace {
+
+namespace {
+
+std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+std::array<timespec, 2> times(const Attributes& attributes) {
+  std::int64_t seconds = attributes.mtime_ns / 1'000'000'000;
+  std::int64_t rest = attributes.mtime_ns % 1'000'000'000;
+  if (rest < 0) {
+    rest += 1'000'000'000;
+    --seconds;
+  }
+  return {timespec{0, UTIME_OMIT}, timespec{seconds, rest}};
+}
+
+Status write_all(int descriptor, ByteView bytes, std::uint64_t offset, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be written"));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return {};
+}
+
+class FileDraft final : public DownloadDraft {
+ public:
+  FileDraft(std::string path, std::string staging, int descriptor, std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
+      : path_(std::move(path)), staging_(std::move(staging)), descriptor_(descriptor), basis_(std::move(basis)), basis_chunks_(std::move(chunks)) {
+    std::uint64_t offset = 0;
+    for (const Chunk& chunk : *basis_chunks_) {
+      offsets_.push_back(offset);
+      offset += chunk.length;
+    }
+    offsets_.push_back(offset);
+  }
+  ~FileDraft() override {
+    ::close(descriptor_);
+    if (!staging_.empty()) ::unlink(staging_.c_str());
+  }
+
+  Status keep(std::uint64_t first, std::uint64_t count) override {
+    if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first) return fail(Code::kUsage, "The basis does not have the chunks to keep.");
+    // Content is checked by the root only if it was read from an unchanged file: the basis is stat-checked at commit.
+    for (std::uint64_t at = first; at < first + count;) {
+      std::uint64_t end = at;
+      std::uint64_t bytes = 0;
+      while (end < first + count && bytes + (*basis_chunks_)[end].length <= (1u << 20)) bytes += (*basis_chunks_)[end++].length;
+      buffer_.resize(bytes);
+      MILLRACE_TRY(basis_->read_at(offsets_[at], buffer_));
+      MILLRACE_TRY(write(buffer_));
+      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
+      at = end;
+    }
+    return {};
+  }
+  Status add(std::span<const Chunk> chunks, ByteView content) override {
+    chunks_.insert(chunks_.end(), chunks.begin(), chunks.end());
+    return write(content);
+  }
+  Status add_zeros(const Chunk& chunk, std::uint64_t count) override {
+    chunks_.insert(chunks_.end(), count, chunk);
+    size_ += std::uint64_t{chunk.length} * count;
+    return {};
+  }
+  Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
+    if (index >= chunks_.size() || chunks_[index].length != chunk.length) return fail(Code::kUsage, "There is no such chunk to replace.");
+    std::uint64_t offset = 0;
+    for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
+    chunks_[index] = chunk;
+    return write_all(descriptor_, content, offset, path_);
+  }
+  Status read_at(std::uint64_t offset, MutableBytes into) const override {
+    if (offset + into.size() > size_) return fail(Code::kUsage, "The draft is not that long yet.");
+    while (!into.empty()) {
+      const ssize_t got = pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be read back"));
+      if (got == 0) {
+        std::fill(into.begin(), into.end(), Byte{0});  // a hole that the file does not reach yet
+        return {};
+      }
+      into = into.subspan(static_cast<std::size_t>(got));
+      offset += static_cast<std::uint64_t>(got);
+    }
+    return {};
+  }
+  std::uint64_t size() const override { return size_; }
+  std::uint64_t chunk_count() const override { return chunks_.size(); }
+  Result<Chunk> chunk_at(std::uint64_t index) const override { return chunks_.at(index); }
+
+  Status commit(const Version& version) override {
+    if (const auto* const file = dynamic_cast<const FileSource*>(basis_.get()); file != nullptr && !file->unchanged()) {
+      return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
+    }
+    const auto both = times(version.attributes);
+    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 || fchmod(descriptor_, version.attributes.mode & 0777) != 0 ||
+        futimens(descriptor_, both.data()) != 0 || fsync(descriptor_) != 0 || rename(staging_.c_str(), path_.c_str()) != 0) {
+      return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+    }
+    staging_.clear();
+    return {};
+  }
+
+ private:
+  Status write(ByteView bytes) {
+    if (!all_zero(bytes)) MILLRACE_TRY(write_all(descriptor_, bytes, size_, path_));
+    size_ += bytes.size();
+    return {};
+  }
+  std::string path_;
+  std::string staging_;
+  int descriptor_;
+  std::shared_ptr<const Source> basis_;
+  std::shared_ptr<const ChunkList> basis_chunks_;
+  std::vector<std::uint64_t> offsets_;
+  ChunkList chunks_;
+  Buffer buffer_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<FileSource>> FileSource::open(const std::string& path) {
+  std::shared_ptr<FileSource> source(new FileSource);
+  source->path_ = path;
+  source->descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (source->descriptor_ < 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  struct stat stat {};
+  if (fstat(source->descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  if (S_ISDIR(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
+  if (!S_ISREG(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
+  source->bytes_ = static_cast<std::uint64_t>(stat.st_size);
+  source->attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
+  source->ctime_ns_ = nanoseconds(stat.st_ctim);
+  return source;
+}
+
+FileSource::~FileSource() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool FileSource::unchanged() const {
+  struct stat stat {};
+  return fstat(descriptor_, &stat) == 0 && static_cast<std::uint64_t>(stat.st_size) == bytes_ && nanoseconds(stat.st_mtim) == attributes_.mtime_ns;
+}
+
+Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
+  while (!into.empty()) {
+    const ssize_t got = pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be read"));
+    if (got == 0) return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again when it is at rest.");
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+                                                       std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+  // A short name of its own: the target's may be as long as names can be.
+  const std::string staging = folder + ".millrace-" + std::to_string(random);
+  const int descriptor = ::open(staging.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
+  return std::make_unique<FileDraft>(path, staging, descriptor, std::move(basis), std::move(chunks));
+}
+
+Status set_attributes(const std::string& path, const Attributes& attributes) {
+  const auto both = times(attributes);
+  if (chmod(path.c_str(), attributes.mode & 0777) != 0 || utimensat(AT_FDCWD, path.c_str(), both.data(), 0) != 0) {
+    return fail(system_error(errno, "Mode and time of '" + printable(path) + "' cannot be set"));
+  }
+  return {};
+}
+
+}  // namespace millrace

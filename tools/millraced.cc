@@ -1,0 +1,84 @@
+// millraced: the server.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "codec/sha256.h"
+#include "codec/zstd_codec.h"
+#include "server/server.h"
+#include "store/directory_store.h"
+
+namespace {
+
+using namespace millrace;
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
+  return error.code == Code::kUsage ? 2 : 1;
+}
+
+std::string default_data_folder() {
+  if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/millraced";
+  if (const char* home = std::getenv("HOME"); home != nullptr && geteuid() != 0) return std::string(home) + "/.local/state/millraced";
+  return "/var/lib/millrace";
+}
+
+int serve(const std::string& data, const std::string& address, Durability durability) {
+  const auto colon = address.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    char* end = nullptr;
+    port = static_cast<int>(std::strtol(address.c_str() + colon + 1, &end, 10));
+    if (*end != '\0') port = -1;
+  }
+  if (port < 0 || port > 65535) return complain({Code::kUsage, "'" + address + "' is not an address; write HOST:PORT, for example 127.0.0.1:5000."});
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+
+  std::signal(SIGPIPE, SIG_IGN);
+  setenv("UV_THREADPOOL_SIZE", "4", 0);
+  auto store = open_directory_store(data, {durability, system_random(), make_sha256, nullptr});
+  if (!store) return complain(store.error());
+  Loop loop;
+  int result = 0;
+  {
+    Server server(loop, {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9});
+    if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
+      result = complain(status.error());
+    } else {
+      if (host != "127.0.0.1" && host != "::1" && host != "localhost") {
+        std::fprintf(stderr, "warning: there is no encryption and no login yet: whoever reaches this port reads and writes everything.\n");
+      }
+      const auto end = [&] { server.stop(); };
+      const SignalWatch terminate(loop, SIGTERM, end);
+      const SignalWatch interrupt(loop, SIGINT, end);
+      std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), host.c_str(), server.port());
+      std::fflush(stdout);
+      loop.run();
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("millraced: keeps files in step with many clients and sends only what changed");
+  app.require_subcommand(1);
+  auto* const command = app.add_subcommand("serve", "serve a data folder");
+  std::string data = default_data_folder();
+  std::string address = "127.0.0.1:5000";
+  std::string durability = "full";
+  command->add_option("--data", data, "data folder; files end up in DIR/files")->capture_default_str();
+  command->add_option("--listen", address, "HOST:PORT; port 0 takes a free one")->capture_default_str();
+  command->add_option("--durability", durability, "full: acknowledged means on disk; none: faster, for data that can be made again")
+      ->check(CLI::IsMember({"full", "none"}))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone);
+}
