@@ -1,0 +1,125 @@
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "codec/sha256.h"
+#include "delta/chunk_tree.h"
+#include "delta/chunker.h"
+#include "store/directory_store.h"
+#include "support/bytes.h"
+
+using namespace millrace;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Fixture {
+  Fixture() : folder(fs::temp_directory_path() / ("millrace-test-" + std::to_string(getpid()))) {
+    fs::remove_all(folder);
+    reopen();
+  }
+  ~Fixture() {
+    store.reset();
+    fs::remove_all(folder);
+  }
+  void reopen() {
+    store.reset();
+    auto opened = open_directory_store(folder, {Durability::kNone, SeededRandom(seed++), make_sha256, nullptr});
+    REQUIRE(opened);
+    store = std::move(*opened);
+  }
+  Result<Version> put(const std::string& path, const Buffer& content, Expected expected = {}) {
+    DraftRequest request;
+    request.path = path;
+    request.expected = expected;
+    auto draft = store->begin({}, request);
+    if (!draft) return fail(draft.error());
+    std::vector<std::uint32_t> lengths;
+    cut_chunks(content, Tail::kEndOfFile, lengths);
+    const auto hasher = make_sha256();
+    ChunkList chunks;
+    ByteView rest(content);
+    for (const std::uint32_t length : lengths) {
+      chunks.push_back({hasher->hash(rest.first(length)), 0, length});
+      rest = rest.subspan(length);
+    }
+    MILLRACE_TRY((*draft)->add(chunks, content));
+    return (*draft)->commit(build_tree(chunks, *hasher).root, content.size(), {1'000'000'000, 0640});
+  }
+  fs::path folder;
+  std::uint64_t seed = 1;
+  std::unique_ptr<Store> store;
+};
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a committed version is an ordinary file and survives a restart") {
+  const Buffer content = test::random_bytes(300'000, 1);
+  const auto version = put("a/b/c", content);
+  REQUIRE(version);
+  CHECK(read_file(folder / "files/a/b/c") == as_text(content));
+  CHECK(fs::is_empty(folder / "staging"));
+  reopen();
+  CHECK(store->lookup({}, "a/b/c").value()->token == version->token);
+  CHECK(store->stat({}, "a/b/c").value().version.attributes == Attributes{1'000'000'000, 0640});
+}
+
+TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a conflict and nothing changes") {
+  const auto first = put("f", test::random_bytes(1000, 1));
+  REQUIRE(put("f", test::random_bytes(1000, 2), {Expected::Kind::kRoot, first->token.root}));
+  const auto loser = put("f", test::random_bytes(1000, 3), {Expected::Kind::kRoot, first->token.root});
+  REQUIRE_FALSE(loser);
+  CHECK(loser.error().code == Code::kConflict);
+  CHECK(read_file(folder / "files/f") == as_text(test::random_bytes(1000, 2)));
+  CHECK(fs::is_empty(folder / "staging"));
+}
+
+TEST_CASE_METHOD(Fixture, "a file changed behind the store's back is indexed again") {
+  const auto version = put("f", test::random_bytes(1000, 1));
+  std::ofstream(folder / "files/f") << "something else";
+  const auto now = store->lookup({}, "f").value();
+  REQUIRE(now);
+  CHECK(now->bytes == 14);
+  CHECK(now->token.sequence > version->token.sequence);
+  fs::remove(folder / "files/f");
+  CHECK_FALSE(store->lookup({}, "f").value());
+}
+
+TEST_CASE_METHOD(Fixture, "symlinks are not followed and special files not opened") {
+  fs::create_symlink("/etc", folder / "files/out");
+  CHECK_FALSE(store->open({}, "out/passwd"));
+  CHECK_FALSE(store->open({}, "out"));
+  CHECK_FALSE(put("out/evil", test::random_bytes(10, 1)));
+  REQUIRE(mkfifo((folder / "files/pipe").c_str(), 0600) == 0);
+  CHECK(store->open({}, "pipe").error().code == Code::kNotAllowed);
+  CHECK(store->list({}, "", Recursive::kYes, "", 100).value().entries.size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "deletes leave tombstones, moves keep the content, both need force where something is lost") {
+  REQUIRE(put("d/a", test::random_bytes(1000, 1)));
+  REQUIRE(put("b", test::random_bytes(1000, 2)));
+  CHECK(store->remove({}, "d", Recursive::kNo, {}).error().code == Code::kConflict);
+  CHECK(store->move({}, "d/a", "b", Force::kNo).error().code == Code::kConflict);
+  REQUIRE(store->move({}, "d/a", "b", Force::kYes));
+  CHECK(read_file(folder / "files/b") == as_text(test::random_bytes(1000, 1)));
+  REQUIRE(store->remove({}, "b", Recursive::kNo, {}));
+  const auto changes = store->changes({}, 0, 100).value();
+  CHECK(std::all_of(changes.begin(), changes.end(), [](const Change& change) { return !change.version; }));
+}
+
+TEST_CASE_METHOD(Fixture, "rot is reported by verify and a second store on the folder is refused") {
+  const auto version = put("f", test::random_bytes(200'000, 1));
+  CHECK(store->verify({}, "f"));
+  CHECK_FALSE(open_directory_store(folder, {Durability::kNone, SeededRandom(9), make_sha256, nullptr}));
+  const auto file = store->open({}, "f").value();
+  CHECK(file->chunks().value()->size() > 3);
+}
