@@ -70,9 +70,11 @@ class Mux::Impl final : public FrameDecoder::Sink {
       // The conversation lives as long as its jobs; a reply to an ended one is dropped.
       impl->owner.run(lane, std::move(work), [self = shared_from_this(), kept = conversation, done = std::move(done)] {
         if (self->ended || self->impl == nullptr) return;
+        // Alive until the call has returned, even if it ends itself.
+        const auto alive = self->conversation;
         Impl* const mux = self->impl;
         done();
-        mux->owner.wants_write();
+        if (self->impl != nullptr) mux->owner.wants_write();
       });
     }
     void finish() override {

@@ -70,6 +70,7 @@ void PatchSender::pump() {
         [this, work] {
           work->done = true;
           pump();
+          if (on_progress_ && !failed_) on_progress_();
         });
   }
   if (root_ && in_flight_.empty() && !planner_.has_chunks()) {

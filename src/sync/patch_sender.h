@@ -33,7 +33,8 @@ class PatchSender {
   void pump();
   const PatchPlanner& planner() const { return planner_; }
   bool all_queued() const { return ended_queued_; }
-  bool busy() const { return !in_flight_.empty(); }
+  /// Called on the loop whenever a part was coded: there is room for more chunks.
+  void set_on_progress(std::function<void()> on_progress) { on_progress_ = std::move(on_progress); }
 
  private:
   struct Work;
@@ -46,6 +47,7 @@ class PatchSender {
   PatchLimits limits_;
   std::function<void(Error)> on_error_;
   std::function<void()> on_queued_;  ///< the end was queued
+  std::function<void()> on_progress_;
   std::deque<std::shared_ptr<Work>> in_flight_;
   std::optional<Digest> root_;
   bool header_sent_ = false;

@@ -151,6 +151,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   void start_sender() {
     sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::vector<Match>(),
                     patch_limits(options_.level, port_.peer().max_segment), [this](Error error) { give_up(std::move(error)); });
+    if (streaming_) sender_->set_on_progress([this] { pump(); });
     if (requested_) port_.send(wire::Patch{});
   }
 
