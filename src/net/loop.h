@@ -7,25 +7,37 @@
 #include <memory>
 
 #include "base/random.h"
+#include "net/worker_pool.h"
 
 namespace millrace {
 
+/// Which threads a job goes to: libuv's shared pool, or a few of their own, started at their first job.
+enum class Workers : std::uint8_t { kShared, kDisk, kCatalogue };
+
 class Loop {
  public:
+  /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints its longest turn, waiting left out, when it ends.
   Loop();
-  /// Every handle must be closed before; waits for running jobs.
+  /// On the caller's loop, which must outlive this object by one turn; run() and stop() are the caller's business then.
+  explicit Loop(uv_loop_t* existing) : loop_(existing) {}
+  /// Every handle must be closed before. A loop of its own waits for its jobs, the caller's only for those that are running.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
-  uv_loop_t* raw() { return &loop_; }
+  uv_loop_t* raw() { return loop_; }
   /// Until stop() or until nothing is left to wait for.
-  void run() { uv_run(&loop_, UV_RUN_DEFAULT); }
-  void stop() { uv_stop(&loop_); }
-  /// `work` on a worker, then `done` on the loop; both are always called.
-  void run_job(std::function<void()> work, std::function<void()> done);
+  void run() { uv_run(loop_, UV_RUN_DEFAULT); }
+  void stop() { uv_stop(loop_); }
+  /// `work` on a worker, then `done` on the loop; both are always called, unless the caller's loop is left before.
+  void run_job(Workers workers, std::function<void()> work, std::function<void()> done);
 
  private:
-  uv_loop_t loop_{};
+  struct Check;
+  struct Own;
+  std::unique_ptr<Own, void (*)(Own*)> own_{nullptr, [](Own*) {}};
+  uv_loop_t* loop_;
+  std::unique_ptr<WorkerPool> disk_;
+  std::unique_ptr<WorkerPool> catalogue_;
 };
 
 /// Calls back for a signal until it is dropped.

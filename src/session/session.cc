@@ -61,8 +61,9 @@ void Session::flush() {
   }
 }
 
-void Session::run(Lane, std::function<void()> work, std::function<void()> done) {
-  loop_.run_job(std::move(work), [self = shared_from_this(), done = std::move(done)] {
+void Session::run(Lane lane, std::function<void()> work, std::function<void()> done) {
+  const Workers workers = lane == Lane::kDisk ? Workers::kDisk : lane == Lane::kCatalogue ? Workers::kCatalogue : Workers::kShared;
+  loop_.run_job(workers, std::move(work), [self = shared_from_this(), done = std::move(done)] {
     if (!self->closed_) done();
   });
 }

@@ -27,11 +27,11 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   std::unique_ptr<TcpStream> stream_;
   Accept accept_;
   std::function<void(const Error&)> on_closed_;
-  Mux mux_;
   bool started_ = false;
   bool flushing_ = false;
   bool closed_ = false;
   std::optional<Error> closing_;  ///< close when the output has left
+  Mux mux_;                       ///< last: it calls its owner from its constructor
 };
 
 }  // namespace millrace
