@@ -1,0 +1,161 @@
+// libmillrace: files to and from a Millrace server, only what changed travels. The calls of Client work on the caller's own libuv
+// loop; the functions at the end block instead. No exception leaves the library.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct uv_loop_s;
+
+namespace millrace::client {
+
+/// The numbers are stable.
+enum class ErrorCode : std::uint8_t {
+  kNone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kNotFound = 3,
+  kConflict = 4,
+  kNotAuthenticated = 5,
+  kNotAllowed = 6,
+  kQuota = 7,
+  kIntegrity = 8,
+  kNetwork = 9,  ///< may be tried again
+  kProtocol = 10,
+  kVersion = 11,
+  kTooLarge = 12,
+  kSourceChanged = 13,
+  kBusy = 14,  ///< may be tried again
+  kCancelled = 15,
+  kInternal = 16,
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::kNone;
+  std::string name;      ///< "E_NOT_FOUND" and so on
+  std::string sentence;  ///< for people; may hold bytes of a path as they are
+};
+
+/// Either a value, or an error that says why there is none.
+template <typename T>
+struct Outcome {
+  std::optional<T> value;
+  Error error;
+  explicit operator bool() const { return value.has_value(); }
+};
+
+struct Options {
+  std::uint32_t max_depth = 2;  ///< rungs of the delta's ladder at most
+  int level = 3;                ///< zstd level of what travels, 1 to 19
+  bool whole_file = false;      ///< no delta
+  bool force = false;           ///< replace whatever is there, even if it changed during the transfer
+};
+
+struct Progress {
+  const char* phase;  ///< a string literal: "hashing", "comparing", "sending", "receiving"
+  std::uint64_t done_bytes;
+  std::uint64_t total_bytes;
+};
+
+struct Transfer {
+  std::string root;  ///< 64 hexadecimal digits: the identity of the content
+  std::uint64_t bytes = 0;
+  std::uint64_t literal_bytes = 0;  ///< of content that travelled, before compression
+  std::uint64_t matched_bytes = 0;  ///< of content that the other side had, runs of zeros included
+  std::uint32_t round_trips = 0;
+  bool unchanged = false;
+};
+
+struct Entry {
+  enum class Kind : std::uint8_t { kFile = 0, kFolder = 1, kSymlink = 2 };
+  std::string path;  ///< whole remote path, bytes as they are
+  Kind kind = Kind::kFile;
+  std::uint64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint32_t mode = 0;
+  std::string root;  ///< empty where it is not known, and for folders
+};
+
+struct Listing {
+  std::vector<Entry> entries;
+  std::string next_cursor;  ///< pass it to list() to go on; empty at the end
+};
+
+struct Nothing {};
+
+using ProgressCallback = std::function<void(const Progress&)>;
+template <typename T>
+using DoneCallback = std::function<void(Outcome<T>)>;
+
+/// Names a call that was begun; copying it copies the name. Keeps nothing alive and may outlive everything.
+class Operation {
+ public:
+  Operation() = default;
+  /// Ends the call with kCancelled, from within cancel(). Does nothing when it has ended already. The loop's thread only.
+  void cancel();
+
+ private:
+  friend class Client;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// A connection to one server, on the caller's loop. Requests share it and may be begun at any time, before it is made too. All of
+/// this class belongs to the loop's thread: calls, callbacks, destruction.
+///
+/// Each call's `done` is called exactly once, on the loop's thread, possibly before the call returns; `progress` may be empty, and
+/// is never called after `done`. Callbacks may begin and cancel calls; they must not destroy the Client. Errors: what the call names,
+/// and always kNetwork, kProtocol, kVersion, kBusy, kCancelled. After kNetwork a Client is spent: every later call ends with it.
+class Client {
+ public:
+  /// `address` is millrace://HOST[:PORT], a path behind it is ignored. `loop` must outlive the object by at least one more turn, in which
+  /// its handles are closed. The name of HOST is looked up at once, blocking; give a number where that matters. A bad address or a server that is
+  /// not there is what every call ends with.
+  Client(uv_loop_s* loop, const std::string& address);
+  /// Calls that are open end with kCancelled, from within. Waits for jobs that are running, milliseconds.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Sends `local` as `remote`, as a delta when the server has an older version. Errors: kNotFound, kNotAllowed, kUsage (paths),
+  /// kSourceChanged (the file changed meanwhile; what the server has then is not what the file is now), kConflict, kQuota, kIntegrity.
+  Operation upload(const std::string& local, const std::string& remote, const Options& options, ProgressCallback progress,
+                   DoneCallback<Transfer> done);
+  /// Fetches `remote` into `local`, as a delta when `local` exists. `local` stays whole until it is replaced at once; what is left after a failure
+  /// is the old file. Errors: kNotFound, kNotAllowed, kUsage (paths), kSourceChanged (`local` changed meanwhile), kQuota, kIntegrity.
+  Operation download(const std::string& remote, const std::string& local, const Options& options, ProgressCallback progress,
+                     DoneCallback<Transfer> done);
+  /// The folder `remote`, empty for the root: at most 1,000 entries after `cursor`. Errors: kNotFound, kConflict (a file), kUsage.
+  Operation list(const std::string& remote, bool recursive, const std::string& cursor, DoneCallback<Listing> done);
+  /// Errors: kNotFound, kNotAllowed, kUsage.
+  Operation stat(const std::string& remote, DoneCallback<Entry> done);
+  /// Errors: kNotFound, kConflict (a folder that is not empty, without `recursive`), kUsage.
+  Operation remove(const std::string& remote, bool recursive, DoneCallback<Nothing> done);
+  /// Errors: kNotFound, kConflict (something is at `to`, without `force`), kUsage.
+  Operation move(const std::string& from, const std::string& to, bool force, DoneCallback<Nothing> done);
+  /// The server reads the file again and compares it with its catalogue. Errors: kNotFound, kIntegrity, kUsage.
+  Operation verify(const std::string& remote, DoneCallback<Nothing> done);
+
+  /// Counted at the socket, all framing included.
+  std::uint64_t bytes_sent() const;
+  std::uint64_t bytes_received() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Blocking, each on a loop and a connection of its own; callable from any thread. Errors: the Client's.
+Outcome<Transfer> upload(const std::string& address, const std::string& local, const std::string& remote, const Options& options = {});
+Outcome<Transfer> download(const std::string& address, const std::string& remote, const std::string& local, const Options& options = {});
+Outcome<Listing> list(const std::string& address, const std::string& remote, bool recursive = false, const std::string& cursor = {});
+Outcome<Entry> stat(const std::string& address, const std::string& remote);
+Outcome<Nothing> remove(const std::string& address, const std::string& remote, bool recursive = false);
+Outcome<Nothing> move(const std::string& address, const std::string& from, const std::string& to, bool force = false);
+Outcome<Nothing> verify(const std::string& address, const std::string& remote);
+
+}  // namespace millrace::client

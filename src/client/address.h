@@ -1,0 +1,20 @@
+// millrace://HOST[:PORT]/PATH. PATH is taken byte for byte.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace millrace {
+
+struct Url {
+  std::string host;
+  std::string port = "5000";
+  std::string path;
+};
+
+/// Checks no path. Errors: kUsage.
+Result<Url> parse_url(std::string_view text);
+
+}  // namespace millrace

@@ -1,0 +1,105 @@
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <thread>
+
+#include "net/tcp.h"
+
+using namespace millrace;
+
+SCENARIO("a job's work runs beside the loop and its end on it") {
+  Loop loop;
+  const auto here = std::this_thread::get_id();
+  for (const Workers workers : {Workers::kShared, Workers::kDisk, Workers::kCatalogue}) {
+    std::thread::id worked;
+    std::thread::id ended;
+    loop.run_job(workers, [&] { worked = std::this_thread::get_id(); }, [&] { ended = std::this_thread::get_id(); });
+    loop.run();
+    CHECK(worked != here);
+    CHECK(ended == here);
+  }
+}
+
+SCENARIO("a slow disk holds up no other lane") {
+  Loop loop;
+  std::atomic<bool> release{false};
+  bool slow_ended = false;
+  for (int i = 0; i < 8; ++i) {
+    loop.run_job(Workers::kDisk, [&] { while (!release) std::this_thread::yield(); }, [&] { slow_ended = true; });
+  }
+  bool ended_first = false;
+  loop.run_job(Workers::kShared, [] {}, [&] {
+    ended_first = !slow_ended;
+    release = true;
+  });
+  loop.run();
+  CHECK(ended_first);
+  CHECK(slow_ended);
+}
+
+SCENARIO("a pool that is dropped runs nothing that has not begun and calls nothing back") {
+  Loop loop;
+  int called = 0;
+  const auto kept = std::make_shared<int>(0);
+  {
+    WorkerPool pool(loop.raw(), 1);
+    for (int i = 0; i < 100; ++i) {
+      pool.run([kept] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, [&called, kept] { ++called; });
+    }
+  }
+  CHECK(kept.use_count() == 1);
+  loop.run();
+  CHECK(called == 0);
+}
+
+SCENARIO("bytes arrive in order and both sides count them") {
+  Loop loop;
+  Buffer sent(3'000'000);
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<Byte>(i * 7 + i / 251);
+  Buffer got;
+  std::unique_ptr<TcpStream> served;
+  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](uv_stream_t* from) {
+    served = std::make_unique<TcpStream>(loop);
+    REQUIRE(served->accept_from(from));
+    TcpStream::Events events;
+    events.on_bytes = [&](ByteView bytes) { append(got, bytes); };
+    served->start(events);
+  });
+  REQUIRE(listener);
+  TcpStream client(loop);
+  client.connect("127.0.0.1", std::to_string((*listener)->port()), [&](Status connected) {
+    REQUIRE(connected);
+    client.start({});
+    client.write({{{1, 2, 3}, nullptr, {}}});
+    std::vector<WritePiece> pieces;
+    for (std::size_t at = 0; at < sent.size(); at += 500'000) pieces.push_back({{}, nullptr, ByteView(sent).subspan(at, 500'000)});
+    client.write(std::move(pieces));
+  });
+  Buffer expected{1, 2, 3};
+  append(expected, sent);
+  while (got.size() < expected.size()) uv_run(loop.raw(), UV_RUN_ONCE);
+  CHECK(got == expected);
+  CHECK(client.bytes_written() == expected.size());
+  CHECK(served->bytes_read() == expected.size());
+  client.close();
+  served->close();
+  listener->reset();
+}
+
+SCENARIO("a port that is taken and a server that is not there are said so") {
+  Loop loop;
+  auto first = TcpListener::listen(loop, "127.0.0.1", 0, [](uv_stream_t*) {});
+  REQUIRE(first);
+  const auto port = (*first)->port();
+  const auto second = TcpListener::listen(loop, "127.0.0.1", port, [](uv_stream_t*) {});
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Code::kConflict);
+  first->reset();
+  TcpStream client(loop);
+  Status status;
+  client.connect("127.0.0.1", std::to_string(port), [&](Status result) { status = std::move(result); });
+  loop.run();
+  REQUIRE_FALSE(status);
+  CHECK(status.error().code == Code::kNetwork);
+  client.close();
+}
