@@ -211,7 +211,7 @@ Result<std::optional<ReceivedPart>> PartAssembler::feed(ByteView& bytes) {
   return std::optional<ReceivedPart>(std::move(done));
 }
 
-std::vector<TargetRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window) {
+std::vector<ByteRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window) {
   if (window <= plan.literal_bytes) return {};
   const std::uint64_t budget = window - plan.literal_bytes;
 
@@ -249,7 +249,7 @@ std::vector<TargetRange> prefix_ranges(const PartPlan& plan, std::uint64_t start
   }
 
   const auto neighbours = [&](std::uint64_t side) {
-    std::vector<TargetRange> ranges;
+    std::vector<ByteRange> ranges;
     for (const Known& range : known) {
       const std::uint64_t length = range.end - range.begin;
       const std::uint64_t head = range.after_literal ? std::min(side, length) : 0;
@@ -263,17 +263,17 @@ std::vector<TargetRange> prefix_ranges(const PartPlan& plan, std::uint64_t start
     }
     return ranges;
   };
-  std::vector<TargetRange> near;
+  std::vector<ByteRange> near;
   std::uint64_t total = 0;
   for (std::uint64_t side = kNeighbourBytes; side >= 256; side /= 2) {
     near = neighbours(side);
     total = 0;
-    for (const TargetRange& range : near) total += range.length;
+    for (const ByteRange& range : near) total += range.length;
     if (total <= budget) break;
     near.clear();
     total = 0;
   }
-  std::vector<TargetRange> prefix;
+  std::vector<ByteRange> prefix;
   const std::uint64_t before = std::min(start, budget - total);
   if (before > 0) prefix.push_back({start - before, before});
   prefix.insert(prefix.end(), near.begin(), near.end());

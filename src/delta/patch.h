@@ -15,6 +15,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "delta/byte_range.h"
 #include "delta/chunk.h"
 
 namespace millrace {
@@ -95,14 +96,8 @@ class PartAssembler {
   std::optional<Error> error_;
 };
 
-/// A range of the target.
-struct TargetRange {
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-};
-
 /// The known target ranges that are the prefix of a part's segment, in the order in which they stand in the prefix. Every
 /// PatchItem::bytes must be filled in. `start`: target offset of the part; `window`: prefix and literals together.
-std::vector<TargetRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window);
+std::vector<ByteRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window);
 
 }  // namespace millrace

@@ -60,7 +60,7 @@ Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
 }
 
 /// Known target bytes: before the part from the draft, inside of it from the basis.
-Status PatchApplier::read_known(const PartPlan& plan, std::uint64_t start, TargetRange range, MutableBytes into) const {
+Status PatchApplier::read_known(const PartPlan& plan, std::uint64_t start, ByteRange range, MutableBytes into) const {
   if (range.offset < start) return draft_.read_at(range.offset, into);
   std::uint64_t at = start;
   const std::uint64_t end = range.offset + range.length;
@@ -103,7 +103,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
   Buffer literals;
   if (part.is_zstd) {
     Buffer prefix;
-    for (const TargetRange& range : prefix_ranges(plan, start, window)) {
+    for (const ByteRange& range : prefix_ranges(plan, start, window)) {
       const std::size_t old = prefix.size();
       prefix.resize(old + range.length);
       MILLRACE_TRY(read_known(plan, start, range, MutableBytes(prefix).subspan(old)));

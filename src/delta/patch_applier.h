@@ -38,7 +38,7 @@ class PatchApplier {
 
  private:
   Status resolve(PartPlan& plan, Addressing addressing);
-  Status read_known(const PartPlan& plan, std::uint64_t start, TargetRange range, MutableBytes into) const;
+  Status read_known(const PartPlan& plan, std::uint64_t start, ByteRange range, MutableBytes into) const;
 
   PatchBasis basis_;
   Draft& draft_;

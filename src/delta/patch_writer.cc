@@ -115,7 +115,7 @@ Result<Buffer> encode_part(const PartPlan& plan, ByteView instructions, std::uin
   Buffer coded;
   if (!raw.empty() && level > 0) {
     Buffer prefix;
-    for (const TargetRange& range : prefix_ranges(plan, start, window)) {
+    for (const ByteRange& range : prefix_ranges(plan, start, window)) {
       const std::size_t old = prefix.size();
       prefix.resize(old + range.length);
       MILLRACE_TRY(target.read_at(range.offset, MutableBytes(prefix).subspan(old)));
