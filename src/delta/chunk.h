@@ -26,4 +26,12 @@ struct Chunk {
 /// A file's chunks in order.
 using ChunkList = std::vector<Chunk>;
 
+/// Where each chunk begins, and where the last one ends.
+inline std::vector<std::uint64_t> offsets_of(const ChunkList& chunks) {
+  std::vector<std::uint64_t> offsets{0};
+  offsets.reserve(chunks.size() + 1);
+  for (const Chunk& chunk : chunks) offsets.push_back(offsets.back() + chunk.length);
+  return offsets;
+}
+
 }  // namespace millrace

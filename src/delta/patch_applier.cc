@@ -4,13 +4,19 @@
 
 namespace millrace {
 
+namespace {
+constexpr const char* kNotInBasis = "A patch names something that its basis does not have.";
+}
+
 /// Turns the part's places into basis positions and checks that the basis has them.
 Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
   std::uint64_t at = draft_.size();
   std::uint64_t index = draft_.chunk_count();
   const std::uint64_t chunks = basis_.chunk_offsets.empty() ? 0 : basis_.chunk_offsets.size() - 1;
-  const auto nothing = [] { return fail(Code::kProtocol, "A patch names something that its basis does not have."); };
+  const auto nothing = [] { return fail(Code::kProtocol, kNotInBasis); };
   std::vector<PatchItem> resolved;
+  std::vector<PatchOp> ops;
+  ops.reserve(plan.ops.size());
   for (PatchItem& item : plan.items) {
     if (item.kind == PatchItem::Kind::kKeep) {
       // A run of the target's chunks may stand in several places of the basis.
@@ -34,20 +40,14 @@ Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
       }
     } else {
       if (item.kind == PatchItem::Kind::kChunk) {
+        const auto op_begin = static_cast<std::uint32_t>(ops.size());
         std::uint64_t op_at = at;
         for (std::uint32_t i = item.op_begin; i < item.op_end; ++i) {
-          PatchOp& op = plan.ops[i];
-          if (op.kind == PatchOp::Kind::kCopy) {
-            if (addressing == Addressing::kTarget) {
-              const auto offset = basis_.locate ? basis_.locate(op_at, op.length) : std::nullopt;
-              if (!offset) return nothing();
-              op.offset = *offset;
-            }
-            const std::uint64_t size = basis_.source ? basis_.source->size() : 0;
-            if (op.offset > size || op.length > size - op.offset) return nothing();
-          }
-          op_at += op.length;
+          MILLRACE_TRY(resolve_op(plan.ops[i], op_at, addressing, ops));
+          op_at += plan.ops[i].length;
         }
+        item.op_begin = op_begin;
+        item.op_end = static_cast<std::uint32_t>(ops.size());
       }
       at += item.bytes;
       index += item.kind == PatchItem::Kind::kZeros ? item.count : 1;
@@ -56,6 +56,31 @@ Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
     if (at > max_bytes_) return fail(Code::kTooLarge, "A patch makes a longer file than was announced.");
   }
   plan.items = std::move(resolved);
+  plan.ops = std::move(ops);
+  return {};
+}
+
+/// A COPY of the target's own bytes may stand in several places of the basis: it becomes as many.
+Status PatchApplier::resolve_op(PatchOp op, std::uint64_t target, Addressing addressing, std::vector<PatchOp>& ops) const {
+  static constexpr std::size_t kMaxOps = kMaxPartRawBytes;
+  const std::uint64_t size = basis_.source ? basis_.source->size() : 0;
+  if (op.kind != PatchOp::Kind::kCopy) {
+    ops.push_back(op);
+    return {};
+  }
+  for (std::uint64_t left = op.length; left > 0;) {
+    PatchOp piece = op;
+    if (addressing == Addressing::kTarget) {
+      const auto found = basis_.locate ? basis_.locate(target) : std::nullopt;
+      if (!found || found->length == 0 || ops.size() > kMaxOps) return fail(Code::kProtocol, kNotInBasis);
+      piece.offset = found->offset;
+      piece.length = std::min(left, found->length);
+    }
+    if (piece.offset > size || piece.length > size - piece.offset) return fail(Code::kProtocol, kNotInBasis);
+    ops.push_back(piece);
+    target += piece.length;
+    left -= piece.length;
+  }
   return {};
 }
 

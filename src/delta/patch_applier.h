@@ -16,8 +16,8 @@ namespace millrace {
 struct PatchBasis {
   std::shared_ptr<const Source> source;                    ///< null: no basis
   std::vector<std::uint64_t> chunk_offsets;                ///< byte offset of each basis chunk, and the end
-  /// Addressing::kTarget only: basis offset of a target range that was found, or nothing.
-  std::function<std::optional<std::uint64_t>(std::uint64_t target, std::uint64_t length)> locate;
+  /// Addressing::kTarget only: where in the basis the target's bytes from an offset on stand, and how many of them (at least 1), or nothing.
+  std::function<std::optional<ByteRange>(std::uint64_t target)> locate;
   /// Addressing::kTarget only: basis chunk that equals the target's chunk of that index.
   std::function<std::optional<std::uint64_t>(std::uint64_t target_chunk)> locate_chunk;
 };
@@ -38,6 +38,7 @@ class PatchApplier {
 
  private:
   Status resolve(PartPlan& plan, Addressing addressing);
+  Status resolve_op(PatchOp op, std::uint64_t target, Addressing addressing, std::vector<PatchOp>& ops) const;
   Status read_known(const PartPlan& plan, std::uint64_t start, ByteRange range, MutableBytes into) const;
 
   PatchBasis basis_;

@@ -19,13 +19,15 @@ class Bulk {
   }
   bool active() const { return active_; }
   bool complete() const { return active_ && held_.size() == wanted_; }
-  /// Takes what belongs to the bulk from the front of `bytes` and gives its credit back.
-  void feed(ByteView& bytes, StreamPort& port) {
+  /// Takes what belongs to the bulk from the front of `bytes`; returns how much, for the caller to give its credit back.
+  std::size_t feed(ByteView& bytes) {
     const std::size_t count = std::min<std::uint64_t>(wanted_ - held_.size(), bytes.size());
     append(held_, bytes.first(count));
     bytes = bytes.subspan(count);
-    port.release_credit(count);
+    return count;
   }
+  /// As above, and gives the credit back at once.
+  void feed(ByteView& bytes, StreamPort& port) { port.release_credit(feed(bytes)); }
   Buffer take() {
     active_ = false;
     return std::move(held_);

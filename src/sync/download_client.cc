@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "delta/ladder_policy.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
+#include "sync/ladder_client.h"
 #include "sync/patch_receiver.h"
 #include "sync/target_scan.h"
 
@@ -14,7 +16,7 @@ namespace {
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint64_t kDownloadWindow = 4u << 20;
 
-/// The stages: scan the basis; request; (tree exchange); receive the patch into a draft; verify the root; commit.
+/// The stages: scan the basis; request; (tree exchange); (ladder); receive the patch into a draft; verify the root; commit.
 class DownloadClient final : public Conversation, public std::enable_shared_from_this<DownloadClient> {
  public:
   DownloadClient(StreamPort& port, DownloadTarget target, const TransferOptions& options, const Toolbox& toolbox, TransferDone done,
@@ -31,6 +33,11 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   }
 
   Status on_message(FrameType type, ByteView payload) override {
+    if (type == FrameType::kSignatures && ladder_ && !patch_) {
+      MILLRACE_ASSIGN(const auto signatures, wire::decode<wire::Signatures>(payload));
+      if (std::exchange(awaiting_rung_, false)) ++round_trips_;
+      return ladder_->on_signatures(signatures);
+    }
     ++round_trips_;
     switch (type) {
       case FrameType::kBasis: {
@@ -38,6 +45,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         MILLRACE_ASSIGN(const auto basis, wire::decode<wire::Basis>(payload));
         if (!basis.version) break;
         version_ = basis.version;
+        seed_ = basis.seed;
         if (basis.bulk_bytes > 0) return expect_nodes(basis.level, basis.count, basis.bulk_bytes);
         return {};
       }
@@ -47,7 +55,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         return expect_nodes(nodes.level, nodes.count, nodes.bulk_bytes);
       }
       case FrameType::kPatch:
-        if (!version_ || patch_ || bulk_.active()) break;
+        if (!version_ || patch_ || bulk_.active() || (ladder_ && ladder_->busy())) break;
         patch_ = true;
         if (round_trips_ > 1 && !scan_) --round_trips_;  // it came in the same flight as BASIS
         open_draft();
@@ -77,6 +85,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       const Buffer bulk = bulk_.take();
       MILLRACE_TRY(on_nodes(bulk));
     }
+    while (!bytes.empty() && ladder_ && ladder_->expects_data()) ladder_->on_data(bytes);
     if (bytes.empty()) return {};
     if (!patch_) return fail(Code::kProtocol, "The server sent bytes that a download does not expect.");
     if (!receiver_) {
@@ -132,17 +141,47 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       port_.send_data(SharedBytes::of(std::move(bits)));
       return {};
     }
-    // At the chunks their bits tell what to send; above them nothing is lacking and the patch has no literals.
+    place_pieces();
+    const bool lacking = nodes_level_ == 0 && searcher_->any_lacking();
+    if (lacking && options_.max_depth > 0) {
+      std::vector<bool> covered(basis_chunks_->size());
+      for (const KeptRun& run : kept_) std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
+      ladder_.emplace(port_, toolbox_, target_.basis,
+                      std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), offsets_of(*basis_chunks_), covered, seed_),
+                      [this](double ratio) { on_rung(ratio); }, [this](Error error) { port_.fail(std::move(error)); });
+      send_answer(1, ladder_->searcher().gap_bytes(), std::move(bits));
+    } else {
+      // At the chunks their bits tell what to send; above them nothing is lacking and the patch has no literals.
+      send_answer(0, 0, nodes_level_ == 0 ? std::move(bits) : Buffer());
+    }
+    return {};
+  }
+
+  void send_answer(std::uint64_t rung, std::uint64_t pair_bytes, Buffer bits) {
     wire::Sign sign;
-    sign.bulk_bytes = nodes_level_ == 0 ? bits.size() : 0;
+    sign.rung = rung;
+    sign.pair_bytes = pair_bytes;
+    sign.bulk_bytes = bits.size();
+    awaiting_rung_ = rung > 0;
     port_.send(sign);
-    if (sign.bulk_bytes > 0) port_.send_data(SharedBytes::of(std::move(bits)));
+    if (!bits.empty()) port_.send_data(SharedBytes::of(std::move(bits)));
+  }
+
+  void on_rung(double literal_ratio) {
+    LadderSearcher& searcher = ladder_->searcher();
+    const bool deeper = searcher.rung() < options_.max_depth;
+    const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
+    LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
+    send_answer(answer.finer_ranges > 0 ? searcher.rung() : 0, answer.pair_bytes, std::move(answer.bits));
+  }
+
+  /// Where the target's chunks stand in the basis.
+  void place_pieces() {
     std::uint64_t position = 0;
     for (const HolderPiece& piece : searcher_->pieces()) {
       if (piece.matched) kept_.push_back({position, piece.first, piece.count});
       position += piece.count;
     }
-    return {};
   }
 
   struct KeptRun {
@@ -151,6 +190,43 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     std::uint64_t count;
   };
 
+  /// Where the basis has the target's bytes that the ladder found.
+  static std::function<std::optional<ByteRange>(std::uint64_t)> make_locate(const LadderSearcher& searcher) {
+    struct Occurrence {
+      std::uint64_t target;
+      std::uint64_t first_place;
+      std::uint64_t length;
+    };
+    struct Places {
+      std::vector<Occurrence> occurrences;
+      std::vector<BlockMatch> matches;
+    };
+    auto places = std::make_shared<Places>();
+    places->matches = searcher.by_holder();
+    std::uint64_t position = 0;
+    for (const HolderPiece& piece : searcher.pieces()) {
+      if (piece.matched) {
+        position += searcher.own_bytes(piece);
+      } else {
+        const std::uint64_t length = searcher.lacking_length(piece.first);
+        places->occurrences.push_back({position, searcher.first_place(piece.first), length});
+        position += length;
+      }
+    }
+    return [places = std::shared_ptr<const Places>(places)](std::uint64_t target) -> std::optional<ByteRange> {
+      const auto& occurrences = places->occurrences;
+      auto found = std::upper_bound(occurrences.begin(), occurrences.end(), target, [](std::uint64_t at, const Occurrence& o) { return at < o.target; });
+      if (found == occurrences.begin() || target - (--found)->target >= found->length) return std::nullopt;
+      const std::uint64_t inside = target - found->target;
+      const std::uint64_t holder = found->first_place + inside;
+      const auto& matches = places->matches;
+      auto match = std::upper_bound(matches.begin(), matches.end(), holder, [](std::uint64_t at, const BlockMatch& m) { return at < m.holder; });
+      if (match == matches.begin() || holder - (--match)->holder >= match->length) return std::nullopt;
+      const std::uint64_t skip = holder - match->holder;
+      return ByteRange{match->own + skip, std::min(match->length - skip, found->length - inside)};
+    };
+  }
+
   void open_draft() {
     struct Opened {
       Result<std::unique_ptr<DownloadDraft>> draft = nullptr;
@@ -158,12 +234,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     };
     auto opened = std::make_shared<Opened>();
     opened->basis.source = target_.basis;
-    std::uint64_t offset = 0;
-    for (const Chunk& chunk : *basis_chunks_) {
-      opened->basis.chunk_offsets.push_back(offset);
-      offset += chunk.length;
-    }
-    opened->basis.chunk_offsets.push_back(offset);
+    opened->basis.chunk_offsets = offsets_of(*basis_chunks_);
+    if (ladder_) opened->basis.locate = make_locate(ladder_->searcher());
     opened->basis.locate_chunk = [kept = std::make_shared<const std::vector<KeptRun>>(std::move(kept_))](
                                      std::uint64_t index) -> std::optional<std::uint64_t> {
       auto run = std::upper_bound(kept->begin(), kept->end(), index, [](std::uint64_t at, const KeptRun& r) { return at < r.target; });
@@ -248,6 +320,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   std::shared_ptr<ChunkList> basis_chunks_;
   std::optional<Version> version_;
   std::optional<TreeSearcher> searcher_;
+  std::optional<LadderClient> ladder_;
+  std::uint64_t seed_ = 0;
   std::vector<KeptRun> kept_;
   std::shared_ptr<DownloadDraft> draft_;
   std::optional<PatchReceiver> receiver_;
@@ -257,6 +331,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   std::uint64_t nodes_count_ = 0;
   std::uint64_t received_ = 0;
   std::uint32_t round_trips_ = 0;
+  bool awaiting_rung_ = false;
   bool patch_ = false;
 };
 

@@ -1,19 +1,22 @@
 #include "sync/download_server.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
 
+#include "delta/ladder_policy.h"
+#include "delta/literal_sample.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
 #include "sync/patch_sender.h"
+#include "sync/signer.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kMaxBitsBytes = 1u << 20;
+constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
 
-/// The stages: open the target; answer with its version; (tree exchange); send the patch; DONE.
+/// The stages: open the target; answer with its version; (tree exchange); (ladder); send the patch; DONE.
 class DownloadServer final : public Conversation {
  public:
   DownloadServer(StreamPort& port, const ServerContext& context, const Principal& principal, wire::Download request)
@@ -24,6 +27,7 @@ class DownloadServer final : public Conversation {
       Result<std::shared_ptr<const StoredFile>> file = nullptr;
       Result<std::shared_ptr<const ChunkList>> chunks = nullptr;
       ChunkTree tree;
+      std::uint64_t seed = 0;
     };
     auto opened = std::make_shared<Opened>();
     port_.run(
@@ -35,6 +39,7 @@ class DownloadServer final : public Conversation {
           if (!opened->chunks) return;
           const auto hasher = factory();
           opened->tree = build_tree(**opened->chunks, *hasher);
+          opened->seed = store->signature_seed(principal);
         },
         [this, opened] {
           if (!opened->file) return port_.fail(opened->file.error());
@@ -42,6 +47,8 @@ class DownloadServer final : public Conversation {
           file_ = *opened->file;
           chunks_ = *opened->chunks;
           tree_ = std::move(opened->tree);
+          offsets_ = offsets_of(*chunks_);
+          seed_ = opened->seed;
           answer();
         });
   }
@@ -56,14 +63,16 @@ class DownloadServer final : public Conversation {
       return bits_.expect(descend.bulk_bytes, kMaxBitsBytes);
     }
     if (type == FrameType::kSign && holder_ && !sender_ && !bits_.active()) {
-      MILLRACE_ASSIGN(const auto sign, wire::decode<wire::Sign>(payload));
-      if (sign.rung != 0) return fail(Code::kProtocol, "An unknown rung was asked for.");
-      if (sign.bulk_bytes == 0) {
-        send_patch({});
+      MILLRACE_ASSIGN(sign_, wire::decode<wire::Sign>(payload));
+      const std::uint64_t next = (signer_ ? signer_->holder().rung() : 0) + 1;
+      if (sign_.rung != 0 && sign_.rung != next) return fail(Code::kProtocol, "An unknown rung was asked for.");
+      if (sign_.bulk_bytes == 0) {
+        if (signer_) return fail(Code::kProtocol, "A rung was not answered.");
+        send_patch();
         return {};
       }
       last_bits_ = true;
-      return bits_.expect(sign.bulk_bytes, kMaxBitsBytes);
+      return bits_.expect(sign_.bulk_bytes, kMaxBitsBytes);
     }
     return fail(Code::kProtocol, "The client sent a message that a download does not expect.");
   }
@@ -79,14 +88,17 @@ class DownloadServer final : public Conversation {
         send_nodes(std::move(nodes));
         continue;
       }
-      MILLRACE_TRY(holder_->finish(bits));
-      send_patch(holder_->lacking());
+      MILLRACE_TRY(on_answer(bits));
     }
     return {};
   }
 
   Status on_writable() override {
-    if (sender_) sender_->pump();
+    if (sender_) {
+      sender_->pump();
+    } else if (signer_) {
+      signer_->pump();
+    }
     return {};
   }
 
@@ -96,6 +108,7 @@ class DownloadServer final : public Conversation {
   void answer() {
     wire::Basis basis;
     basis.version = file_->version();
+    basis.seed = seed_;
     const Digest& root = file_->version().token.root;
     if (request_.root && *request_.root == root) {
       wire::Done done;
@@ -108,9 +121,9 @@ class DownloadServer final : public Conversation {
     const bool has_basis = request_.basis_bytes > 0 && !request_.whole_file && !tree_.levels.empty();
     if (!has_basis) {
       port_.send(basis);
-      std::vector<std::uint32_t> all(chunks_->size());
-      for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-      send_patch(all);
+      lacking_ = std::vector<std::uint32_t>(chunks_->size());
+      for (std::uint32_t i = 0; i < lacking_.size(); ++i) lacking_[i] = i;
+      send_patch();
       return;
     }
     holder_.emplace(tree_, request_.basis_bytes);
@@ -135,11 +148,75 @@ class DownloadServer final : public Conversation {
     if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(std::move(nodes.bulk)));
   }
 
-  /// `lacking`: distinct chunks, by index; every other chunk with the same content is lacking too.
-  void send_patch(const std::vector<std::uint32_t>& lacking) {
-    std::unordered_set<std::uint64_t> contents;
-    for (const std::uint32_t index : lacking) contents.insert((*chunks_)[index].digest.prefix());
-    sender_.emplace(port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, std::vector<Match>(),
+  /// The searcher's bits for the chunks, or for a rung: sign the next one, or send the patch.
+  Status on_answer(const Buffer& bits) {
+    if (!signer_) {
+      MILLRACE_TRY(holder_->finish(bits));
+      lacking_ = holder_->lacking();
+      std::vector<ByteRange> ranges;
+      for (const std::uint32_t chunk : lacking_) ranges.push_back({offsets_[chunk], (*chunks_)[chunk].length});
+      signer_.emplace(port_, file_, std::move(ranges), seed_, context_.match_margin_bits, [this](Error error) { port_.fail(std::move(error)); });
+    } else {
+      if (!signer_->idle() || deciding_) return fail(Code::kProtocol, "A rung was answered before it was signed.");
+      MILLRACE_TRY(signer_->holder().take_answer(bits));
+    }
+    const LadderHolder& holder = signer_->holder();
+    if (sign_.rung == 0 || sign_.pair_bytes == 0 || holder.rung() >= request_.max_depth || holder.ranges().empty()) {
+      send_patch();
+      return {};
+    }
+    decide();
+    return {};
+  }
+
+  /// Samples what is left and chooses.
+  void decide() {
+    deciding_ = true;
+    std::vector<ByteRange> left;
+    for (const SignedRange& range : signer_->holder().ranges()) left.push_back({offsets_[lacking_[range.chunk]] + range.offset, range.length});
+    auto ratio = std::make_shared<Result<double>>(1.0);
+    port_.run(
+        Lane::kCpu,
+        [ratio, left = std::move(left), file = file_, toolbox = context_.toolbox] {
+          const auto codec = toolbox.codec();
+          *ratio = sample_literals(*file, left, *codec);
+        },
+        [this, ratio] {
+          deciding_ = false;
+          if (!*ratio) return port_.fail(ratio->error());
+          const LadderHolder& holder = signer_->holder();
+          const std::uint64_t bytes = file_->version().bytes;
+          const std::uint64_t unfound = std::min(holder.unfound_bytes(), bytes);
+          const bool first = holder.rung() == 0;
+          const std::uint32_t block = first ? 0 : next_rung_block(signer_->first_block(), holder.block_bytes(), **ratio);
+          if (first ? !worth_a_ladder(bytes - unfound, bytes, **ratio) : block == 0) return send_patch();
+          if (auto status = signer_->begin(block, sign_.pair_bytes); !status) port_.fail(status.error());
+        });
+  }
+
+  /// What was found of the distinct lacking chunks, at every place where such a chunk stands.
+  std::vector<Match> matches(const std::unordered_map<std::uint64_t, std::uint32_t>& numbers) const {
+    std::vector<Match> out;
+    if (!signer_) return out;
+    const std::vector<SignedRange> found = signer_->holder().found();
+    std::vector<std::size_t> begin(lacking_.size() + 1, found.size());
+    for (std::size_t i = found.size(); i-- > 0;) begin[found[i].chunk] = i;
+    for (std::size_t number = lacking_.size(); number-- > 0;) begin[number] = std::min(begin[number], begin[number + 1]);
+    for (std::size_t i = 0; i < chunks_->size(); ++i) {
+      const auto number = numbers.find((*chunks_)[i].digest.prefix());
+      if (number == numbers.end()) continue;
+      for (std::size_t at = begin[number->second]; at < begin[number->second + 1]; ++at) {
+        out.push_back({offsets_[i] + found[at].offset, 0, found[at].length});
+      }
+    }
+    return out;
+  }
+
+  /// Chunks with the content of a lacking one are lacking too.
+  void send_patch() {
+    std::unordered_map<std::uint64_t, std::uint32_t> numbers;
+    for (std::uint32_t number = 0; number < lacking_.size(); ++number) numbers.emplace((*chunks_)[lacking_[number]].digest.prefix(), number);
+    sender_.emplace(port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
                     patch_limits(static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
                                  port_.peer().max_segment),
                     [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
@@ -148,7 +225,7 @@ class DownloadServer final : public Conversation {
     const Digest zeros = hasher->hash(Buffer(kMaxChunkBytes, Byte{0}));
     for (std::size_t i = 0; i < chunks_->size(); ++i) {
       const Chunk& chunk = (*chunks_)[i];
-      const bool has = !contents.contains(chunk.digest.prefix());
+      const bool has = !numbers.contains(chunk.digest.prefix());
       sender_->add_chunk({chunk.length, chunk.length == kMaxChunkBytes && chunk.digest == zeros, has ? i : kNoChunk});
     }
     sender_->end(tree_.root);
@@ -168,7 +245,13 @@ class DownloadServer final : public Conversation {
   std::shared_ptr<const StoredFile> file_;
   std::shared_ptr<const ChunkList> chunks_;
   ChunkTree tree_;
+  std::vector<std::uint64_t> offsets_;    ///< of the chunks, and the end
+  std::uint64_t seed_ = 0;
   std::optional<TreeHolder> holder_;
+  std::vector<std::uint32_t> lacking_;    ///< distinct chunks that the client lacks, by index
+  std::optional<Signer> signer_;
+  wire::Sign sign_;
+  bool deciding_ = false;
   std::optional<PatchSender> sender_;
   Bulk bits_;
   bool last_bits_ = false;

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "delta/ladder.h"
 #include "store/store.h"
 #include "sync/stream.h"
 #include "sync/toolbox.h"
@@ -13,6 +14,7 @@ struct ServerContext {
   std::shared_ptr<Store> store;
   Toolbox toolbox;
   int max_level = 9;  ///< zstd level of downloads at most
+  int match_margin_bits = kMatchMarginBits;  ///< tests weaken it to force false matches
 };
 
 /// Errors: kProtocol for a message that is no request or cannot be decoded, kUsage for a bad path.

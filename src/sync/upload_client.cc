@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "delta/ladder_policy.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
+#include "sync/ladder_client.h"
 #include "sync/patch_sender.h"
 #include "sync/target_scan.h"
 
@@ -16,7 +18,7 @@ constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;     ///< smaller targets tr
 constexpr std::uint64_t kHashFirstBytes = 16u << 20;     ///< up to here the request waits for the root
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 
-/// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> patch -> DONE. A target over kHashFirstBytes asks before it
+/// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> (ladder) -> patch -> DONE. A target over kHashFirstBytes asks before it
 /// is scanned, so that a new file streams while it is hashed.
 class UploadClient final : public Conversation, public std::enable_shared_from_this<UploadClient> {
  public:
@@ -45,6 +47,11 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   Status on_message(FrameType type, ByteView payload) override {
+    if (type == FrameType::kSignatures && ladder_ && !sender_) {
+      MILLRACE_ASSIGN(const auto signatures, wire::decode<wire::Signatures>(payload));
+      if (std::exchange(awaiting_rung_, false)) count_wait();
+      return ladder_->on_signatures(signatures);
+    }
     count_wait();
     switch (type) {
       case FrameType::kBasis: {
@@ -76,6 +83,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
   Status on_data(ByteView bytes) override {
     while (!bytes.empty()) {
+      if (ladder_ && ladder_->expects_data()) {
+        ladder_->on_data(bytes);
+        continue;
+      }
       if (!nodes_.active()) return fail(Code::kProtocol, "The server sent bytes that an upload does not expect.");
       nodes_.feed(bytes, port_);
       if (!nodes_.complete()) continue;
@@ -142,14 +153,14 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   /// Data goes while the target is still scanned.
   void stream_patch() {
     streaming_ = true;
-    start_sender();
+    start_sender({});
     for (const TargetChunk& chunk : chunks_) sender_->add_chunk(chunk);
     if (scanned_) sender_->end(tree_.root);
     pump();
   }
 
-  void start_sender() {
-    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::vector<Match>(),
+  void start_sender(std::vector<Match> matches) {
+    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches),
                     patch_limits(options_.level, port_.peer().max_segment), [this](Error error) { give_up(std::move(error)); });
     if (streaming_) sender_->set_on_progress([this] { pump(); });
     if (requested_) port_.send(wire::Patch{});
@@ -196,12 +207,17 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       port_.send_data(SharedBytes::of(std::move(bits)));
       return {};
     }
-    send_delta();
+    know_kept_chunks();
+    if (searcher_->any_lacking() && options_.max_depth > 0) {
+      start_ladder(std::move(bits));
+    } else {
+      send_delta({});
+    }
     return {};
   }
 
   /// The tree is compared: chunks that the basis has are kept, by position or wherever else the same chunk stands.
-  void send_delta() {
+  void know_kept_chunks() {
     std::uint64_t position = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> known;
     const auto& leaves = tree_.levels.front();
@@ -217,7 +233,53 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       const auto found = chunks_[i].basis == kNoChunk ? known.find(leaves[i].prefix) : known.end();
       if (found != known.end()) chunks_[i].basis = found->second;
     }
-    start_sender();
+  }
+
+  /// `bits`: the answer to the last tree nodes, which names the chunks to sign.
+  void start_ladder(Buffer bits) {
+    std::vector<std::uint64_t> offsets{0};
+    std::vector<bool> covered;
+    std::uint64_t kept = 0;
+    for (const TargetChunk& chunk : chunks_) {
+      offsets.push_back(offsets.back() + chunk.length);
+      covered.push_back(chunk.basis != kNoChunk || chunk.zero);
+      if (covered.back()) kept += chunk.length;
+    }
+    auto searcher = std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), std::move(offsets), covered, basis_->seed);
+    if (searcher->gaps().empty()) return send_delta({});
+    ladder_.emplace(port_, toolbox_, target_.source, std::move(searcher), [this](double ratio) { on_rung(ratio); },
+                    [this](Error error) { give_up(std::move(error)); });
+    ladder_->sample([this, kept, bits = SharedBytes::of(std::move(bits))](double ratio) {
+      if (!worth_a_ladder(kept, target_.source->size(), ratio)) return send_delta({});
+      ask_signatures(0, ladder_->searcher().gap_bytes(), bits);
+    });
+  }
+
+  void ask_signatures(std::uint32_t block_bytes, std::uint64_t pair_bytes, const SharedBytes& bits) {
+    wire::Sign sign;
+    sign.rung = ladder_->searcher().rung();
+    sign.block_bytes = block_bytes;
+    sign.pair_bytes = pair_bytes;
+    sign.bulk_bytes = bits.view.size();
+    awaiting_rung_ = true;
+    port_.send(sign);
+    port_.send_data(bits);
+    observe("comparing", target_.source->size());
+  }
+
+  void on_rung(double literal_ratio) {
+    LadderSearcher& searcher = ladder_->searcher();
+    const bool deeper = searcher.rung() < options_.max_depth;
+    const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
+    LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
+    if (next != 0 && answer.finer_ranges > 0) return ask_signatures(next, answer.pair_bytes, SharedBytes::of(std::move(answer.bits)));
+    std::vector<Match> matches;
+    for (const BlockMatch& match : searcher.by_own()) matches.push_back({match.own, match.holder, match.length});
+    send_delta(std::move(matches));
+  }
+
+  void send_delta(std::vector<Match> matches) {
+    start_sender(std::move(matches));
     for (const TargetChunk& chunk : chunks_) sender_->add_chunk(chunk);
     sender_->end(tree_.root);
   }
@@ -269,11 +331,13 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   std::vector<TargetChunk> chunks_;
   std::optional<wire::Basis> basis_;
   std::optional<TreeSearcher> searcher_;
+  std::optional<LadderClient> ladder_;
   std::optional<PatchSender> sender_;
   Bulk nodes_;
   std::uint64_t nodes_level_ = 0;
   std::uint64_t nodes_count_ = 0;
   std::uint32_t round_trips_ = 0;
+  bool awaiting_rung_ = false;
   bool requested_ = false;
   bool scanned_ = false;
   bool streaming_ = false;

@@ -4,26 +4,28 @@
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
 #include "sync/patch_receiver.h"
+#include "sync/signer.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr std::uint64_t kUploadWindow = 4u << 20;
-constexpr std::uint64_t kMaxBitsBytes = 1u << 20;
+constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
 
-/// The stages: look up the basis; answer with it; (tree exchange); receive the patch; commit. What arrives while a job runs that it needs
+/// The stages: look up the basis; answer with it; (tree exchange); (ladder); receive the patch; commit. What arrives while a job runs that it needs
 /// (a patch in the same flight as its request) is held, bounded by the stream's window.
 class UploadServer final : public Conversation {
  public:
   UploadServer(StreamPort& port, const ServerContext& context, const Principal& principal, UploadKind kind, wire::UploadFields request)
-      : port_(port), store_(context.store), toolbox_(context.toolbox), principal_(principal), kind_(kind), request_(std::move(request)) {}
+      : port_(port), context_(context), store_(context.store), toolbox_(context.toolbox), principal_(principal), kind_(kind), request_(std::move(request)) {}
 
   void start() {
     struct Found {
       Result<std::optional<Version>> version = std::nullopt;
       std::shared_ptr<const StoredFile> file;
       Status status;
+      std::uint64_t seed = 0;
       bool same = false;
     };
     auto found = std::make_shared<Found>();
@@ -47,6 +49,7 @@ class UploadServer final : public Conversation {
           auto file = store->open(principal, request.path);
           if (file) {
             found->file = *file;
+            found->seed = store->signature_seed(principal);
           } else {
             found->status = fail(std::move(file).error());
           }
@@ -64,12 +67,14 @@ class UploadServer final : public Conversation {
           if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->file;
+          seed_ = found->seed;
           wire::Basis answer;
           if (!basis_) {
             port_.send(answer);
             return open_draft();
           }
           answer.version = basis_->version();
+          answer.seed = found->seed;
           if (!request_.root) {
             port_.send(answer);
             return;
@@ -95,6 +100,11 @@ class UploadServer final : public Conversation {
       if (!holder_) return fail(Code::kProtocol, "Tree nodes were asked for before the first ones.");
       return bits_.expect(descend.bulk_bytes, kMaxBitsBytes);
     }
+    if (type == FrameType::kSign && holder_ && !patch_started_ && !bits_.active()) {
+      MILLRACE_ASSIGN(sign_, wire::decode<wire::Sign>(payload));
+      if (sign_.rung == 0 || sign_.rung != (signer_ ? signer_->holder().rung() : 0) + 1) return fail(Code::kProtocol, "An unknown rung was asked for.");
+      return bits_.expect(sign_.bulk_bytes, kMaxBitsBytes);
+    }
     if (type == FrameType::kPatch && !patch_started_ && (basis_ || receiver_ || opening_)) {
       patch_started_ = true;
       if (!receiver_ && !opening_) open_draft();
@@ -108,8 +118,12 @@ class UploadServer final : public Conversation {
       bits_.feed(bytes, port_);
       if (bits_.complete()) {
         const Buffer bits = bits_.take();
-        MILLRACE_ASSIGN(NodesAnswer nodes, holder_->descend(bits));
-        send_nodes(std::move(nodes));
+        if (sign_.rung > 0) {
+          MILLRACE_TRY(sign(bits));
+        } else {
+          MILLRACE_ASSIGN(NodesAnswer nodes, holder_->descend(bits));
+          send_nodes(std::move(nodes));
+        }
       }
       if (bytes.empty()) return {};
     }
@@ -119,9 +133,28 @@ class UploadServer final : public Conversation {
     return {};
   }
 
+  Status on_writable() override {
+    if (signer_) signer_->pump();
+    return {};
+  }
+
   void on_closed(const Error&) override {}
 
  private:
+  /// The searcher's bits for the chunks (before rung 1) or for the last rung's blocks.
+  Status sign(const Buffer& bits) {
+    if (!signer_) {
+      MILLRACE_TRY(holder_->finish(bits));
+      std::vector<ByteRange> lacking;
+      for (const std::uint32_t chunk : holder_->lacking()) lacking.push_back({chunk_offsets_[chunk], chunk_offsets_[chunk + 1] - chunk_offsets_[chunk]});
+      signer_.emplace(port_, basis_, std::move(lacking), seed_, context_.match_margin_bits, [this](Error error) { port_.fail(std::move(error)); });
+    } else {
+      if (!signer_->idle()) return fail(Code::kProtocol, "A rung was answered before it was signed.");
+      MILLRACE_TRY(signer_->holder().take_answer(bits));
+    }
+    return signer_->begin(sign_.block_bytes, sign_.pair_bytes);
+  }
+
   std::string printable_path() const { return printable(request_.path); }
 
   void send_nodes(NodesAnswer nodes) {
@@ -151,6 +184,7 @@ class UploadServer final : public Conversation {
         [this, loaded, then = std::move(then)] {
           if (!loaded->chunks) return port_.fail(loaded->chunks.error());
           tree_ = std::move(loaded->tree);
+          chunk_offsets_ = offsets_of(**loaded->chunks);
           holder_.emplace(tree_, request_.bytes);
           then();
         });
@@ -181,12 +215,7 @@ class UploadServer final : public Conversation {
             opened->draft = fail(chunks.error());
             return;
           }
-          std::uint64_t offset = 0;
-          for (const Chunk& chunk : **chunks) {
-            opened->basis.chunk_offsets.push_back(offset);
-            offset += chunk.length;
-          }
-          opened->basis.chunk_offsets.push_back(offset);
+          opened->basis.chunk_offsets = offsets_of(**chunks);
         },
         [this, opened] {
           if (!opened->draft) return port_.fail(opened->draft.error());
@@ -221,6 +250,7 @@ class UploadServer final : public Conversation {
   }
 
   StreamPort& port_;
+  ServerContext context_;
   std::shared_ptr<Store> store_;
   Toolbox toolbox_;
   Principal principal_;
@@ -229,7 +259,11 @@ class UploadServer final : public Conversation {
   Expected expected_;
   std::shared_ptr<const StoredFile> basis_;
   ChunkTree tree_;
+  std::vector<std::uint64_t> chunk_offsets_;  ///< of the basis, and its end
   std::optional<TreeHolder> holder_;
+  std::optional<Signer> signer_;
+  wire::Sign sign_;
+  std::uint64_t seed_ = 0;
   std::shared_ptr<StoreDraft> draft_;
   std::optional<PatchReceiver> receiver_;
   Bulk bits_;

@@ -1,0 +1,22 @@
+// Which rungs are worth their bytes. The side that has the target decides: it can sample the literals.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace {
+
+/// The block size after `block`, or 0: stop. `first_block`: of rung 1. Where literals compress to under half, an eighth once (2 KiB, 256 B); else a
+/// quarter and then an eighth (2 KiB, 512 B, 64 B).
+inline std::uint32_t next_rung_block(std::uint32_t first_block, std::uint32_t block, double literal_ratio) {
+  if (block == first_block) return literal_ratio < 0.5 ? block / 8 : block / 4;
+  return block * 4 == first_block ? block / 8 : 0;
+}
+
+/// Not when next to nothing matched and the rest does not compress: then the file is most likely new, and compressed already. Small files have
+/// too few chunks to tell; for them rung 1 costs little.
+inline bool worth_a_ladder(std::uint64_t matched_bytes, std::uint64_t target_bytes, double literal_ratio) {
+  constexpr std::uint64_t kTellingBytes = 4u << 20;
+  return target_bytes < kTellingBytes || matched_bytes >= target_bytes / 100 || literal_ratio < 0.95;
+}
+
+}  // namespace millrace
