@@ -32,10 +32,10 @@ Status PatchReceiver::on_data(ByteView bytes) {
     if (part) {
       queue_.push_back({std::move(*part), credit_});
       credit_ = 0;
-    } else {
-      // A part larger than the window would wait for ever: what is held of it is bounded by the part's own limit.
-      port_.release_credit(credit_);
-      credit_ = 0;
+    } else if (queue_.empty()) {
+      // A part larger than the window would wait for ever: what is held of it is bounded by the part's own limit. Behind a part that waits
+      // for its turn the credit is kept back, so that at most two parts and a window are held.
+      port_.release_credit(std::exchange(credit_, 0));
     }
   }
   pump();
@@ -61,6 +61,7 @@ void PatchReceiver::pump() {
           return;
         }
         port_.release_credit(next->credit);
+        if (queue_.size() <= 1) port_.release_credit(std::exchange(credit_, 0));
         if (*state_->result) {
           ended_ = true;
           on_end_(**state_->result);

@@ -5,11 +5,14 @@
 namespace millrace {
 
 PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
+  // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much prefix as part.
   PatchLimits limits;
   limits.level = level;
-  limits.raw_bytes = level >= 9 ? 2u << 20 : 1u << 20;
-  limits.window = std::min<std::uint64_t>(level >= 9 ? 16u << 20 : 4u << 20, peer_max_segment);
+  const bool thorough = level >= 9;
+  limits.raw_bytes = thorough ? 2u << 20 : 4u << 20;
+  limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, peer_max_segment);
   limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window), kMaxChunkBytes);
+  limits.in_flight = thorough ? 1 : 2;
   return limits;
 }
 
@@ -50,7 +53,7 @@ void PatchSender::pump() {
     }
     port_.send_data(SharedBytes::of(std::move(*work->coded)));
   }
-  while (in_flight_.size() < kInFlight && port_.unsent_bytes() < StreamPort::kHighWater) {
+  while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < StreamPort::kHighWater) {
     const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
     if (!enough) break;
     const std::uint64_t start = planner_.position();

@@ -14,6 +14,7 @@ struct PatchLimits {
   std::uint64_t raw_bytes = 1u << 20;   ///< literals of a part
   std::uint64_t window = 4u << 20;      ///< prefix and literals
   int level = 3;
+  std::size_t in_flight = 2;            ///< parts coded at once: bounds a transfer's memory
 };
 
 /// What a zstd level is worth in prefix, within what the receiver decodes.
@@ -38,7 +39,6 @@ class PatchSender {
 
  private:
   struct Work;
-  static constexpr std::size_t kInFlight = 3;
   StreamPort& port_;
   std::shared_ptr<const Source> target_;
   Toolbox toolbox_;
