@@ -65,6 +65,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         if (!done.version) break;
         if (patch_) {
           --round_trips_;  // it came behind the patch
+          done_received_ = true;
+          if (committed_) complete(false);
           return {};
         }
         if (!done.unchanged) break;
@@ -98,7 +100,11 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     return {};
   }
 
-  void on_closed(const Error& error) override { report(fail(error)); }
+  void on_closed(const Error& error) override {
+    // The new version is in place and proven; only the server's last word is missing.
+    if (committed_) return report(result(false));
+    report(fail(error));
+  }
 
  private:
   void on_block(ScannedBlock& block) {
@@ -282,11 +288,13 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         },
         [this, status] {
           if (!*status) return port_.fail(status->error());
-          complete(false);
+          committed_ = true;
+          // DONE may still be on its way: who closes before it is read resets the connection and leaves its bytes out of the count.
+          if (done_received_) complete(false);
         });
   }
 
-  void complete(bool unchanged) {
+  TransferResult result(bool unchanged) const {
     TransferResult result;
     result.version = *version_;
     result.unchanged = unchanged;
@@ -298,9 +306,13 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     } else {
       result.matched_bytes = version_->bytes;
     }
+    return result;
+  }
+
+  void complete(bool unchanged) {
     const auto self = shared_from_this();
     port_.finish();
-    report(std::move(result));
+    report(result(unchanged));
   }
 
   void report(Result<TransferResult> result) {
@@ -333,6 +345,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   std::uint32_t round_trips_ = 0;
   bool awaiting_rung_ = false;
   bool patch_ = false;
+  bool committed_ = false;      ///< the new version is in its place
+  bool done_received_ = false;  ///< the server has said its last word
 };
 
 }  // namespace

@@ -114,8 +114,7 @@ class DownloadServer final : public Conversation {
       wire::Done done;
       done.version = file_->version();
       done.unchanged = true;
-      port_.send(done);
-      port_.finish();
+      port_.send_last(done);
       return;
     }
     const bool has_basis = request_.basis_bytes > 0 && !request_.whole_file && !tree_.levels.empty();
@@ -234,8 +233,7 @@ class DownloadServer final : public Conversation {
   void finish() {
     wire::Done done;
     done.version = file_->version();
-    port_.send(done);
-    port_.finish();
+    port_.send_last(done);
   }
 
   StreamPort& port_;

@@ -34,6 +34,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
       append_frame_header(out.message, {static_cast<std::uint8_t>(type), flags, id, static_cast<std::uint32_t>(payload.size())});
       append(out.message, payload);
       outbox.push_back(std::move(out));
+      if ((flags & kEndOfStream) != 0) end_queued = true;
       impl->make_ready(*this);
     }
     void send_data(SharedBytes bytes) override {
@@ -80,8 +81,10 @@ class Mux::Impl final : public FrameDecoder::Sink {
     void finish() override {
       if (ended || impl == nullptr) return;
       ended = true;
-      outbox.push_back({{}, {}, true});
-      impl->make_ready(*this);
+      if (!end_queued) {
+        outbox.push_back({{}, {}, true});
+        impl->make_ready(*this);
+      }
       impl->retire(*this);
     }
     void fail(Error error) override {
@@ -119,6 +122,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
     std::int64_t receive_credit;
     std::uint64_t owed = 0;   ///< processed bytes whose credit was not given back yet
     std::uint64_t extra = 0;  ///< what this stream added to the connection's window
+    bool end_queued = false;  ///< the last message carries the end of the stream
     bool ended = false;       ///< our side: nothing more comes from or goes to the conversation
     bool ready = false;       ///< stands in the queue of streams with output
     bool above_high_water = false;

@@ -25,8 +25,7 @@ class StoreRequest final : public Conversation {
         lane, [reply, store = std::move(store), call = std::move(call)] { *reply = call(*store); },
         [this, reply] {
           if (!*reply) return port_.fail(reply->error());
-          port_.send(**reply);
-          port_.finish();
+          port_.send_last(**reply);
         });
   }
   Status on_message(FrameType, ByteView) override { return fail(Code::kProtocol, "This request takes no further messages."); }

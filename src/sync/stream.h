@@ -57,6 +57,13 @@ class StreamPort {
   void send(const Message& message) {
     send_frame(Message::kType, kMustUnderstand, wire::encode(message));
   }
+  /// Sends the last message and finishes. The end of the stream travels in the message's own frame: a peer that has read the message
+  /// may close at once, and nothing is left unread that would reset the connection or escape its count of bytes.
+  template <typename Message>
+  void send_last(const Message& message) {
+    send_frame(Message::kType, kMustUnderstand | kEndOfStream, wire::encode(message));
+    finish();
+  }
 };
 
 /// A conversation on one stream. Owned by a shared_ptr so that jobs in flight can outlive the connection.

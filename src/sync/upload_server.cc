@@ -245,8 +245,7 @@ class UploadServer final : public Conversation {
     wire::Done message;
     message.version = version;
     message.unchanged = unchanged;
-    port_.send(message);
-    port_.finish();
+    port_.send_last(message);
   }
 
   StreamPort& port_;
