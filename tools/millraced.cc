@@ -6,6 +6,7 @@
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
+#include "net/allocator.h"
 #include "server/server.h"
 #include "store/directory_store.h"
 
@@ -37,6 +38,7 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
 
   std::signal(SIGPIPE, SIG_IGN);
+  keep_freed_memory();
   setenv("UV_THREADPOOL_SIZE", "4", 0);
   auto store = open_directory_store(data, {durability, system_random(), make_sha256, nullptr});
   if (!store) return complain(store.error());

@@ -184,7 +184,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
           used += op.length;
           continue;
         }
-        mixed.resize(old + op.length);
+        mixed.resize(old + op.length, Byte{0});
         if (op.kind == PatchOp::Kind::kCopy) {
           MILLRACE_TRY(basis_.source->read_at(op.offset, MutableBytes(mixed).subspan(old)));
           matched_bytes_ += op.length;

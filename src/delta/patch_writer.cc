@@ -80,7 +80,7 @@ std::optional<PartPlan> PatchPlanner::next_part(std::uint64_t raw_limit) {
   return part;
 }
 
-Result<Buffer> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
+Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
                            SegmentCodec& codec, int level) {
   Buffer raw(plan.literal_bytes);
   std::uint64_t at = start;
@@ -123,12 +123,11 @@ Result<Buffer> encode_part(const PartPlan& plan, ByteView instructions, std::uin
     MILLRACE_ASSIGN(coded, codec.encode(raw, prefix, level));
   }
   const bool is_zstd = !coded.empty();
-  const Buffer& literals = is_zstd ? coded : raw;
-  Buffer out = encode_part_header(instructions.size(), raw.size(), literals.size(), is_zstd);
-  out.reserve(out.size() + instructions.size() + literals.size());
-  append(out, instructions);
-  append(out, literals);
-  return out;
+  EncodedPart part;
+  part.literals = is_zstd ? std::move(coded) : std::move(raw);
+  part.head = encode_part_header(instructions.size(), plan.literal_bytes, part.literals.size(), is_zstd);
+  append(part.head, instructions);
+  return part;
 }
 
 }  // namespace millrace

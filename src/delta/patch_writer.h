@@ -56,9 +56,15 @@ class PatchPlanner {
   std::uint64_t zero_bytes_ = 0;
 };
 
+/// A part as it goes over the wire: one behind the other.
+struct EncodedPart {
+  Buffer head;      ///< header and instructions
+  Buffer literals;  ///< coded or raw
+};
+
 /// Reads a part's literals (and prefix) from the target and codes them. `start`: the part's target offset. Runs on a worker.
-/// The result is the part as it goes over the wire. `instructions` come from encode_instructions.
-Result<Buffer> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
+/// `instructions` come from encode_instructions.
+Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
                            SegmentCodec& codec, int level);
 
 }  // namespace millrace

@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 
+/// libuv fills it and hands it on within one call, so all sockets of a loop, which is a thread, share one.
+Buffer& read_buffer() {
+  thread_local Buffer buffer(kReadBytes);
+  return buffer;
+}
+
 Error network_error(int status, const std::string& what) { return {Code::kNetwork, what + ": " + uv_strerror(status)}; }
 
 }  // namespace
@@ -18,7 +24,6 @@ struct TcpStream::Handle {
   uv_tcp_t tcp{};
   TcpStream* owner = nullptr;
   Events events;
-  Buffer read_buffer;
   bool reading = false;
 };
 
@@ -88,9 +93,8 @@ void TcpStream::resume_reading() {
   handle_->reading = true;
   uv_read_start(
       reinterpret_cast<uv_stream_t*>(&handle_->tcp),
-      [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
-        auto& held = static_cast<Handle*>(handle->data)->read_buffer;
-        if (held.empty()) held.resize(kReadBytes);
+      [](uv_handle_t*, std::size_t, uv_buf_t* buffer) {
+        Buffer& held = read_buffer();
         *buffer = uv_buf_init(reinterpret_cast<char*>(held.data()), static_cast<unsigned>(held.size()));
       },
       [](uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
@@ -106,7 +110,7 @@ void TcpStream::resume_reading() {
         }
         handle->owner->bytes_read_ += static_cast<std::uint64_t>(count);
         const auto on_bytes = handle->events.on_bytes;
-        if (on_bytes) on_bytes(ByteView(handle->read_buffer).first(static_cast<std::size_t>(count)));
+        if (on_bytes) on_bytes(ByteView(read_buffer()).first(static_cast<std::size_t>(count)));
       });
 }
 

@@ -15,7 +15,7 @@ constexpr Byte kMagic[8] = {'M', 'R', 'C', 'L', 1, 0, 0, 0};
 }  // namespace
 
 Buffer encode_chunk_list(const ChunkList& chunks) {
-  Buffer out(kHeaderBytes + chunks.size() * kIndexBytesPerChunk + kTrailerBytes);
+  Buffer out(kHeaderBytes + chunks.size() * kIndexBytesPerChunk + kTrailerBytes, Byte{0});
   Byte* to = out.data();
   std::memcpy(to, kMagic, sizeof kMagic);
   store_le<std::uint64_t>(to + 8, chunks.size());

@@ -20,7 +20,7 @@ struct PatchSender::Work {
   PartPlan plan;
   Buffer instructions;
   std::uint64_t start = 0;
-  Result<Buffer> coded = Buffer();
+  Result<EncodedPart> coded = EncodedPart();
   bool done = false;
 };
 
@@ -51,7 +51,8 @@ void PatchSender::pump() {
       on_error_(std::move(work->coded).error());
       return;
     }
-    port_.send_data(SharedBytes::of(std::move(*work->coded)));
+    port_.send_data(SharedBytes::of(std::move(work->coded->head)));
+    if (!work->coded->literals.empty()) port_.send_data(SharedBytes::of(std::move(work->coded->literals)));
   }
   while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < StreamPort::kHighWater) {
     const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;

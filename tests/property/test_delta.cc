@@ -33,7 +33,7 @@ class MemoryDraft : public Draft {
   }
   Status add_zeros(const Chunk& chunk, std::uint64_t count) override {
     chunks_.insert(chunks_.end(), count, chunk);
-    content.resize(content.size() + chunk.length * count);
+    content.resize(content.size() + chunk.length * count, Byte{0});
     return {};
   }
   Status replace(std::uint64_t, const Chunk&, ByteView) override { return fail(Code::kUsage, "not in this test"); }
@@ -127,7 +127,9 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
         plan.emplace();
         plan->root = target_tree.root;
       }
-      append(wire, encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, *codec, 3).value());
+      const EncodedPart part = encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, *codec, 3).value();
+      append(wire, part.head);
+      append(wire, part.literals);
       if (last) break;
     }
 
