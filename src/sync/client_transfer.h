@@ -22,6 +22,7 @@ struct TransferResult {
   std::uint64_t matched_bytes = 0;  ///< of content that the other side had
   std::uint64_t zero_bytes = 0;     ///< of content that was runs of zeros
   std::uint32_t round_trips = 0;    ///< times that this side had nothing to do but wait for the server
+  std::uint32_t repairs = 0;        ///< patches that had to be sent again in part or whole, because a match was false
   bool unchanged = false;
 };
 

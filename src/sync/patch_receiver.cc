@@ -1,5 +1,7 @@
 #include "sync/patch_receiver.h"
 
+#include "delta/patch_repairer.h"
+
 namespace millrace {
 
 /// Shared with the job that runs, so that it may outlive the conversation.
@@ -8,6 +10,7 @@ struct PatchReceiver::State {
       : draft(std::move(kept)), applier(std::move(basis), *draft, max_bytes), toolbox(given) {}
   std::shared_ptr<Draft> draft;
   PatchApplier applier;
+  std::optional<PatchRepairer> repairer;
   Toolbox toolbox;
   std::unique_ptr<Hasher> hasher;
   std::unique_ptr<SegmentCodec> codec;
@@ -22,6 +25,12 @@ PatchReceiver::PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasi
 PatchReceiver::~PatchReceiver() = default;
 
 const PatchApplier& PatchReceiver::applier() const { return state_->applier; }
+
+void PatchReceiver::start_repair() {
+  state_->repairer.emplace(*state_->draft);
+  assembler_ = PartAssembler();
+  ended_ = false;
+}
 
 Status PatchReceiver::on_data(ByteView bytes) {
   while (!bytes.empty()) {
@@ -52,7 +61,8 @@ void PatchReceiver::pump() {
       [state = state_, next, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
         if (!state->hasher) state->hasher = state->toolbox.hasher();
         if (!state->codec) state->codec = state->toolbox.codec();
-        state->result = state->applier.apply(std::move(next->part), window, addressing, *state->hasher, *state->codec);
+        state->result = state->repairer ? state->repairer->apply(std::move(next->part), *state->hasher, *state->codec)
+                                        : state->applier.apply(std::move(next->part), window, addressing, *state->hasher, *state->codec);
       },
       [this, next] {
         running_ = false;

@@ -20,6 +20,8 @@ class PatchReceiver {
   Status on_data(ByteView bytes);
   const PatchApplier& applier() const;
   bool busy() const { return running_; }
+  /// The patch has ended with a wrong root: a repair of the same draft follows.
+  void start_repair();
 
  private:
   struct State;

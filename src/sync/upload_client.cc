@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;     ///< smaller targets travel with the request
 constexpr std::uint64_t kHashFirstBytes = 16u << 20;     ///< up to here the request waits for the root
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
+constexpr std::uint32_t kMaxRepairs = 2;
 
 /// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> (ladder) -> patch -> DONE. A target over kHashFirstBytes asks before it
 /// is scanned, so that a new file streams while it is hashed.
@@ -69,6 +70,16 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
         MILLRACE_ASSIGN(const auto nodes, wire::decode<wire::Nodes>(payload));
         return expect_nodes(nodes.level, nodes.count, nodes.bulk_bytes);
       }
+      case FrameType::kMismatch: {
+        if (!sender_ || !sender_->all_queued() || !scanned_ || built_.active()) break;
+        MILLRACE_ASSIGN(const auto mismatch, wire::decode<wire::Mismatch>(payload));
+        if (++repairs_ > kMaxRepairs) break;
+        if (mismatch.bulk_bytes == 0) {
+          send_whole_again();
+          return {};
+        }
+        return built_.expect(mismatch.bulk_bytes, chunks_.size() * sizeof(std::uint64_t));
+      }
       case FrameType::kDone: {
         MILLRACE_ASSIGN(const auto done, wire::decode<wire::Done>(payload));
         if (!done.version) break;
@@ -85,6 +96,11 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     while (!bytes.empty()) {
       if (ladder_ && ladder_->expects_data()) {
         ladder_->on_data(bytes);
+        continue;
+      }
+      if (built_.active()) {
+        built_.feed(bytes, port_);
+        if (built_.complete()) MILLRACE_TRY(send_repair(built_.take()));
         continue;
       }
       if (!nodes_.active()) return fail(Code::kProtocol, "The server sent bytes that an upload does not expect.");
@@ -159,11 +175,15 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     pump();
   }
 
-  void start_sender(std::vector<Match> matches) {
-    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches),
-                    patch_limits(options_.level, port_.peer().max_segment), [this](Error error) { give_up(std::move(error)); });
+  void start_sender(std::vector<Match> matches) { start_sender(std::move(matches), patch_limits(options_.level, port_.peer().max_segment), false); }
+
+  void start_sender(std::vector<Match> matches, const PatchLimits& limits, bool repair) {
+    if (sender_) sent_literals_ += sender_->planner().literal_bytes();
+    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches), limits, [this](Error error) { give_up(std::move(error)); });
     if (streaming_) sender_->set_on_progress([this] { pump(); });
-    if (requested_) port_.send(wire::Patch{});
+    wire::Patch patch;
+    patch.repair = repair;
+    if (requested_ || repairs_ > 0) port_.send(patch);
   }
 
   void pump() {
@@ -284,6 +304,34 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     sender_->end(tree_.root);
   }
 
+  /// `digests`: 8 bytes for each chunk that the server built. Those that differ go once more, as literals.
+  Status send_repair(const Buffer& digests) {
+    std::vector<std::size_t> built;
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+      if (chunks_[i].basis == kNoChunk && !chunks_[i].zero) built.push_back(i);
+    }
+    if (tree_.base_level != 0 || digests.size() != built.size() * sizeof(std::uint64_t)) {
+      return fail(Code::kProtocol, "The server names other chunks than those that were sent.");
+    }
+    std::vector<TargetChunk> repair = chunks_;
+    for (std::size_t i = 0; i < repair.size(); ++i) repair[i] = {chunks_[i].length, false, i};
+    for (std::size_t at = 0; at < built.size(); ++at) {
+      const auto digest = load_le<std::uint64_t>(digests.data() + at * sizeof(std::uint64_t));
+      if (digest != tree_.levels.front()[built[at]].prefix) repair[built[at]].basis = kNoChunk;
+    }
+    PatchLimits limits = patch_limits(options_.level, port_.peer().max_segment);
+    limits.window = 0;
+    start_sender({}, limits, true);
+    for (const TargetChunk& chunk : repair) sender_->add_chunk(chunk);
+    sender_->end(tree_.root);
+    return {};
+  }
+
+  void send_whole_again() {
+    for (TargetChunk& chunk : chunks_) chunk.basis = kNoChunk;
+    send_delta({});
+  }
+
   /// A message arrived: was there anything else to do than to wait for it?
   void count_wait() {
     const bool scanning = !scanned_ && !(sender_ && sender_->all_queued());
@@ -300,7 +348,8 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     result.unchanged = unchanged;
     result.round_trips = round_trips_;
     if (sender_) {
-      result.literal_bytes = sender_->planner().literal_bytes();
+      result.literal_bytes = sent_literals_ + sender_->planner().literal_bytes();
+      result.repairs = repairs_;
       result.matched_bytes = sender_->planner().matched_bytes();
       result.zero_bytes = sender_->planner().zero_bytes();
     } else {
@@ -334,6 +383,9 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   std::optional<LadderClient> ladder_;
   std::optional<PatchSender> sender_;
   Bulk nodes_;
+  Bulk built_;
+  std::uint32_t repairs_ = 0;
+  std::uint64_t sent_literals_ = 0;  ///< by earlier patches, which a repair followed
   std::uint64_t nodes_level_ = 0;
   std::uint64_t nodes_count_ = 0;
   std::uint32_t round_trips_ = 0;

@@ -105,7 +105,9 @@ class UploadServer final : public Conversation {
       if (sign_.rung == 0 || sign_.rung != (signer_ ? signer_->holder().rung() : 0) + 1) return fail(Code::kProtocol, "An unknown rung was asked for.");
       return bits_.expect(sign_.bulk_bytes, kMaxBitsBytes);
     }
-    if (type == FrameType::kPatch && !patch_started_ && (basis_ || receiver_ || opening_)) {
+    if (type == FrameType::kPatch && !patch_started_ && (basis_ || receiver_ || opening_ || misses_ > 0)) {
+      MILLRACE_ASSIGN(const auto patch, wire::decode<wire::Patch>(payload));
+      if (patch.repair != repairing_) return fail(Code::kProtocol, "A repair came that was not asked for, or something else in its place.");
       patch_started_ = true;
       if (!receiver_ && !opening_) open_draft();
       return {};
@@ -222,7 +224,7 @@ class UploadServer final : public Conversation {
           draft_ = std::move(*opened->draft);
           port_.set_window(kUploadWindow);
           const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
-          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { commit(root); },
+          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
                             [this](Error error) { port_.fail(std::move(error)); });
           const Buffer early = std::exchange(early_, {});
           if (early.empty()) return;
@@ -230,15 +232,63 @@ class UploadServer final : public Conversation {
         });
   }
 
-  void commit(const Digest& root) {
-    auto result = std::make_shared<Result<Version>>(Version());
+  /// The patch has ended: what was built must have the root that it names.
+  void prove(const Digest& root) {
+    struct Proof {
+      Result<Version> version = Version();
+      Status status;
+      bool right = false;
+      Buffer built;  ///< of a wrong draft: 8 bytes of digest for each chunk that was built
+    };
+    auto proof = std::make_shared<Proof>();
     port_.run(
         Lane::kDisk,
-        [result, draft = draft_, root, attributes = request_.attributes] { *result = draft->commit(root, draft->size(), attributes); },
-        [this, result] {
-          if (!*result) return port_.fail(result->error());
-          done(**result, false);
+        [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(), factory = toolbox_.hasher] {
+          const auto hasher = factory();
+          ChunkTreeBuilder builder;
+          for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
+            const auto chunk = draft->chunk_at(i);
+            if (!chunk) {
+              proof->status = fail(chunk.error());
+              return;
+            }
+            builder.add(chunk->length, chunk->digest, *hasher);
+          }
+          proof->right = builder.finish(*hasher).root == root;
+          if (proof->right) {
+            proof->version = draft->commit(root, draft->size(), attributes);
+            return;
+          }
+          for (const std::uint64_t index : built) append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
+        },
+        [this, proof] {
+          if (!proof->status) return port_.fail(proof->status.error());
+          if (!proof->right) return ask_for_repair(std::move(proof->built));
+          if (!proof->version) return port_.fail(proof->version.error());
+          done(*proof->version, false);
         });
+  }
+
+  /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for, then everything.
+  void ask_for_repair(Buffer built) {
+    if (++misses_ > 2) {
+      return port_.fail({Code::kIntegrity, "What arrived for '" + printable_path() + "' is not what was announced; the old version is untouched; try again."});
+    }
+    patch_started_ = false;
+    wire::Mismatch message;
+    repairing_ = misses_ == 1 && !built.empty();
+    if (repairing_) {
+      receiver_->start_repair();
+      message.bulk_bytes = built.size();
+    } else {
+      misses_ = 2;
+      receiver_.reset();
+      draft_.reset();
+      basis_.reset();
+      opening_ = false;
+    }
+    port_.send(message);
+    if (repairing_) port_.send_data(SharedBytes::of(std::move(built)));
   }
 
   void done(const Version& version, bool unchanged) {
@@ -263,6 +313,8 @@ class UploadServer final : public Conversation {
   std::optional<Signer> signer_;
   wire::Sign sign_;
   std::uint64_t seed_ = 0;
+  int misses_ = 0;          ///< patches whose root was wrong
+  bool repairing_ = false;  ///< the next patch is a repair
   std::shared_ptr<StoreDraft> draft_;
   std::optional<PatchReceiver> receiver_;
   Bulk bits_;

@@ -187,7 +187,8 @@ struct Patch {
   bool repair = false;  // 1
 };
 
-/// The receiver: the root is wrong; 8 bytes of digest for each rebuilt chunk follow as bulk.
+/// The receiver: the root is wrong. The first 8 bytes of the digest of each chunk that it built (not kept, not zeros) follow as bulk, and a repair is
+/// awaited. Without bulk: begin again, a patch against nothing is awaited.
 struct Mismatch {
   static constexpr FrameType kType = FrameType::kMismatch;
   std::uint64_t bulk_bytes = 0;  // 1
