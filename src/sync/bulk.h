@@ -9,8 +9,9 @@ namespace millrace {
 
 class Bulk {
  public:
-  /// Errors: kTooLarge over `limit`.
+  /// Errors: kTooLarge over `limit`, kProtocol for none, which would never be complete.
   Status expect(std::uint64_t bytes, std::uint64_t limit) {
+    if (bytes == 0) return fail(Code::kProtocol, "A message announced no bytes where some belong to it.");
     if (bytes > limit) return fail(Code::kTooLarge, "An announced bulk of " + std::to_string(bytes) + " bytes is over the limit of " + std::to_string(limit) + ".");
     wanted_ = bytes;
     held_.clear();

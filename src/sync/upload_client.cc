@@ -210,6 +210,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   Status expect_nodes(std::uint64_t level, std::uint64_t count, std::uint64_t bytes) {
     nodes_level_ = level;
     nodes_count_ = count;
+    if (bytes == 0) return on_nodes({});  // an empty basis
     return nodes_.expect(bytes, kMaxBulkBytes);
   }
 

@@ -8,49 +8,12 @@
 #include "delta/patch_writer.h"
 #include "delta/tree_exchange.h"
 #include "support/bytes.h"
+#include "support/edits.h"
+#include "support/memory_draft.h"
 
 using namespace millrace;
 
 namespace {
-
-class MemoryDraft : public Draft {
- public:
-  MemoryDraft(const Buffer& basis, const ChunkList& chunks) : basis_(basis), basis_chunks_(chunks) {}
-  Status keep(std::uint64_t first, std::uint64_t count) override {
-    std::uint64_t offset = 0;
-    for (std::uint64_t i = 0; i < first; ++i) offset += basis_chunks_[i].length;
-    for (std::uint64_t i = first; i < first + count; ++i) {
-      append(content, ByteView(basis_).subspan(offset, basis_chunks_[i].length));
-      offset += basis_chunks_[i].length;
-      chunks_.push_back(basis_chunks_[i]);
-    }
-    return {};
-  }
-  Status add(std::span<const Chunk> chunks, ByteView bytes) override {
-    chunks_.insert(chunks_.end(), chunks.begin(), chunks.end());
-    append(content, bytes);
-    return {};
-  }
-  Status add_zeros(const Chunk& chunk, std::uint64_t count) override {
-    chunks_.insert(chunks_.end(), count, chunk);
-    content.resize(content.size() + chunk.length * count, Byte{0});
-    return {};
-  }
-  Status replace(std::uint64_t, const Chunk&, ByteView) override { return fail(Code::kUsage, "not in this test"); }
-  Status read_at(std::uint64_t offset, MutableBytes into) const override {
-    std::copy_n(content.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
-    return {};
-  }
-  std::uint64_t size() const override { return content.size(); }
-  std::uint64_t chunk_count() const override { return chunks_.size(); }
-  Result<Chunk> chunk_at(std::uint64_t index) const override { return chunks_.at(index); }
-  Buffer content;
-
- private:
-  const Buffer& basis_;
-  const ChunkList& basis_chunks_;
-  ChunkList chunks_;
-};
 
 ChunkList cut(const Buffer& data) {
   std::vector<std::uint32_t> lengths;
@@ -65,21 +28,6 @@ ChunkList cut(const Buffer& data) {
   return chunks;
 }
 
-Buffer edited(const Buffer& data, SeededRandom& random) {
-  Buffer out = data;
-  for (std::uint64_t edits = random.below(6); edits > 0; --edits) {
-    const auto at = static_cast<std::ptrdiff_t>(random.below(out.size() + 1));
-    const Buffer piece = test::random_bytes(random.below(40'000), random());
-    switch (random.below(4)) {
-      case 0: out.insert(out.begin() + at, piece.begin(), piece.end()); break;
-      case 1: out.erase(out.begin() + at, out.begin() + std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(out.size()), at + static_cast<std::ptrdiff_t>(piece.size()))); break;
-      case 2: std::copy_n(piece.begin(), std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(piece.size()), static_cast<std::ptrdiff_t>(out.size()) - at), out.begin() + at); break;
-      default: out.insert(out.begin() + at, 200'000, Byte{0}); break;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("tree exchange and patch rebuild the target from the basis") {
@@ -89,7 +37,7 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
     INFO("seed " << seed);
     SeededRandom random(seed);
     const Buffer basis = seed % 7 == 0 ? Buffer() : test::random_bytes(random.below(6u << 20), random());
-    const Buffer target = edited(basis, random);
+    const Buffer target = test::edited(basis, random);
     const ChunkList basis_chunks = cut(basis);
     const ChunkList target_chunks = cut(target);
     const ChunkTree basis_tree = build_tree(basis_chunks, *hasher);
@@ -133,7 +81,7 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
       if (last) break;
     }
 
-    MemoryDraft draft(basis, basis_chunks);
+    test::MemoryDraft draft(basis, basis_chunks);
     PatchBasis patch_basis{std::make_shared<BufferSource>(basis), {}, nullptr, nullptr};
     std::uint64_t offset = 0;
     for (const Chunk& chunk : basis_chunks) {

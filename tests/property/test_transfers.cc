@@ -1,0 +1,207 @@
+// Random files, random edits, random cuts of the byte stream: uploads and downloads through both state machines, with the real store behind them.
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "codec/sha256.h"
+#include "codec/zstd_codec.h"
+#include "store/directory_store.h"
+#include "support/bytes.h"
+#include "support/edits.h"
+#include "support/loopback.h"
+#include "support/memory_draft.h"
+#include "sync/download_client.h"
+#include "sync/upload_client.h"
+
+using namespace millrace;
+namespace fs = std::filesystem;
+
+namespace {
+
+class MemoryDownload final : public DownloadDraft {
+ public:
+  MemoryDownload(const Buffer& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result) : chunks_(std::move(chunks)), draft_(basis, *chunks_), result_(result) {}
+  Status keep(std::uint64_t first, std::uint64_t count) override { return draft_.keep(first, count); }
+  Status add(std::span<const Chunk> chunks, ByteView content) override { return draft_.add(chunks, content); }
+  Status add_zeros(const Chunk& chunk, std::uint64_t count) override { return draft_.add_zeros(chunk, count); }
+  Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override { return draft_.replace(index, chunk, content); }
+  Status read_at(std::uint64_t offset, MutableBytes into) const override { return draft_.read_at(offset, into); }
+  std::uint64_t size() const override { return draft_.size(); }
+  std::uint64_t chunk_count() const override { return draft_.chunk_count(); }
+  Result<Chunk> chunk_at(std::uint64_t index) const override { return draft_.chunk_at(index); }
+  Status commit(const Version&) override {
+    result_ = draft_.content;
+    return {};
+  }
+
+ private:
+  std::shared_ptr<const ChunkList> chunks_;
+  test::MemoryDraft draft_;
+  Buffer& result_;
+};
+
+struct Fixture {
+  Fixture() : folder(fs::temp_directory_path() / ("millrace-transfers-" + std::to_string(getpid()))) {
+    fs::remove_all(folder);
+    auto opened = open_directory_store(folder, {Durability::kNone, SeededRandom(1), make_sha256, nullptr});
+    REQUIRE(opened);
+    context.store = std::move(*opened);
+    context.toolbox = toolbox();
+  }
+  ~Fixture() {
+    context.store.reset();
+    fs::remove_all(folder);
+  }
+  static Toolbox toolbox() { return {make_sha256, make_zstd_codec, SeededRandom(7)}; }
+
+  Result<TransferResult> upload(std::uint64_t seed, const Buffer& content, TransferOptions options = {}) {
+    test::Loopback loopback(seed, context);
+    Result<TransferResult> result = fail(Code::kInternal, "The upload never ended.");
+    const Toolbox tools = toolbox();
+    REQUIRE(loopback.client().open([&](StreamPort& port) {
+      return make_upload(port, {"file", std::make_shared<BufferSource>(content), {1'000'000'000, 0644}}, options, tools,
+                         [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
+    }));
+    loopback.run();
+    bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
+    return result;
+  }
+  Result<TransferResult> download(std::uint64_t seed, const Buffer& basis, Buffer& into, TransferOptions options = {}) {
+    test::Loopback loopback(seed, context);
+    Result<TransferResult> result = fail(Code::kInternal, "The download never ended.");
+    const Toolbox tools = toolbox();
+    DownloadTarget target;
+    target.path = "file";
+    target.basis = std::make_shared<BufferSource>(basis);
+    into = basis;
+    target.open_draft = [&](std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
+      return std::make_unique<MemoryDownload>(basis, std::move(chunks), into);
+    };
+    REQUIRE(loopback.client().open([&](StreamPort& port) {
+      return make_download(port, target, options, tools, [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
+    }));
+    loopback.run();
+    bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
+    return result;
+  }
+  Buffer stored() const {
+    std::ifstream in(folder / "files" / "file", std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    Buffer out;
+    append(out, as_bytes(text));
+    return out;
+  }
+
+  fs::path folder;
+  ServerContext context;
+  std::uint64_t bytes = 0;  ///< of the last transfer, both directions
+};
+
+TransferOptions deep(std::uint32_t depth) {
+  TransferOptions options;
+  options.max_depth = depth;
+  return options;
+}
+
+void require_both_ways(Fixture& fixture, std::uint64_t seed, const Buffer& basis, const Buffer& target, const TransferOptions& options = deep(3)) {
+  REQUIRE(fixture.upload(seed, basis, TransferOptions{.whole_file = true, .expected = Expected{}}));
+  const auto up = fixture.upload(seed + 1, target, options);
+  if (!up) FAIL(up.error().sentence);
+  CHECK(fixture.stored() == target);
+  Buffer got;
+  const auto down = fixture.download(seed + 2, basis, got, options);
+  if (!down) FAIL(down.error().sentence);
+  CHECK(got == target);
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "random edits travel both ways at every depth") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    INFO("seed " << seed);
+    SeededRandom random(seed);
+    const Buffer basis = seed % 9 == 0 ? Buffer() : seed % 2 == 0 ? test::random_text(random.below(2u << 20), random()) : test::random_bytes(random.below(3u << 20), random());
+    const Buffer target = test::edited(basis, random);
+    require_both_ways(*this, seed * 100, basis, target, deep(static_cast<std::uint32_t>(seed % 4)));
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a few changed bytes cost a few hundred bytes") {
+  const Buffer basis = test::random_bytes(3u << 20, 5);
+  Buffer target = basis;
+  target[1'000'000] ^= 1;
+  require_both_ways(*this, 1, basis, target);
+  REQUIRE(upload(10, basis, deep(3)));
+  CHECK(bytes < 3000);
+  REQUIRE(upload(11, target, deep(3)));
+  const std::uint64_t deep_bytes = bytes;
+  REQUIRE(upload(12, basis, deep(0)));
+  CHECK(deep_bytes * 3 < bytes);
+}
+
+TEST_CASE_METHOD(Fixture, "pieces that moved are found") {
+  const Buffer basis = test::random_bytes(4u << 20, 6);
+  Buffer target;
+  for (const std::size_t piece : {3u, 1u, 2u, 0u}) append(target, ByteView(basis).subspan(piece << 20, 1u << 20));
+  require_both_ways(*this, 1, basis, target);
+  CHECK(bytes < 20'000);
+}
+
+TEST_CASE_METHOD(Fixture, "the traps: zeros, repeats, growth, shrinkage, tiny and equal files") {
+  const Buffer random = test::random_bytes(700'000, 9);
+  Buffer repeated;
+  for (int i = 0; i < 400; ++i) append(repeated, ByteView(random).first(3000));
+  Buffer repeated_changed = repeated;
+  repeated_changed[600'001] ^= 0xff;
+  Buffer sparse(5u << 20, Byte{0});
+  std::copy_n(random.begin(), 100'000, sparse.begin() + 2'000'000);
+  Buffer sparse_changed = sparse;
+  sparse_changed[2'050'000] ^= 1;
+  sparse_changed[4'000'000] = 1;
+  Buffer grown = random;
+  append(grown, test::random_bytes(200'000, 10));
+  const Buffer chunk(kMinChunkBytes - 1, Byte{7});
+  const std::pair<Buffer, Buffer> pairs[] = {
+      {repeated, repeated_changed}, {sparse, sparse_changed}, {random, grown}, {grown, random}, {{}, random}, {random, {}}, {Buffer(1, Byte{1}), Buffer(1, Byte{2})},
+      {random, Buffer(1, Byte{2})}, {chunk, random}, {random, chunk}, {random, random}, {Buffer(kMaxChunkBytes, Byte{3}), Buffer(kMaxChunkBytes, Byte{4})}, {sparse, Buffer(5u << 20, Byte{0})},
+  };
+  std::uint64_t seed = 1;
+  for (const auto& [basis, target] : pairs) {
+    INFO("pair " << seed);
+    require_both_ways(*this, seed++ * 10, basis, target);
+    require_both_ways(*this, seed * 10, target, basis);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "data that shares nothing and does not compress costs at most 0.5 % more than itself") {
+  const Buffer basis = test::random_bytes(5u << 20, 20);
+  const Buffer target = test::random_bytes(5u << 20, 21);
+  REQUIRE(upload(1, basis));
+  REQUIRE(upload(2, target, deep(3)));
+  CHECK(bytes < target.size() + target.size() / 200);
+  Buffer got;
+  REQUIRE(download(3, basis, got, deep(3)));
+  CHECK(got == target);
+  CHECK(bytes < target.size() + target.size() / 200);
+}
+
+TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
+  context.match_margin_bits = -40;  // as few bits as there may be
+  std::uint32_t repairs = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    INFO("seed " << seed);
+    SeededRandom random(seed);
+    const Buffer basis = test::random_bytes(600'000, seed);
+    Buffer target = basis;
+    for (int edit = 0; edit < 30; ++edit) target[random.below(target.size())] ^= 0x55;
+    REQUIRE(upload(seed, basis, TransferOptions{.whole_file = true, .expected = Expected{}}));
+    const auto up = upload(seed + 50, target, deep(3));
+    if (!up) FAIL(up.error().sentence);
+    CHECK(stored() == target);
+    repairs += up->repairs;
+    CHECK(up->literal_bytes < 3 * target.size());
+  }
+  CHECK(repairs > 0);
+}
