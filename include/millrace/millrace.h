@@ -49,8 +49,9 @@ struct Outcome {
 };
 
 struct Options {
-  std::uint32_t max_depth = 2;  ///< rungs of the delta's ladder at most
-  int level = 3;                ///< zstd level of what travels, 1 to 19
+  /// Rungs of the delta's ladder at most, 0 to 3; absent: the first, and more where the link makes them pay.
+  std::optional<std::uint32_t> max_depth;
+  std::optional<int> level;     ///< zstd level of what travels, 1 to 19; absent: by the link
   bool whole_file = false;      ///< no delta
   bool force = false;           ///< replace whatever is there, even if it changed during the transfer
 };

@@ -387,7 +387,10 @@ LadderSearcher::Answer LadderSearcher::finish_rung(std::uint32_t next_block, dou
     writer.put_bit(finer[i]);
     if (finer[i]) ranges_.push_back(unfound[i]);
   }
-  for (const auto& [gap, bytes] : bytes_beside) answer.pair_bytes += gaps_[gap].length * bytes;
+  for (const auto& [gap, bytes] : bytes_beside) {
+    answer.pair_bytes += gaps_[gap].length * bytes;
+    answer.gap_bytes += gaps_[gap].length;
+  }
   answer.finer_ranges = ranges_.size();
   answer.bits = writer.take();
   ++rung_;

@@ -42,6 +42,7 @@ class LadderSearcher {
   struct Answer {
     Buffer bits;                     ///< found and finer
     std::uint64_t pair_bytes = 0;    ///< for the next rung
+    std::uint64_t gap_bytes = 0;     ///< of the gaps beside the finer ranges: what the next rung may find at most
     std::uint64_t finer_ranges = 0;  ///< 0: there is nothing to go on with
   };
   /// Ends the rung. A range is asked for finer when it has a gap of its own, its run is not longer than 64 blocks and its signatures cost less than

@@ -151,6 +151,12 @@ std::size_t TcpStream::pending_bytes() const {
   return handle_ == nullptr ? 0 : uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&handle_->tcp));
 }
 
+TcpMeasured TcpStream::measured() const {
+  int descriptor = -1;
+  if (handle_ == nullptr || uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle_->tcp), &descriptor) != 0) return {};
+  return measure_tcp(descriptor);
+}
+
 struct TcpListener::Handle {
   uv_tcp_t tcp{};
   std::function<void(uv_stream_t*)> on_connection;

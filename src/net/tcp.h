@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/tcp_info.h"
 
 namespace millrace {
 
@@ -42,6 +43,7 @@ class TcpStream {
   std::size_t pending_bytes() const;
   /// Idempotent. With writes pending they are dropped.
   void close();
+  TcpMeasured measured() const;
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
 

@@ -70,6 +70,11 @@ void Session::run(Lane lane, std::function<void()> work, std::function<void()> d
 
 Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) { return accept_(type, payload, port); }
 
+Link Session::link() const {
+  const TcpMeasured measured = stream_->measured();
+  return {measured.rtt_seconds, measured.bytes_per_second};
+}
+
 void Session::on_goaway(const wire::GoAway&) {}
 
 void Session::close(const Error& error) {

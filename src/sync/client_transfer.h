@@ -10,8 +10,9 @@
 namespace millrace {
 
 struct TransferOptions {
-  std::uint32_t max_depth = 2;      ///< rungs of the ladder at most; 0: only the chunk tree
-  int level = 3;                    ///< zstd level of literals
+  /// Rungs of the ladder at most; 0: only the chunk tree. Absent: the first, and more where the link makes them pay.
+  std::optional<std::uint32_t> max_depth;
+  std::optional<int> level;         ///< zstd level of literals; absent: by the link
   bool whole_file = false;          ///< no delta
   std::optional<Expected> expected; ///< absent: what the server has when it is asked
 };

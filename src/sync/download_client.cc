@@ -124,8 +124,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     message.path = target_.path;
     message.basis_bytes = root ? target_.basis->size() : 0;
     message.root = root;
-    message.max_depth = options_.max_depth;
-    message.level = static_cast<std::uint64_t>(options_.level);
+    message.max_depth = options_.max_depth.value_or(kFullDepth);
+    message.level = static_cast<std::uint64_t>(options_.level.value_or(level_for(port_.link())));
     message.whole_file = options_.whole_file;
     port_.send(message);
   }
@@ -149,7 +149,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     }
     place_pieces();
     const bool lacking = nodes_level_ == 0 && searcher_->any_lacking();
-    if (lacking && options_.max_depth > 0) {
+    if (lacking && options_.max_depth != 0) {
       std::vector<bool> covered(basis_chunks_->size());
       for (const KeptRun& run : kept_) std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
       ladder_.emplace(port_, toolbox_, target_.basis,
@@ -175,10 +175,11 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
 
   void on_rung(double literal_ratio) {
     LadderSearcher& searcher = ladder_->searcher();
-    const bool deeper = searcher.rung() < options_.max_depth;
+    const bool deeper = searcher.rung() < options_.max_depth.value_or(kFullDepth);
     const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
     LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
-    send_answer(answer.finer_ranges > 0 ? searcher.rung() : 0, answer.pair_bytes, std::move(answer.bits));
+    const bool pays = options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
+    send_answer(answer.finer_ranges > 0 && pays ? searcher.rung() : 0, answer.pair_bytes, std::move(answer.bits));
   }
 
   /// Where the target's chunks stand in the basis.

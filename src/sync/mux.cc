@@ -78,6 +78,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
         if (self->impl != nullptr) mux->owner.wants_write();
       });
     }
+    Link link() const override { return impl == nullptr ? Link{} : impl->owner.link(); }
     void finish() override {
       if (ended || impl == nullptr) return;
       ended = true;

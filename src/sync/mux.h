@@ -24,6 +24,8 @@ class Mux {
     virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
     /// Server only: the peer opened a stream with this request. Returns the conversation or an error for the peer.
     virtual Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) = 0;
+    /// What the transport measured so far.
+    virtual Link link() const { return {}; }
     /// GOAWAY from the peer.
     virtual void on_goaway(const wire::GoAway& message) = 0;
   };

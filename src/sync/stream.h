@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "delta/ladder_policy.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
 
@@ -48,6 +49,8 @@ class StreamPort {
   virtual void finish() = 0;
   /// Ends the conversation with an error: told to the peer as ERROR, to the owner as the result.
   virtual void fail(Error error) = 0;
+  /// What the transport measured so far.
+  virtual Link link() const = 0;
   /// Limits that the peer named in its HELLO (defaults before it arrived).
   virtual const wire::Hello& peer() const = 0;
 

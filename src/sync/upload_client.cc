@@ -175,7 +175,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     pump();
   }
 
-  void start_sender(std::vector<Match> matches) { start_sender(std::move(matches), patch_limits(options_.level, port_.peer().max_segment), false); }
+  void start_sender(std::vector<Match> matches) { start_sender(std::move(matches), patch_limits(level(), port_.peer().max_segment), false); }
 
   void start_sender(std::vector<Match> matches, const PatchLimits& limits, bool repair) {
     if (sender_) sent_literals_ += sender_->planner().literal_bytes();
@@ -185,6 +185,8 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     patch.repair = repair;
     if (requested_ || repairs_ > 0) port_.send(patch);
   }
+
+  int level() const { return options_.level.value_or(level_for(port_.link())); }
 
   void pump() {
     sender_->pump();
@@ -229,7 +231,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       return {};
     }
     know_kept_chunks();
-    if (searcher_->any_lacking() && options_.max_depth > 0) {
+    if (searcher_->any_lacking() && options_.max_depth != 0) {
       start_ladder(std::move(bits));
     } else {
       send_delta({});
@@ -290,10 +292,11 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
   void on_rung(double literal_ratio) {
     LadderSearcher& searcher = ladder_->searcher();
-    const bool deeper = searcher.rung() < options_.max_depth;
+    const bool deeper = searcher.rung() < options_.max_depth.value_or(kFullDepth);
     const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
     LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
-    if (next != 0 && answer.finer_ranges > 0) return ask_signatures(next, answer.pair_bytes, SharedBytes::of(std::move(answer.bits)));
+    const bool pays = options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
+    if (next != 0 && answer.finer_ranges > 0 && pays) return ask_signatures(next, answer.pair_bytes, SharedBytes::of(std::move(answer.bits)));
     std::vector<Match> matches;
     for (const BlockMatch& match : searcher.by_own()) matches.push_back({match.own, match.holder, match.length});
     send_delta(std::move(matches));
@@ -320,7 +323,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       const auto digest = load_le<std::uint64_t>(digests.data() + at * sizeof(std::uint64_t));
       if (digest != tree_.levels.front()[built[at]].prefix) repair[built[at]].basis = kNoChunk;
     }
-    PatchLimits limits = patch_limits(options_.level, port_.peer().max_segment);
+    PatchLimits limits = patch_limits(level(), port_.peer().max_segment);
     limits.window = 0;
     start_sender({}, limits, true);
     for (const TargetChunk& chunk : repair) sender_->add_chunk(chunk);
