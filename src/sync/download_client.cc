@@ -113,7 +113,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       builder_.add(chunk.length, chunk.digest, *hasher_);
       basis_chunks_->push_back(chunk);
     }
-    if (observer_) observer_({"hashing", block.offset + block.content->size(), target_.basis->size()});
+    if (observer_) observer_({"hashing", block.offset + block.length, target_.basis->size()});
     if (!block.last) return;
     tree_ = builder_.finish(*hasher_);
     request(tree_.root);

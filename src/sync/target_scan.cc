@@ -6,66 +6,108 @@
 
 namespace millrace {
 
+namespace {
+/// In front of what is read there is room for what the block before leaves over, so that a chunk's bytes stand together.
+constexpr std::size_t kHeadroom = kMaxChunkBytes;
+}  // namespace
+
 struct TargetScan::Work {
-  ScannedBlock block;
+  std::uint64_t offset = 0;  ///< of what is read
+  Buffer buffer;             ///< headroom and what was read
+  std::size_t begin = kHeadroom;
   std::vector<std::uint32_t> lengths;
+  ScannedBlock block;
   Status status;
+  bool read = false;
   bool hashed = false;
 };
 
 void TargetScan::pump() {
-  if (cutting_ || read_all_ || failed_ || paused_ || in_flight_.size() >= kBlocks) return;
-  cutting_ = true;
+  if (failed_ || paused_) return;
+  while (in_flight_.size() < kBlocks && next_read_ < source_->size()) read_next();
+  cut_next();
+}
+
+void TargetScan::read_next() {
   auto work = std::make_shared<Work>();
-  work->block.offset = next_;
+  work->offset = next_read_;
+  const std::uint64_t length = std::min<std::uint64_t>(source_->size() - next_read_, kBlockBytes);
+  next_read_ += length;
+  work->block.last = next_read_ == source_->size();
   in_flight_.push_back(work);
-  const auto cut = [work, source = source_] {
-    const std::uint64_t left = source->size() - work->block.offset;
-    Buffer content(std::min<std::uint64_t>(left, kBlockBytes));
-    work->status = source->read_at(work->block.offset, content);
-    if (!work->status) return;
-    work->block.last = content.size() == left;
-    const std::size_t covered = cut_chunks(content, work->block.last ? Tail::kEndOfFile : Tail::kMoreFollows, work->lengths);
-    content.resize(covered);
-    work->block.content = std::make_shared<const Buffer>(std::move(content));
-  };
-  const auto hash = [work, factory = toolbox_.hasher] {
-    const auto hasher = factory();
-    ByteView rest(*work->block.content);
-    for (const std::uint32_t length : work->lengths) {
-      const ByteView content = rest.first(length);
-      work->block.chunks.push_back(Chunk{hasher->hash(content), 0, length});
-      work->block.zero.push_back(all_zero(content));
-      rest = rest.subspan(length);
-    }
-  };
-  port_.run(Lane::kCpu, cut, [this, work, hash] {
-    cutting_ = false;
-    if (failed_) return;
-    if (!work->status) {
-      failed_ = true;
-      on_error_(std::move(work->status).error());
-      return;
-    }
-    next_ = work->block.offset + work->block.content->size();
-    read_all_ = work->block.last;
-    port_.run(Lane::kCpu, hash, [this, work] {
-      work->hashed = true;
-      deliver();
-      pump();
-    });
-    pump();
-  });
+  port_.run(
+      Lane::kCpu,
+      [work, length, source = source_] {
+        work->buffer.resize(kHeadroom + length);
+        work->status = source->read_at(work->offset, MutableBytes(work->buffer).subspan(kHeadroom));
+      },
+      [this, work] {
+        work->read = true;
+        pump();
+      });
+}
+
+void TargetScan::cut_next() {
+  if (cutting_ || cut_ >= in_flight_.size() || !in_flight_[cut_]->read) return;
+  const auto work = in_flight_[cut_];
+  if (!work->status) return give_up(std::move(work->status).error());
+  cutting_ = true;
+  auto carried = std::make_shared<Buffer>(std::move(carried_));
+  port_.run(
+      Lane::kCpu,
+      [work, carried] {
+        work->begin = kHeadroom - carried->size();
+        std::copy(carried->begin(), carried->end(), work->buffer.begin() + static_cast<std::ptrdiff_t>(work->begin));
+        const ByteView content = ByteView(work->buffer).subspan(work->begin);
+        work->block.offset = work->offset - carried->size();
+        work->block.length = cut_chunks(content, work->block.last ? Tail::kEndOfFile : Tail::kMoreFollows, work->lengths);
+        carried->clear();
+        append(*carried, content.subspan(work->block.length));
+      },
+      [this, work, carried] {
+        cutting_ = false;
+        if (failed_) return;
+        carried_ = std::move(*carried);
+        ++cut_;
+        hash(work);
+        pump();
+      });
+}
+
+void TargetScan::hash(const std::shared_ptr<Work>& work) {
+  port_.run(
+      Lane::kCpu,
+      [work, factory = toolbox_.hasher] {
+        const auto hasher = factory();
+        ByteView rest = ByteView(work->buffer).subspan(work->begin);
+        for (const std::uint32_t length : work->lengths) {
+          const ByteView content = rest.first(length);
+          work->block.chunks.push_back(Chunk{hasher->hash(content), 0, length});
+          work->block.zero.push_back(all_zero(content));
+          rest = rest.subspan(length);
+        }
+      },
+      [this, work] {
+        work->hashed = true;
+        deliver();
+        pump();
+      });
 }
 
 void TargetScan::deliver() {
   while (!paused_ && !failed_ && !in_flight_.empty() && in_flight_.front()->hashed) {
     const auto work = std::move(in_flight_.front());
     in_flight_.pop_front();
-    delivered_ = work->block.offset + work->block.content->size();
+    --cut_;
+    delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
     on_block_(work->block);
   }
+}
+
+void TargetScan::give_up(Error error) {
+  failed_ = true;
+  on_error_(std::move(error));
 }
 
 }  // namespace millrace

@@ -1,5 +1,6 @@
-// Reads a file once, block by block, cuts it into chunks and hashes them on workers: cutting goes in order, hashing of earlier
-// blocks beside it. Blocks are delivered in order on the loop.
+// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Cutting goes in order, since a block's first chunk
+// begins where the last one of the block before ended; reading of later blocks and hashing of earlier ones go on beside it. Blocks are
+// delivered in order on the loop.
 #pragma once
 
 #include <deque>
@@ -16,7 +17,7 @@ namespace millrace {
 /// A piece of the file that starts and ends at a chunk's boundary.
 struct ScannedBlock {
   std::uint64_t offset = 0;
-  std::shared_ptr<const Buffer> content;
+  std::uint64_t length = 0;
   ChunkList chunks;
   std::vector<bool> zero;
   bool last = false;
@@ -25,8 +26,8 @@ struct ScannedBlock {
 /// Owned by a conversation; its callbacks must not outlive it. Holds at most kBlocks blocks.
 class TargetScan {
  public:
-  static constexpr std::size_t kBlockBytes = 1u << 20;
-  static constexpr std::size_t kBlocks = 4;
+  static constexpr std::size_t kBlockBytes = 512 * 1024;
+  static constexpr std::size_t kBlocks = 8;
 
   TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox, std::function<void(ScannedBlock&)> on_block,
              std::function<void(Error)> on_error)
@@ -45,17 +46,22 @@ class TargetScan {
  private:
   struct Work;
   void pump();
+  void read_next();
+  void cut_next();
+  void hash(const std::shared_ptr<Work>& work);
   void deliver();
+  void give_up(Error error);
   StreamPort& port_;
   std::shared_ptr<const Source> source_;
   Toolbox toolbox_;
   std::function<void(ScannedBlock&)> on_block_;
   std::function<void(Error)> on_error_;
-  std::deque<std::shared_ptr<Work>> in_flight_;
-  std::uint64_t next_ = 0;
+  std::deque<std::shared_ptr<Work>> in_flight_;  ///< by offset
+  std::size_t cut_ = 0;                          ///< of those in flight, the first ones are cut
+  Buffer carried_;                               ///< behind the last cut: the beginning of a chunk that goes on in the next block
+  std::uint64_t next_read_ = 0;
   std::uint64_t delivered_ = 0;
   bool cutting_ = false;
-  bool read_all_ = false;
   bool paused_ = false;
   bool finished_ = false;
   bool failed_ = false;

@@ -141,7 +141,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       chunks_.push_back(known);
       if (streaming_) sender_->add_chunk(known);
     }
-    observe(streaming_ ? "sending" : "hashing", block.offset + block.content->size());
+    observe(streaming_ ? "sending" : "hashing", block.offset + block.length);
     if (block.last) {
       on_scanned();
     } else if (streaming_) {
