@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "codec/sha256_lanes.h"
+
 namespace millrace {
 
 namespace {
@@ -32,6 +34,12 @@ class Sha256 final : public Hasher {
     require(EVP_DigestUpdate(context_.get(), data.data(), data.size()));
     require(EVP_DigestFinal_ex(context_.get(), digest.bytes.data(), nullptr));
     return digest;
+  }
+
+  void hash_all(std::span<const ByteView> pieces, std::span<Digest> digests) override {
+    static constexpr std::size_t kWorthLanes = 8;
+    if (pieces.size() >= kWorthLanes && has_sha256_lanes()) return sha256_lanes(pieces, digests);
+    Hasher::hash_all(pieces, digests);
   }
 
  private:

@@ -144,7 +144,18 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
   std::size_t run_begin = 0;
   std::size_t used = 0;
   const auto flush_run = [&]() -> Status {
-    if (!run.empty()) MILLRACE_TRY(draft_.add(run, ByteView(literals).subspan(run_begin, used - run_begin)));
+    if (run.empty()) return {};
+    const ByteView content = ByteView(literals).subspan(run_begin, used - run_begin);
+    std::vector<ByteView> pieces;
+    ByteView rest = content;
+    for (const Chunk& chunk : run) {
+      pieces.push_back(rest.first(chunk.length));
+      rest = rest.subspan(chunk.length);
+    }
+    std::vector<Digest> digests(run.size());
+    hasher.hash_all(pieces, digests);
+    for (std::size_t i = 0; i < run.size(); ++i) run[i].digest = digests[i];
+    MILLRACE_TRY(draft_.add(run, content));
     run.clear();
     return {};
   };
@@ -156,7 +167,6 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
       if (run.empty()) run_begin = used;
       built_chunks_.push_back(draft_.chunk_count() + run.size());
       Chunk chunk;
-      chunk.digest = hasher.hash(ByteView(literals).subspan(used, item.bytes));
       chunk.length = static_cast<std::uint32_t>(item.bytes);
       used += item.bytes;
       run.push_back(chunk);

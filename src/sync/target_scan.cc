@@ -79,12 +79,17 @@ void TargetScan::hash(const std::shared_ptr<Work>& work) {
       Lane::kCpu,
       [work, factory = toolbox_.hasher] {
         const auto hasher = factory();
+        std::vector<ByteView> pieces;
         ByteView rest = ByteView(work->buffer).subspan(work->begin);
         for (const std::uint32_t length : work->lengths) {
-          const ByteView content = rest.first(length);
-          work->block.chunks.push_back(Chunk{hasher->hash(content), 0, length});
-          work->block.zero.push_back(all_zero(content));
+          pieces.push_back(rest.first(length));
           rest = rest.subspan(length);
+        }
+        std::vector<Digest> digests(pieces.size());
+        hasher->hash_all(pieces, digests);
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+          work->block.chunks.push_back(Chunk{digests[i], 0, work->lengths[i]});
+          work->block.zero.push_back(all_zero(pieces[i]));
         }
       },
       [this, work] {

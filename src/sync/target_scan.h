@@ -26,8 +26,8 @@ struct ScannedBlock {
 /// Owned by a conversation; its callbacks must not outlive it. Holds at most kBlocks blocks.
 class TargetScan {
  public:
-  static constexpr std::size_t kBlockBytes = 512 * 1024;
-  static constexpr std::size_t kBlocks = 8;
+  static constexpr std::size_t kBlockBytes = 1u << 20;  ///< enough chunks to hash side by side
+  static constexpr std::size_t kBlocks = 6;
 
   TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox, std::function<void(ScannedBlock&)> on_block,
              std::function<void(Error)> on_error)
