@@ -11,6 +11,9 @@
 
 struct uv_loop_s;
 
+#define MILLRACE_API __attribute__((visibility("default")))
+#define MILLRACE_LOCAL __attribute__((visibility("hidden")))
+
 namespace millrace::client {
 
 /// The numbers are stable.
@@ -92,7 +95,7 @@ template <typename T>
 using DoneCallback = std::function<void(Outcome<T>)>;
 
 /// Names a call that was begun; copying it copies the name. Keeps nothing alive and may outlive everything.
-class Operation {
+class MILLRACE_API Operation {
  public:
   Operation() = default;
   /// Ends the call with kCancelled, from within cancel(). Does nothing when it has ended already. The loop's thread only.
@@ -100,7 +103,7 @@ class Operation {
 
  private:
   friend class Client;
-  struct State;
+  struct MILLRACE_LOCAL State;
   std::shared_ptr<State> state_;
 };
 
@@ -110,7 +113,7 @@ class Operation {
 /// Each call's `done` is called exactly once, on the loop's thread, possibly before the call returns; `progress` may be empty, and
 /// is never called after `done`. Callbacks may begin and cancel calls; they must not destroy the Client. Errors: what the call names,
 /// and always kNetwork, kProtocol, kVersion, kBusy, kCancelled. After kNetwork a Client is spent: every later call ends with it.
-class Client {
+class MILLRACE_API Client {
  public:
   /// `address` is millrace://HOST[:PORT], a path behind it is ignored. `loop` must outlive the object by at least one more turn, in which
   /// its handles are closed. The name of HOST is looked up at once, blocking; give a number where that matters. A bad address or a server that is
@@ -145,17 +148,17 @@ class Client {
   std::uint64_t bytes_received() const;
 
  private:
-  struct Impl;
+  struct MILLRACE_LOCAL Impl;
   std::unique_ptr<Impl> impl_;
 };
 
 /// Blocking, each on a loop and a connection of its own; callable from any thread. Errors: the Client's.
-Outcome<Transfer> upload(const std::string& address, const std::string& local, const std::string& remote, const Options& options = {});
-Outcome<Transfer> download(const std::string& address, const std::string& remote, const std::string& local, const Options& options = {});
-Outcome<Listing> list(const std::string& address, const std::string& remote, bool recursive = false, const std::string& cursor = {});
-Outcome<Entry> stat(const std::string& address, const std::string& remote);
-Outcome<Nothing> remove(const std::string& address, const std::string& remote, bool recursive = false);
-Outcome<Nothing> move(const std::string& address, const std::string& from, const std::string& to, bool force = false);
-Outcome<Nothing> verify(const std::string& address, const std::string& remote);
+MILLRACE_API Outcome<Transfer> upload(const std::string& address, const std::string& local, const std::string& remote, const Options& options = {});
+MILLRACE_API Outcome<Transfer> download(const std::string& address, const std::string& remote, const std::string& local, const Options& options = {});
+MILLRACE_API Outcome<Listing> list(const std::string& address, const std::string& remote, bool recursive = false, const std::string& cursor = {});
+MILLRACE_API Outcome<Entry> stat(const std::string& address, const std::string& remote);
+MILLRACE_API Outcome<Nothing> remove(const std::string& address, const std::string& remote, bool recursive = false);
+MILLRACE_API Outcome<Nothing> move(const std::string& address, const std::string& from, const std::string& to, bool force = false);
+MILLRACE_API Outcome<Nothing> verify(const std::string& address, const std::string& remote);
 
 }  // namespace millrace::client

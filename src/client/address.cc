@@ -1,5 +1,7 @@
 #include "client/address.h"
 
+#include <algorithm>
+
 #include "base/path.h"
 
 namespace millrace {
@@ -20,7 +22,8 @@ Result<Url> parse_url(std::string_view text) {
   }
   if (authority.size() > 2 && authority.front() == '[' && authority.back() == ']') authority = authority.substr(1, authority.size() - 2);
   url.host = authority;
-  if (url.host.empty() || url.port.empty() || url.port.find_first_not_of("0123456789") != std::string::npos) return refuse();
+  const bool plain = std::all_of(url.host.begin(), url.host.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (url.host.empty() || !plain || url.port.empty() || url.port.find_first_not_of("0123456789") != std::string::npos) return refuse();
   return url;
 }
 

@@ -38,8 +38,11 @@ Status write_all(int descriptor, ByteView bytes, std::uint64_t offset, const std
 
 class FileDraft final : public DownloadDraft {
  public:
-  FileDraft(std::string path, std::string staging, int descriptor, std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
-      : path_(std::move(path)), staging_(std::move(staging)), descriptor_(descriptor), basis_(std::move(basis)), basis_chunks_(std::move(chunks)) {
+  /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
+  FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor, std::shared_ptr<const Source> basis,
+            std::shared_ptr<const ChunkList> chunks)
+      : path_(std::move(path)), staging_(std::move(staging)), spare_name_(std::move(spare_name)), descriptor_(descriptor),
+        basis_(std::move(basis)), basis_chunks_(std::move(chunks)) {
     std::uint64_t offset = 0;
     for (const Chunk& chunk : *basis_chunks_) {
       offsets_.push_back(offset);
@@ -103,26 +106,71 @@ class FileDraft final : public DownloadDraft {
   Result<Chunk> chunk_at(std::uint64_t index) const override { return chunks_.at(index); }
 
   Status commit(const Version& version) override {
-    if (const auto* const file = dynamic_cast<const FileSource*>(basis_.get()); file != nullptr && !file->unchanged()) {
-      return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
-    }
+    MILLRACE_TRY(still_in_place());
     const auto both = times(version.attributes);
     if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 || fchmod(descriptor_, version.attributes.mode & 0777) != 0 ||
-        futimens(descriptor_, both.data()) != 0 || fsync(descriptor_) != 0 || rename(staging_.c_str(), path_.c_str()) != 0) {
-      return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+        futimens(descriptor_, both.data()) != 0 || fsync(descriptor_) != 0) {
+      return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
+    if (path_.empty()) return {};
+    if (!basis_) {
+      MILLRACE_ASSIGN(const bool placed, place_new());
+      if (placed) return flush_folder();
+    }
+    MILLRACE_TRY(give_name());
+    MILLRACE_TRY(still_in_place());
+    if (rename(staging_.c_str(), path_.c_str()) != 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
     staging_.clear();
-    return {};
+    return flush_folder();
   }
 
  private:
+  /// The file that is to be replaced is still the one that was read, also if an editor put another in its place.
+  Status still_in_place() const {
+    const auto* const file = dynamic_cast<const FileSource*>(basis_.get());
+    if (file == nullptr || file->unchanged()) return {};
+    return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
+  }
+  bool link_to(const std::string& name) const {
+    if (!staging_.empty()) return link(staging_.c_str(), name.c_str()) == 0;
+    const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
+    return linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  }
+  /// What appeared at the path meanwhile is not ours to replace. False where the file system has no hard links.
+  Result<bool> place_new() const {
+    if (link_to(path_)) return true;
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOENT) return false;
+    if (errno == EEXIST) return fail(Code::kSourceChanged, "'" + printable(path_) + "' appeared during the download; it is untouched; try again.");
+    return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+  }
+  /// A draft without a name gets one for the moment before its rename.
+  Status give_name() {
+    if (!staging_.empty()) return {};
+    if (!link_to(spare_name_)) return fail(system_error(errno, "A file beside '" + printable(path_) + "' cannot be made"));
+    staging_ = spare_name_;
+    return {};
+  }
+  /// The new name survives a power cut too.
+  Status flush_folder() const {
+    const auto slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // A folder that may be written to but not read cannot be opened for this; the file itself is flushed.
+    if (descriptor < 0) return errno == EACCES ? Status() : Status(fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed")));
+    const int flushed = fsync(descriptor);
+    const int why = errno;
+    ::close(descriptor);
+    if (flushed != 0 && why != EINVAL) return fail(system_error(why, "The folder of '" + printable(path_) + "' cannot be flushed"));
+    return {};
+  }
   Status write(ByteView bytes) {
     if (!all_zero(bytes)) MILLRACE_TRY(write_all(descriptor_, bytes, size_, path_));
     size_ += bytes.size();
     return {};
   }
-  std::string path_;
-  std::string staging_;
+  std::string path_;        ///< empty: a spool, which stays without a name
+  std::string staging_;     ///< a name that is to be removed; empty while the draft has none
+  std::string spare_name_;
   int descriptor_;
   std::shared_ptr<const Source> basis_;
   std::shared_ptr<const ChunkList> basis_chunks_;
@@ -139,23 +187,46 @@ Result<std::shared_ptr<FileSource>> FileSource::open(const std::string& path) {
   source->path_ = path;
   source->descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (source->descriptor_ < 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  MILLRACE_TRY(source->look());
+  return source;
+}
+
+Result<std::shared_ptr<FileSource>> FileSource::adopt(int descriptor, const std::string& name) {
+  std::shared_ptr<FileSource> source(new FileSource);
+  source->path_ = name;
+  source->descriptor_ = descriptor;
+  source->has_path_ = false;
+  MILLRACE_TRY(source->look());
+  return source;
+}
+
+Status FileSource::look() {
+  const std::string& path = path_;
   struct stat stat {};
-  if (fstat(source->descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  if (fstat(descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
   if (S_ISDIR(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
   if (!S_ISREG(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
-  source->bytes_ = static_cast<std::uint64_t>(stat.st_size);
-  source->attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
-  source->ctime_ns_ = nanoseconds(stat.st_ctim);
-  return source;
+  bytes_ = static_cast<std::uint64_t>(stat.st_size);
+  attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
+  ctime_ns_ = nanoseconds(stat.st_ctim);
+  inode_ = stat.st_ino;
+  device_ = stat.st_dev;
+  return {};
 }
 
 FileSource::~FileSource() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+bool FileSource::same(const struct stat& stat) const {
+  return static_cast<std::uint64_t>(stat.st_size) == bytes_ && nanoseconds(stat.st_mtim) == attributes_.mtime_ns &&
+         nanoseconds(stat.st_ctim) == ctime_ns_ && stat.st_ino == inode_ && stat.st_dev == device_;
+}
+
 bool FileSource::unchanged() const {
   struct stat stat {};
-  return fstat(descriptor_, &stat) == 0 && static_cast<std::uint64_t>(stat.st_size) == bytes_ && nanoseconds(stat.st_mtim) == attributes_.mtime_ns;
+  if (fstat(descriptor_, &stat) != 0 || !same(stat)) return false;
+  return !has_path_ || (::stat(path_.c_str(), &stat) == 0 && same(stat));
 }
 
 Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
@@ -167,6 +238,11 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
   }
+  // Noticed here, a change ends the upload before anything of it is committed.
+  struct stat stat {};
+  if (fstat(descriptor_, &stat) != 0 || !same(stat)) {
+    return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed while it was read; try again when it is at rest.");
+  }
   return {};
 }
 
@@ -174,11 +250,18 @@ Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, 
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+  // A file without a name vanishes with the process, however that ends. Not every file system can make one.
+  int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   // A short name of its own: the target's may be as long as names can be.
-  const std::string staging = folder + ".millrace-" + std::to_string(random);
-  const int descriptor = ::open(staging.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const std::string name = folder + ".millrace-" + std::to_string(random);
+  const bool named = descriptor < 0;
+  if (named) descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
-  return std::make_unique<FileDraft>(path, staging, descriptor, std::move(basis), std::move(chunks));
+  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis), std::move(chunks));
+}
+
+std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
+  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr, std::make_shared<const ChunkList>());
 }
 
 Status set_attributes(const std::string& path, const Attributes& attributes) {
