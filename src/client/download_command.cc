@@ -39,7 +39,7 @@ class DownloadRun {
         run_pipelined(run_, items_, [this](std::size_t index, std::function<void()> over) { start(index, std::move(over)); });
       }
     }
-    if (fetched_to_spool_) pour_out();
+    if (fetched_) pour_out(*fetched_);
     return run_.finish();
   }
 
@@ -117,20 +117,24 @@ class DownloadRun {
   void on_done(const TransferItem& item, const Result<TransferResult>& result) {
     if (!result) return run_.report.failed(result.error(), item.remote);
     if (to_output_) {
-      fetched_to_spool_ = true;
-    } else if (result->unchanged) {
+      fetched_ = *result;
+      return;
+    }
+    if (result->unchanged) {
       if (auto set = set_attributes(item.local, result->version.attributes); !set) return run_.report.failed(set.error(), item.remote);
     }
     run_.report.file_done(item.local, item.remote, *result, result->version.bytes);
   }
 
   /// Nothing goes to standard output before its root is verified.
-  void pour_out() {
+  void pour_out(const TransferResult& result) {
     Status poured;
     run_.connection.run_job([this, &poured] {
       poured = drain_spool(spool_, STDOUT_FILENO, [this] { return run_.connection.interrupted() != 0; });
     });
-    if (!poured) run_.report.failed(poured.error(), items_.front().remote);
+    const TransferItem& item = items_.front();
+    if (!poured) return run_.report.failed(poured.error(), item.remote);
+    run_.report.file_done(item.local, item.remote, result, result.version.bytes);
   }
 
   void dry_run(const TransferItem& item) {
@@ -150,7 +154,7 @@ class DownloadRun {
   Url url_;
   std::vector<TransferItem> items_;
   bool to_output_ = false;
-  bool fetched_to_spool_ = false;
+  std::optional<TransferResult> fetched_;  ///< to the spool
   Descriptor spool_;
 };
 

@@ -134,6 +134,8 @@ void TcpStream::write(std::vector<WritePiece> pieces) {
              const std::unique_ptr<Request> ended(static_cast<Request*>(written->data));
              if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
              if (status != 0) {
+               // Where it is read from, the read side says why: there may be the peer's last words before the end.
+               if (ended->handle->reading) return;
                const auto on_closed = ended->handle->events.on_closed;
                if (on_closed) on_closed(network_error(status, "The connection broke"));
                return;
