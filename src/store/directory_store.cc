@@ -252,10 +252,18 @@ class DirectoryStore final : public Store {
       return std::nullopt;
     }
     if (stat->kind != FileKind::kRegular) return fail(not_a_file(stat->kind, path));
-    const bool settled = row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs);
-    if (row && settled && row->stat == *stat) return row;
+    const bool settled = row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs || would_show(*stat));
+    if (row && settled && same_content(row->stat, *stat)) return row;
     return index(path, row);
   }
+
+  /// Mode is left out: it is an attribute, and whatever changes it changes ctime.
+  static bool same_content(const FileStat& a, const FileStat& b) {
+    return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes && a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns;
+  }
+
+  /// A write in the same grain of the clock as the last change leaves ctime as it is, but not a modification time that lies elsewhere.
+  static bool would_show(const FileStat& stat) { return std::abs(stat.ctime_ns - stat.mtime_ns) > kTooRecentNs; }
 
   Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old) {
     const auto file = disk().open({Area::kFiles, path}, Access::kRead);
