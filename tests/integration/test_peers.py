@@ -5,8 +5,8 @@ import socket
 import subprocess
 import unittest
 
-from harness import (DELETE, ERROR, HELLO, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, field, frame, noise,
-                     varint, wait_for)
+from harness import (CANCEL, DELETE, ENTRIES, ERROR, HELLO, LIST, MILLRACED, PATIENCE, FakeServer, RawClient, ServerTest,
+                     field, frame, noise, varint, wait_for)
 
 TLS_HELLO = bytes.fromhex("160301020001000200fc0303") + bytes(range(200))
 
@@ -45,6 +45,20 @@ class ForeignClients(ServerTest):
         self.check_refused(frame(DELETE, 1, field(1, b"x")))
         self.check_refused(frame(HELLO, 0) + frame(200, 1, b"", flags=1), b"E_PROTOCOL")
         self.check_refused(frame(HELLO, 0) + frame(HELLO, 0), b"E_PROTOCOL")
+
+    def test_requests_may_come_in_any_order_of_their_streams_but_once(self):
+        with RawClient(self.server.port) as raw:
+            raw.send(frame(HELLO, 0) + b"".join(frame(LIST, stream) for stream in (5, 1, 9, 3)))
+            answered = set()
+            while len(answered) < 4:
+                kind, stream, _ = raw.next_frame()
+                if kind == ENTRIES:
+                    answered.add(stream)
+            self.assertEqual(answered, {1, 3, 5, 9})
+        again = frame(HELLO, 0) + frame(LIST, 5) + frame(LIST, 1)
+        self.check_refused(again + frame(LIST, 2), b"E_PROTOCOL")
+        self.check_refused(again + frame(CANCEL, 3) + frame(LIST, 3), b"E_PROTOCOL")
+        self.check_refused(frame(HELLO, 0) + frame(LIST, 100_001), b"E_PROTOCOL")
 
     def test_a_client_that_vanishes_leaves_no_draft(self):
         size = 64 << 20

@@ -65,6 +65,20 @@ class Transfers(ServerTest):
         self.run_client("upload", "-q", files[0], self.url + "new\nline")
         self.assertIn("new\\nline", self.run_client("list", self.url).stdout.decode())
 
+    def test_files_that_are_hashed_side_by_side(self):
+        # Their requests become ready in an order of their own.
+        contents = {f"n{i}": random.Random(i).randbytes(random.Random(i).choice((5_000, 100_000, 3_000_000))) for i in range(60)}
+        files = [self.write(name, content) for name, content in contents.items()]
+        for _ in range(3):
+            self.run_client("upload", "-q", *files, self.url + "folder/")
+        for name, content in contents.items():
+            self.assertEqual(self.server.stored("folder/" + name), content)
+        os.mkdir(self.path("back"))
+        self.run_client("download", "-q", *[self.url + "folder/" + name for name in contents], self.path("back") + "/")
+        for name, content in contents.items():
+            with open(self.path("back/" + name), "rb") as file:
+                self.assertEqual(file.read(), content)
+
     def test_move_and_delete_ask_before_they_destroy(self):
         path = self.write("local", b"data")
         self.run_client("upload", "-q", path, self.url + "d/a")
