@@ -5,7 +5,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import (CANCEL, DELETE, ENTRIES, ERROR, HELLO, LIST, MILLRACED, PATIENCE, FakeServer, RawClient, ServerTest,
+from harness import (CANCEL, DELETE, ENTRIES, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, FakeServer, RawClient, ServerTest,
                      field, frame, noise, varint, wait_for)
 
 TLS_HELLO = bytes.fromhex("160301020001000200fc0303") + bytes(range(200))
@@ -108,8 +108,17 @@ class ForeignServers(ServerTest):
         self.run_client("list", "millrace://no-such-host.invalid/", code=16)
 
     def test_a_name_with_several_addresses_is_tried_to_the_end(self):
-        # localhost is often ::1 first, and the server listens on 127.0.0.1 only.
-        self.run_client("list", f"millrace://localhost:{self.server.port}/")
+        # As localhost often is ::1 first, and the server listens on 127.0.0.1 only.
+        hosts = self.write("hosts", b"::1 twofaced\n127.0.0.1 twofaced\n")
+        command = ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh", hosts]
+        asked = subprocess.run([*command, "getent", "ahosts", "twofaced"], capture_output=True, text=True)
+        if asked.returncode != 0 or "::1" not in asked.stdout:
+            print("skipped: no hosts file of our own:", asked.stderr.strip() or asked.stdout)
+            self.skipTest("no hosts file of our own")
+        done = subprocess.run([*command, MILLRACE, "list", f"millrace://twofaced:{self.server.port}/"], capture_output=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        done = subprocess.run([*command, MILLRACE, "list", "millrace://twofaced:1/"], capture_output=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 16)
 
     def test_a_server_that_dies_in_the_middle(self):
         size = 64 << 20
