@@ -1,4 +1,5 @@
 // libmillrace: the conversations of sync on a session of the caller's loop, behind types that need no other header.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -28,7 +29,7 @@ Outcome<T> failed(const millrace::Error& error) {
 TransferOptions to_transfer(const Options& options) {
   TransferOptions transfer;
   transfer.max_depth = options.max_depth;
-  transfer.level = options.level;
+  transfer.level = std::clamp(options.level, 1, 19);
   transfer.whole_file = options.whole_file;
   if (options.force) transfer.expected = Expected{};
   return transfer;
