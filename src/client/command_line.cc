@@ -12,9 +12,12 @@ int run_command_line(int argc, char** argv) {
   if (const int* const code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<CommandOptions>(parsed);
   switch (options.verb) {
-    case Verb::kUpload: return run_upload(options);
-    case Verb::kDownload: return run_download(options);
-    default: return run_query(options);
+    case Verb::kUpload:
+      return run_upload(options);
+    case Verb::kDownload:
+      return run_download(options);
+    default:
+      return run_query(options);
   }
 }
 

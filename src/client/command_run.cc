@@ -19,7 +19,8 @@ constexpr int kSignalExit = 128;
 
 class Pipeline {
  public:
-  Pipeline(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start) : run_(run), items_(items), start_(start) {}
+  Pipeline(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start)
+      : run_(run), items_(items), start_(start) {}
 
   void run() {
     pump();
@@ -68,7 +69,10 @@ class Pipeline {
 }  // namespace
 
 CommandRun::CommandRun(const CommandOptions& given)
-    : options(given), toolbox{make_sha256, make_zstd_codec, system_random()}, connection(given.timeout), report(given) {}
+    : options(given),
+      toolbox{make_sha256, make_zstd_codec, system_random()},
+      connection(given.timeout),
+      report(given) {}
 
 bool CommandRun::connect(const Url& url) {
   report.start(url);
@@ -104,7 +108,8 @@ void run_pipelined(CommandRun& run, const std::vector<TransferItem>& items, cons
 Result<std::string> name_in_folder(const std::string& path) {
   std::string name(last_part(path));
   if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos) {
-    return fail(Code::kUsage, "'" + printable(path) + "' has no name of its own that could be used in the folder; name the file.");
+    return fail(Code::kUsage,
+                "'" + printable(path) + "' has no name of its own that could be used in the folder; name the file.");
   }
   return name;
 }

@@ -1,4 +1,5 @@
-// What every command's run has: its options, a connection, a report, and for transfers the pipeline that keeps many files in flight.
+// What every command's run has: its options, a connection, a report, and for transfers the pipeline that keeps many
+// files in flight.
 #pragma once
 
 #include <functional>
@@ -40,11 +41,13 @@ struct TransferItem {
 /// Starts item `index`; must call the function it is given once, when the item is over, at once or later on the loop.
 using StartItem = std::function<void(std::size_t index, std::function<void()> over)>;
 
-/// Runs all items on the run's connection, pipelined: at most 64 at once, and of large ones as few as keeps the memory of all
-/// transfers bounded (each takes up to some 24 MiB). Items that were not started when the connection was lost are reported as left behind.
+/// Runs all items on the run's connection, pipelined: at most 64 at once, and of large ones as few as keeps the memory
+/// of all transfers bounded (each takes up to some 24 MiB). Items that were not started when the connection was lost
+/// are reported as left behind.
 void run_pipelined(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start);
 
-/// The local name behind which a remote file goes into a folder, and the reverse. Errors: kUsage where there is none ("..", "/").
+/// The local name behind which a remote file goes into a folder, and the reverse. Errors: kUsage where there is none
+/// ("..", "/").
 Result<std::string> name_in_folder(const std::string& path);
 
 int run_upload(const CommandOptions& options);

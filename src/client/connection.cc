@@ -9,8 +9,9 @@ namespace {
 constexpr std::chrono::milliseconds kTick{200};
 
 Error silent(std::chrono::seconds timeout) {
-  return {Code::kNetwork, "The server has not answered for " + std::to_string(timeout.count()) +
-                              " seconds; check that it runs and that nothing in between drops the connection, then try again."};
+  return {Code::kNetwork,
+          "The server has not answered for " + std::to_string(timeout.count()) +
+              " seconds; check that it runs and that nothing in between drops the connection, then try again."};
 }
 
 }  // namespace
@@ -60,10 +61,11 @@ Status Connection::connect(const Url& url) {
   auto stream = std::make_unique<TcpStream>(loop_);
   TcpStream* const connecting = stream.get();
   last_sign_of_life_ = std::chrono::steady_clock::now();
-  session_ = std::make_shared<Session>(loop_, std::move(stream), Mux::Role::kClient, nullptr, [this](const Error& error) {
-    if (!lost_) lost_ = error;
-    loop_.stop();
-  });
+  session_ =
+      std::make_shared<Session>(loop_, std::move(stream), Mux::Role::kClient, nullptr, [this](const Error& error) {
+        if (!lost_) lost_ = error;
+        loop_.stop();
+      });
   bool connected = false;
   connecting->connect(url.host, url.port, [this, &connected](Status result) {
     connected = static_cast<bool>(result);

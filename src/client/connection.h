@@ -1,5 +1,5 @@
-// The command's connection: made and used by calls that block on the command's own loop, until they are done, the connection is
-// lost, the server says nothing for too long, or a signal ends the run.
+// The command's connection: made and used by calls that block on the command's own loop, until they are done, the
+// connection is lost, the server says nothing for too long, or a signal ends the run.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,8 @@ namespace millrace {
 
 class Connection {
  public:
-  /// `timeout` of a silent server, 0: none. From here on SIGINT, SIGTERM and SIGHUP end what runs instead of the process.
+  /// `timeout` of a silent server, 0: none. From here on SIGINT, SIGTERM and SIGHUP end what runs instead of the
+  /// process.
   explicit Connection(std::chrono::seconds timeout);
   /// Open calls end with kCancelled.
   ~Connection();
@@ -28,7 +29,8 @@ class Connection {
 
   /// Returns when the connection stands; HELLO is not waited for. Errors: kNetwork, kCancelled (a signal). Once only.
   Status connect(const Url& url);
-  /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a signal came.
+  /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a
+  /// signal came.
   void wait_until(const std::function<bool()>& over);
   /// Has the waiting call look again.
   void wake() { loop_.stop(); }

@@ -36,7 +36,8 @@ class DownloadRun {
       if (run_.options.dry_run) {
         for (const TransferItem& item : items_) dry_run(item);
       } else {
-        run_pipelined(run_, items_, [this](std::size_t index, std::function<void()> over) { start(index, std::move(over)); });
+        run_pipelined(run_, items_,
+                      [this](std::size_t index, std::function<void()> over) { start(index, std::move(over)); });
       }
     }
     if (fetched_) pour_out(*fetched_);
@@ -94,7 +95,8 @@ class DownloadRun {
       return target;
     }
     MILLRACE_ASSIGN(target.basis, open_basis(item.local));
-    target.open_draft = [local = item.local, basis = target.basis, id = run_.toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
+    target.open_draft = [local = item.local, basis = target.basis,
+                         id = run_.toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
       return open_file_draft(local, basis, std::move(chunks), id);
     };
     return target;
@@ -105,8 +107,11 @@ class DownloadRun {
     struct stat stat {};
     if (::stat(local.c_str(), &stat) == 0 && !S_ISREG(stat.st_mode)) {
       const bool folder = S_ISDIR(stat.st_mode);
-      return fail(Code::kUsage, "'" + printable(local) + (folder ? "' is a folder; end it in '/' to put the file into it (`sync` for whole folders is to come)."
-                                                                 : "' is not a regular file and is not replaced; `-` writes to standard output."));
+      return fail(
+          Code::kUsage,
+          "'" + printable(local) +
+              (folder ? "' is a folder; end it in '/' to put the file into it (`sync` for whole folders is to come)."
+                      : "' is not a regular file and is not replaced; `-` writes to standard output."));
     }
     auto source = FileSource::open(local);
     if (source) return *source;
@@ -121,7 +126,8 @@ class DownloadRun {
       return;
     }
     if (result->unchanged) {
-      if (auto set = set_attributes(item.local, result->version.attributes); !set) return run_.report.failed(set.error(), item.remote);
+      if (auto set = set_attributes(item.local, result->version.attributes); !set)
+        return run_.report.failed(set.error(), item.remote);
     }
     run_.report.file_done(item.local, item.remote, *result, result->version.bytes);
   }
@@ -144,9 +150,14 @@ class DownloadRun {
     const auto entries = ask_stat(run_.connection, {item.remote});
     if (!entries) return run_.report.failed(entries.error(), item.remote);
     const wire::EntryMessage& there = entries->front();
-    if (there.error != 0) return run_.report.failed({code_from_wire(there.error), printable(there.sentence)}, item.remote);
-    if (there.kind != 0) return run_.report.failed({Code::kUsage, "'" + printable(item.remote) + "' is not a file (`sync` for whole folders is to come)."}, item.remote);
-    run_.report.would(item.remote, "download " + printable(item.remote) + " to " + (to_output_ ? "standard output" : printable(item.local)) + " (" +
+    if (there.error != 0)
+      return run_.report.failed({code_from_wire(there.error), printable(there.sentence)}, item.remote);
+    if (there.kind != 0)
+      return run_.report.failed(
+          {Code::kUsage, "'" + printable(item.remote) + "' is not a file (`sync` for whole folders is to come)."},
+          item.remote);
+    run_.report.would(item.remote, "download " + printable(item.remote) + " to " +
+                                       (to_output_ ? "standard output" : printable(item.local)) + " (" +
                                        std::to_string(there.version.bytes) + " bytes)");
   }
 
@@ -160,6 +171,8 @@ class DownloadRun {
 
 }  // namespace
 
-int run_download(const CommandOptions& options) { return DownloadRun(options).run(); }
+int run_download(const CommandOptions& options) {
+  return DownloadRun(options).run();
+}
 
 }  // namespace millrace

@@ -13,7 +13,9 @@ namespace millrace {
 
 namespace {
 
-std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 std::array<timespec, 2> times(const Attributes& attributes) {
   std::int64_t seconds = attributes.mtime_ns / 1'000'000'000;
@@ -39,10 +41,14 @@ Status write_all(int descriptor, ByteView bytes, std::uint64_t offset, const std
 class FileDraft final : public DownloadDraft {
  public:
   /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
-  FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor, std::shared_ptr<const Source> basis,
-            std::shared_ptr<const ChunkList> chunks)
-      : path_(std::move(path)), staging_(std::move(staging)), spare_name_(std::move(spare_name)), descriptor_(descriptor),
-        basis_(std::move(basis)), basis_chunks_(std::move(chunks)) {
+  FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor,
+            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
+      : path_(std::move(path)),
+        staging_(std::move(staging)),
+        spare_name_(std::move(spare_name)),
+        descriptor_(descriptor),
+        basis_(std::move(basis)),
+        basis_chunks_(std::move(chunks)) {
     std::uint64_t offset = 0;
     for (const Chunk& chunk : *basis_chunks_) {
       offsets_.push_back(offset);
@@ -56,16 +62,19 @@ class FileDraft final : public DownloadDraft {
   }
 
   Status keep(std::uint64_t first, std::uint64_t count) override {
-    if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first) return fail(Code::kUsage, "The basis does not have the chunks to keep.");
+    if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
+      return fail(Code::kUsage, "The basis does not have the chunks to keep.");
     // Content is checked by the root only if it was read from an unchanged file: the basis is stat-checked at commit.
     for (std::uint64_t at = first; at < first + count;) {
       std::uint64_t end = at;
       std::uint64_t bytes = 0;
-      while (end < first + count && bytes + (*basis_chunks_)[end].length <= (1u << 20)) bytes += (*basis_chunks_)[end++].length;
+      while (end < first + count && bytes + (*basis_chunks_)[end].length <= (1u << 20))
+        bytes += (*basis_chunks_)[end++].length;
       buffer_.resize(bytes);
       MILLRACE_TRY(basis_->read_at(offsets_[at], buffer_));
       MILLRACE_TRY(write(buffer_));
-      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
+      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at),
+                     basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
       at = end;
     }
     return {};
@@ -80,7 +89,8 @@ class FileDraft final : public DownloadDraft {
     return {};
   }
   Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
-    if (index >= chunks_.size() || chunks_[index].length != chunk.length) return fail(Code::kUsage, "There is no such chunk to replace.");
+    if (index >= chunks_.size() || chunks_[index].length != chunk.length)
+      return fail(Code::kUsage, "There is no such chunk to replace.");
     std::uint64_t offset = 0;
     for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
     chunks_[index] = chunk;
@@ -108,8 +118,9 @@ class FileDraft final : public DownloadDraft {
   Status commit(const Version& version) override {
     MILLRACE_TRY(still_in_place());
     const auto both = times(version.attributes);
-    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 || fchmod(descriptor_, version.attributes.mode & 0777) != 0 ||
-        futimens(descriptor_, both.data()) != 0 || fsync(descriptor_) != 0) {
+    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 ||
+        fchmod(descriptor_, version.attributes.mode & 0777) != 0 || futimens(descriptor_, both.data()) != 0 ||
+        fsync(descriptor_) != 0) {
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
     if (path_.empty()) return {};
@@ -119,7 +130,8 @@ class FileDraft final : public DownloadDraft {
     }
     MILLRACE_TRY(give_name());
     MILLRACE_TRY(still_in_place());
-    if (rename(staging_.c_str(), path_.c_str()) != 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+    if (rename(staging_.c_str(), path_.c_str()) != 0)
+      return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
     staging_.clear();
     return flush_folder();
   }
@@ -129,7 +141,8 @@ class FileDraft final : public DownloadDraft {
   Status still_in_place() const {
     const auto* const file = dynamic_cast<const FileSource*>(basis_.get());
     if (file == nullptr || file->unchanged()) return {};
-    return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
+    return fail(Code::kSourceChanged,
+                "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
   }
   bool link_to(const std::string& name) const {
     if (!staging_.empty()) return link(staging_.c_str(), name.c_str()) == 0;
@@ -140,13 +153,16 @@ class FileDraft final : public DownloadDraft {
   Result<bool> place_new() const {
     if (link_to(path_)) return true;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOENT) return false;
-    if (errno == EEXIST) return fail(Code::kSourceChanged, "'" + printable(path_) + "' appeared during the download; it is untouched; try again.");
+    if (errno == EEXIST)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path_) + "' appeared during the download; it is untouched; try again.");
     return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
   }
   /// A draft without a name gets one for the moment before its rename.
   Status give_name() {
     if (!staging_.empty()) return {};
-    if (!link_to(spare_name_)) return fail(system_error(errno, "A file beside '" + printable(path_) + "' cannot be made"));
+    if (!link_to(spare_name_))
+      return fail(system_error(errno, "A file beside '" + printable(path_) + "' cannot be made"));
     staging_ = spare_name_;
     return {};
   }
@@ -156,11 +172,15 @@ class FileDraft final : public DownloadDraft {
     const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     // A folder that may be written to but not read cannot be opened for this; the file itself is flushed.
-    if (descriptor < 0) return errno == EACCES ? Status() : Status(fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed")));
+    if (descriptor < 0)
+      return errno == EACCES
+                 ? Status()
+                 : Status(fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed")));
     const int flushed = fsync(descriptor);
     const int why = errno;
     ::close(descriptor);
-    if (flushed != 0 && why != EINVAL) return fail(system_error(why, "The folder of '" + printable(path_) + "' cannot be flushed"));
+    if (flushed != 0 && why != EINVAL)
+      return fail(system_error(why, "The folder of '" + printable(path_) + "' cannot be flushed"));
     return {};
   }
   Status write(ByteView bytes) {
@@ -168,8 +188,8 @@ class FileDraft final : public DownloadDraft {
     size_ += bytes.size();
     return {};
   }
-  std::string path_;        ///< empty: a spool, which stays without a name
-  std::string staging_;     ///< a name that is to be removed; empty while the draft has none
+  std::string path_;     ///< empty: a spool, which stays without a name
+  std::string staging_;  ///< a name that is to be removed; empty while the draft has none
   std::string spare_name_;
   int descriptor_;
   std::shared_ptr<const Source> basis_;
@@ -204,8 +224,11 @@ Status FileSource::look() {
   const std::string& path = path_;
   struct stat stat {};
   if (fstat(descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
-  if (S_ISDIR(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
-  if (!S_ISREG(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
+  if (S_ISDIR(stat.st_mode))
+    return fail(Code::kUsage,
+                "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
+  if (!S_ISREG(stat.st_mode))
+    return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
   bytes_ = static_cast<std::uint64_t>(stat.st_size);
   attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
   ctime_ns_ = nanoseconds(stat.st_ctim);
@@ -234,14 +257,17 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
     const ssize_t got = pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be read"));
-    if (got == 0) return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again when it is at rest.");
+    if (got == 0)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path_) + "' got shorter while it was read; try again when it is at rest.");
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
   }
   // Noticed here, a change ends the upload before anything of it is committed.
   struct stat stat {};
   if (fstat(descriptor_, &stat) != 0 || !same(stat)) {
-    return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed while it was read; try again when it is at rest.");
+    return fail(Code::kSourceChanged,
+                "'" + printable(path_) + "' changed while it was read; try again when it is at rest.");
   }
   return {};
 }
@@ -257,11 +283,13 @@ Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, 
   const bool named = descriptor < 0;
   if (named) descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
-  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis), std::move(chunks));
+  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis),
+                                     std::move(chunks));
 }
 
 std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
-  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr, std::make_shared<const ChunkList>());
+  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr,
+                                     std::make_shared<const ChunkList>());
 }
 
 Status set_attributes(const std::string& path, const Attributes& attributes) {

@@ -40,8 +40,9 @@ class FileSource final : public Source {
   std::uint64_t device_ = 0;
 };
 
-/// Builds `path` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit() sets mode and time,
-/// flushes and renames. It refuses (kSourceChanged) to replace what is not the `basis` any more, or anything where there was none.
+/// Builds `path` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit() sets
+/// mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not the `basis` any more, or
+/// anything where there was none.
 Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
 

@@ -16,9 +16,11 @@ constexpr char kShield = '\x01';
 constexpr char kScheme[] = "millrace://";
 
 constexpr char kEpilogue[] =
-    "An ADDRESS is millrace://HOST[:PORT]/PATH, or PATH alone when MILLRACE_URL names the server (and a folder on it).\n"
+    "An ADDRESS is millrace://HOST[:PORT]/PATH, or PATH alone when MILLRACE_URL names the server (and a folder on "
+    "it).\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 a source changed while it was read, 10 not found,\n"
-    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 18 protocol, 130/143 signals.";
+    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 18 protocol, 130/143 "
+    "signals.";
 
 struct VerbInfo {
   Verb verb;
@@ -30,13 +32,16 @@ struct VerbInfo {
 };
 
 constexpr VerbInfo kVerbs[] = {
-    {Verb::kUpload, "upload", "put", "upload LOCAL... ADDRESS; - reads standard input; an ADDRESS that ends in / is a folder", 2, kAnyNumber},
-    {Verb::kDownload, "download", "get", "download ADDRESS... LOCAL; - writes to standard output; a LOCAL that ends in / is a folder", 2, kAnyNumber},
+    {Verb::kUpload, "upload", "put",
+     "upload LOCAL... ADDRESS; - reads standard input; an ADDRESS that ends in / is a folder", 2, kAnyNumber},
+    {Verb::kDownload, "download", "get",
+     "download ADDRESS... LOCAL; - writes to standard output; a LOCAL that ends in / is a folder", 2, kAnyNumber},
     {Verb::kList, "list", "ls", "list ADDRESS: the entries of a folder", 0, 1},
     {Verb::kStat, "stat", "", "stat ADDRESS: one entry", 0, 1},
     {Verb::kDelete, "delete", "rm", "delete ADDRESS: a file, or with -r a folder", 1, 1},
     {Verb::kMove, "move", "mv", "move ADDRESS NEWPATH, on the same server", 2, 2},
-    {Verb::kVerify, "verify", "", "verify ADDRESS: the server reads the file again and compares it with its catalogue", 1, 1},
+    {Verb::kVerify, "verify", "", "verify ADDRESS: the server reads the file again and compares it with its catalogue",
+     1, 1},
 };
 
 std::string check_depth(const std::string& value) {
@@ -44,14 +49,17 @@ std::string check_depth(const std::string& value) {
   return number || value == "full" ? std::string() : "'" + value + "' is not a depth; write a number or full";
 }
 
-/// The parser would take a file called "[a,b]" for a list of two and "{}" for none: such words travel through it behind a byte of
-/// their own.
+/// The parser would take a file called "[a,b]" for a list of two and "{}" for none: such words travel through it behind
+/// a byte of their own.
 std::string shield(std::string word) {
-  const bool special = word.starts_with('[') || word.starts_with('{') || word.starts_with('%') || word.starts_with(kShield);
+  const bool special =
+      word.starts_with('[') || word.starts_with('{') || word.starts_with('%') || word.starts_with(kShield);
   return special ? kShield + word : word;
 }
 
-std::string unshield(std::string word) { return word.starts_with(kShield) ? word.substr(1) : word; }
+std::string unshield(std::string word) {
+  return word.starts_with(kShield) ? word.substr(1) : word;
+}
 
 ProgressStyle progress_style(const std::string& name) {
   if (name == "bar") return ProgressStyle::kBar;
@@ -71,7 +79,9 @@ void add_transfer_options(CLI::App& command, CommandOptions& options, std::strin
 
 }  // namespace
 
-const char* verb_name(Verb verb) { return kVerbs[static_cast<std::size_t>(verb)].name; }
+const char* verb_name(Verb verb) {
+  return kVerbs[static_cast<std::size_t>(verb)].name;
+}
 
 TransferOptions CommandOptions::transfer() const {
   TransferOptions result;
@@ -103,7 +113,9 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
     command->add_flag("-q,--quiet", options.quiet, "say nothing but errors");
     command->add_flag("-v,--verbose", options.verbose, "a line for each file");
     command->add_flag("--json", options.as_json, "events as JSON, one a line, on standard output");
-    command->add_option("--timeout", timeout, "seconds without a sign of life after which the server counts as gone; 0: never")
+    command
+        ->add_option("--timeout", timeout,
+                     "seconds without a sign of life after which the server counts as gone; 0: never")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
         ->type_name("SECONDS");
     switch (verb.verb) {
@@ -144,7 +156,9 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
 Result<Url> resolve_address(const std::string& argument, const std::string& server) {
   if (argument.starts_with(kScheme)) return parse_url(argument);
   if (server.empty()) {
-    return fail(Code::kUsage, "'" + printable(argument) + "' is not an address; write millrace://HOST:PORT/PATH, or name the server in MILLRACE_URL.");
+    return fail(Code::kUsage,
+                "'" + printable(argument) +
+                    "' is not an address; write millrace://HOST:PORT/PATH, or name the server in MILLRACE_URL.");
   }
   auto url = parse_url(server);
   if (!url) return fail(Code::kUsage, "MILLRACE_URL does not name a server: " + url.error().sentence);

@@ -46,7 +46,8 @@ struct CommandOptions {
 /// What to run, or the exit code when there is nothing (more) to do: help was printed, or the sentence why not.
 std::variant<CommandOptions, int> parse_command_line(int argc, char** argv);
 
-/// The address that an argument means: a whole one, or a path behind the server that MILLRACE_URL names. Errors: kUsage.
+/// The address that an argument means: a whole one, or a path behind the server that MILLRACE_URL names. Errors:
+/// kUsage.
 Result<Url> resolve_address(const std::string& argument, const std::string& server);
 
 }  // namespace millrace

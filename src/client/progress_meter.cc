@@ -36,7 +36,8 @@ void ProgressMeter::update(std::size_t index, const TransferProgress& now) {
   File& file = files_.at(index);
   if (file.done) return;
   phase_ = now.phase;
-  const double part = now.total_bytes == 0 ? 0 : static_cast<double>(now.done_bytes) / static_cast<double>(now.total_bytes);
+  const double part =
+      now.total_bytes == 0 ? 0 : static_cast<double>(now.done_bytes) / static_cast<double>(now.total_bytes);
   if (phase_ == std::string_view("hashing")) {
     file.hashed = true;
     if (now.done_bytes > hashed_of_[index]) {
@@ -81,11 +82,13 @@ ProgressSnapshot ProgressMeter::sample(Time now, std::uint64_t wire_bytes) {
   const Sample& first = samples_.front();
   const double seconds = std::chrono::duration<double>(now - first.time).count();
   if (seconds >= kLeastSecondsForRate) {
-    const std::uint64_t moved = phase_ == "hashing" ? hashed_bytes_ - first.hashed_bytes : wire_bytes - first.wire_bytes;
+    const std::uint64_t moved =
+        phase_ == "hashing" ? hashed_bytes_ - first.hashed_bytes : wire_bytes - first.wire_bytes;
     result.bytes_per_second = static_cast<std::uint64_t>(static_cast<double>(moved) / seconds);
     const double gained = highest_share_ - first.share;
     const double left = gained > 0 ? (1 - highest_share_) * seconds / gained : kMostSecondsLeft;
-    if (left < kMostSecondsLeft) result.left = std::chrono::seconds(static_cast<std::int64_t>(std::ceil(left - kGrain)));
+    if (left < kMostSecondsLeft)
+      result.left = std::chrono::seconds(static_cast<std::int64_t>(std::ceil(left - kGrain)));
   }
   return result;
 }

@@ -1,7 +1,7 @@
 // How far a run is, as arithmetic on what the transfers report: sans I/O, the time is handed in, so tests can drive it.
 //
-// A file's share of the work is its size. Hashing, where there is any before data travels, is the first half of it, what follows the
-// second; a file's share only grows, so the whole never runs backwards, whatever is tried again.
+// A file's share of the work is its size. Hashing, where there is any before data travels, is the first half of it,
+// what follows the second; a file's share only grows, so the whole never runs backwards, whatever is tried again.
 #pragma once
 
 #include <chrono>
@@ -16,14 +16,15 @@
 namespace millrace {
 
 struct ProgressSnapshot {
-  std::string phase;                 ///< of the file that reported last; "connecting" before, "waiting for the server" when all is sent
-  std::size_t files_done = 0;        ///< failed ones included
+  std::string
+      phase;  ///< of the file that reported last; "connecting" before, "waiting for the server" when all is sent
+  std::size_t files_done = 0;  ///< failed ones included
   std::size_t files = 0;
-  std::uint64_t bytes_done = 0;      ///< of content, by share of the work
+  std::uint64_t bytes_done = 0;  ///< of content, by share of the work
   std::uint64_t bytes = 0;
-  unsigned percent = 0;              ///< 100 only when every file is done
-  std::uint64_t wire_bytes = 0;      ///< both directions
-  std::uint64_t bytes_per_second = 0;  ///< over 5 s: on the wire; of content while hashing
+  unsigned percent = 0;                      ///< 100 only when every file is done
+  std::uint64_t wire_bytes = 0;              ///< both directions
+  std::uint64_t bytes_per_second = 0;        ///< over 5 s: on the wire; of content while hashing
   std::optional<std::chrono::seconds> left;  ///< absent until there is something to go by
 };
 

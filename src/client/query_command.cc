@@ -8,7 +8,9 @@ namespace millrace {
 Result<std::vector<wire::EntryMessage>> ask_stat(Connection& connection, std::vector<std::string> paths) {
   wire::Stat request;
   request.paths = std::move(paths);
-  MILLRACE_ASSIGN(auto reply, ask<wire::Entries>(connection, [&](StreamPort& port, auto done) { return make_query(port, request, done); }));
+  MILLRACE_ASSIGN(auto reply, ask<wire::Entries>(connection, [&](StreamPort& port, auto done) {
+                    return make_query(port, request, done);
+                  }));
   if (reply.entries.size() != request.paths.size()) {
     return fail(Code::kProtocol, "The server did not answer for the paths that it was asked for.");
   }
@@ -17,18 +19,22 @@ Result<std::vector<wire::EntryMessage>> ask_stat(Connection& connection, std::ve
 
 namespace {
 
-RootAllowed root_allowed(Verb verb) { return verb == Verb::kList || verb == Verb::kStat ? RootAllowed::kYes : RootAllowed::kNo; }
+RootAllowed root_allowed(Verb verb) {
+  return verb == Verb::kList || verb == Verb::kStat ? RootAllowed::kYes : RootAllowed::kNo;
+}
 
 Status list(CommandRun& run, const std::string& path) {
   wire::List request;
   request.path = path;
   request.recursive = run.options.recursive;
   for (;;) {
-    MILLRACE_ASSIGN(const auto reply,
-                    ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) { return make_query(port, request, done); }));
+    MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
+                      return make_query(port, request, done);
+                    }));
     for (const auto& entry : reply.entries) run.report.entry(entry);
     if (reply.next_cursor.empty()) return {};
-    if (reply.next_cursor == request.cursor) return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
+    if (reply.next_cursor == request.cursor)
+      return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
     request.cursor = reply.next_cursor;
   }
 }
@@ -42,7 +48,8 @@ Result<wire::EntryMessage> stat(CommandRun& run, const std::string& path) {
 
 template <typename Request>
 Status request(CommandRun& run, const Request& message) {
-  const auto reply = ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) { return make_request(port, message, done); });
+  const auto reply =
+      ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) { return make_request(port, message, done); });
   return reply ? Status() : Status(fail(reply.error()));
 }
 
@@ -51,7 +58,8 @@ Result<std::string> move_target(const CommandOptions& options, const Url& from) 
   const std::string& argument = options.arguments[1];
   if (!argument.starts_with("millrace://") && options.arguments[0].starts_with("millrace://")) return argument;
   MILLRACE_ASSIGN(const Url url, resolve_address(argument, options.server));
-  if (url.host != from.host || url.port != from.port) return fail(Code::kUsage, "A file can be moved on one server only; upload it to the other one.");
+  if (url.host != from.host || url.port != from.port)
+    return fail(Code::kUsage, "A file can be moved on one server only; upload it to the other one.");
   return url.path;
 }
 
@@ -62,7 +70,8 @@ Status would(CommandRun& run, const std::string& path, const std::string& move_t
   if (run.options.verb == Verb::kMove) {
     const auto there = stat(run, move_to);
     if (!there && there.error().code != Code::kNotFound) return fail(there.error());
-    if (there && !run.options.force) return fail(Code::kConflict, "'" + printable(move_to) + "' is there already; use --force to replace it.");
+    if (there && !run.options.force)
+      return fail(Code::kConflict, "'" + printable(move_to) + "' is there already; use --force to replace it.");
     run.report.would(path, "move " + shown + " to " + printable(move_to) + (there ? " (replacing what is there)" : ""));
     return {};
   }
@@ -70,8 +79,12 @@ Status would(CommandRun& run, const std::string& path, const std::string& move_t
     wire::List request;
     request.path = path;
     request.limit = 1;
-    MILLRACE_ASSIGN(const auto inside, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) { return make_query(port, request, done); }));
-    if (!inside.entries.empty()) return fail(Code::kConflict, "The folder '" + shown + "' is not empty; use -r to delete it with all that is in it.");
+    MILLRACE_ASSIGN(const auto inside, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
+                      return make_query(port, request, done);
+                    }));
+    if (!inside.entries.empty())
+      return fail(Code::kConflict,
+                  "The folder '" + shown + "' is not empty; use -r to delete it with all that is in it.");
   }
   run.report.would(path, "delete " + shown);
   return {};

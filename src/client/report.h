@@ -34,20 +34,23 @@ class Report {
   void plan(std::size_t files, std::uint64_t bytes);
   /// At most five events a second, and what is drawn for people.
   void progress(const ProgressSnapshot& now, ProgressMeter::Time time);
-  void file_done(const std::string& local, const std::string& remote, const TransferResult& result, std::uint64_t bytes);
+  void file_done(const std::string& local, const std::string& remote, const TransferResult& result,
+                 std::uint64_t bytes);
   /// What a dry run would have done, as one sentence.
   void would(const std::string& path, const std::string& sentence);
   void entry(const wire::EntryMessage& entry);
   /// A word on a request that is done: "deleted".
   void request_done(const std::string& path, const char* what);
-  /// `path` may be empty: the failure is not one file's. A failure of the connection gets one line, however many files it hits.
+  /// `path` may be empty: the failure is not one file's. A failure of the connection gets one line, however many files
+  /// it hits.
   void failed(const Error& error, const std::string& path = {});
   /// Counts as failed, with an event but no line: for files that a lost connection leaves behind.
   void left_behind(const Error& error, const std::string& path);
   /// The exit code whatever else happened: a signal's.
   void end_with(int code) { forced_code_ = code; }
 
-  /// The summary and, behind a transfer, the last two lines. The exit code: 3 where some files failed and others did not.
+  /// The summary and, behind a transfer, the last two lines. The exit code: 3 where some files failed and others did
+  /// not.
   int finish(const Traffic& traffic);
 
  private:

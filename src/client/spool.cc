@@ -64,7 +64,9 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   return *this;
 }
 
-int Descriptor::release() { return std::exchange(number_, -1); }
+int Descriptor::release() {
+  return std::exchange(number_, -1);
+}
 
 Result<Descriptor> open_spool() {
   const std::string folder = spool_folder();
@@ -73,8 +75,10 @@ Result<Descriptor> open_spool() {
   // Not every file system can make a file without a name.
   std::string name = folder + "/millrace-XXXXXX";
   Descriptor named(mkostemp(name.data(), O_CLOEXEC));
-  if (named.number() < 0) return fail(system_error(errno, "A file for what goes through the pipe cannot be made in " + folder));
-  if (::unlink(name.c_str()) != 0) return fail(system_error(errno, "The file for what goes through the pipe cannot be hidden in " + folder));
+  if (named.number() < 0)
+    return fail(system_error(errno, "A file for what goes through the pipe cannot be made in " + folder));
+  if (::unlink(name.c_str()) != 0)
+    return fail(system_error(errno, "The file for what goes through the pipe cannot be hidden in " + folder));
   return named;
 }
 
@@ -86,8 +90,9 @@ Status fill_spool(int from, const Descriptor& spool, const std::function<bool()>
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return fail(system_error(errno, "Standard input cannot be read"));
     if (got == 0) return {};
-    MILLRACE_TRY(write_all(spool.number(), block.data(), static_cast<std::size_t>(got), stop,
-                           "Standard input cannot be kept in the folder for temporary files; set TMPDIR to one with more room"));
+    MILLRACE_TRY(
+        write_all(spool.number(), block.data(), static_cast<std::size_t>(got), stop,
+                  "Standard input cannot be kept in the folder for temporary files; set TMPDIR to one with more room"));
   }
 }
 

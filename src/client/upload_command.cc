@@ -45,7 +45,9 @@ class UploadRun {
       if (run_.options.dry_run) {
         dry_run();
       } else {
-        run_pipelined(run_, items_, [this](std::size_t index, std::function<void()> over) { start(index, Attempt::kFirst, std::move(over)); });
+        run_pipelined(run_, items_, [this](std::size_t index, std::function<void()> over) {
+          start(index, Attempt::kFirst, std::move(over));
+        });
       }
     }
     return run_.finish();
@@ -84,7 +86,8 @@ class UploadRun {
     });
     MILLRACE_TRY(filled);
     struct stat stat {};
-    if (fstat(spool_.number(), &stat) != 0) return fail(system_error(errno, "What came through the pipe cannot be read"));
+    if (fstat(spool_.number(), &stat) != 0)
+      return fail(system_error(errno, "What came through the pipe cannot be read"));
     items_.front().bytes = static_cast<std::uint64_t>(stat.st_size);
     return {};
   }
@@ -100,7 +103,10 @@ class UploadRun {
     auto source = open_source(item.local);
     if (!source) {
       const bool vanished = attempt == Attempt::kSecond && source.error().code == Code::kNotFound;
-      run_.report.failed(vanished ? Error{Code::kSourceChanged, "'" + printable(item.local) + "' vanished while it was read."} : source.error(), item.remote);
+      run_.report.failed(
+          vanished ? Error{Code::kSourceChanged, "'" + printable(item.local) + "' vanished while it was read."}
+                   : source.error(),
+          item.remote);
       return over();
     }
     const auto file = *source;
@@ -116,10 +122,12 @@ class UploadRun {
     over();
   }
 
-  void on_done(std::size_t index, Attempt attempt, const FileSource& file, const Result<TransferResult>& result, const std::function<void()>& over) {
+  void on_done(std::size_t index, Attempt attempt, const FileSource& file, const Result<TransferResult>& result,
+               const std::function<void()>& over) {
     const TransferItem& item = items_[index];
     // Torn content also shows as a root that does not fit.
-    const bool torn = !result && (result.error().code == Code::kSourceChanged || result.error().code == Code::kIntegrity);
+    const bool torn =
+        !result && (result.error().code == Code::kSourceChanged || result.error().code == Code::kIntegrity);
     if ((result || torn) && !file.unchanged()) {
       if (attempt == Attempt::kFirst) return start(index, Attempt::kSecond, over);
       run_.report.failed(changed_while_read(item.local), item.remote);
@@ -150,16 +158,23 @@ class UploadRun {
     const auto source = open_source(item.local);
     if (!source) return run_.report.failed(source.error(), item.remote);
     const Code error = there.error == 0 ? Code::kFailed : code_from_wire(there.error);
-    if (there.error != 0 && error != Code::kNotFound) return run_.report.failed({error, printable(there.sentence)}, item.remote);
+    if (there.error != 0 && error != Code::kNotFound)
+      return run_.report.failed({error, printable(there.sentence)}, item.remote);
     if (there.error == 0 && there.kind == static_cast<std::uint32_t>(EntryKind::kFolder)) {
-      return run_.report.failed({Code::kUsage, "'" + printable(item.remote) + "' is a folder on the server; end the address in '/' to put the file into it."}, item.remote);
+      return run_.report.failed(
+          {Code::kUsage, "'" + printable(item.remote) +
+                             "' is a folder on the server; end the address in '/' to put the file into it."},
+          item.remote);
     }
     std::string what = "new";
     if (there.error == 0) {
-      const bool alike = there.version.bytes == (*source)->size() && there.version.attributes == (*source)->attributes();
-      what = alike ? "has the same size, time and mode there" : "replaces " + std::to_string(there.version.bytes) + " bytes there";
+      const bool alike =
+          there.version.bytes == (*source)->size() && there.version.attributes == (*source)->attributes();
+      what = alike ? "has the same size, time and mode there"
+                   : "replaces " + std::to_string(there.version.bytes) + " bytes there";
     }
-    run_.report.would(item.remote, "upload " + printable(item.local) + " to " + printable(item.remote) + " (" + std::to_string((*source)->size()) + " bytes; " + what + ")");
+    run_.report.would(item.remote, "upload " + printable(item.local) + " to " + printable(item.remote) + " (" +
+                                       std::to_string((*source)->size()) + " bytes; " + what + ")");
   }
 
   CommandRun run_;
@@ -170,6 +185,8 @@ class UploadRun {
 
 }  // namespace
 
-int run_upload(const CommandOptions& options) { return UploadRun(options).run(); }
+int run_upload(const CommandOptions& options) {
+  return UploadRun(options).run();
+}
 
 }  // namespace millrace

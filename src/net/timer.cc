@@ -14,7 +14,8 @@ Timer::Timer(Loop& loop, std::chrono::milliseconds interval, std::function<void(
   uv_timer_init(loop.raw(), &handle_->timer);
   handle_->timer.data = handle_;
   const auto every = static_cast<std::uint64_t>(interval.count());
-  uv_timer_start(&handle_->timer, [](uv_timer_t* timer) { static_cast<Handle*>(timer->data)->on_tick(); }, every, every);
+  uv_timer_start(
+      &handle_->timer, [](uv_timer_t* timer) { static_cast<Handle*>(timer->data)->on_tick(); }, every, every);
   uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->timer));
 }
 

@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-/// Calls back on the loop's thread, first after one `interval`, until it is dropped; it may be dropped from its own callback. The
-/// loop must turn once more before it is closed.
+/// Calls back on the loop's thread, first after one `interval`, until it is dropped; it may be dropped from its own
+/// callback. The loop must turn once more before it is closed.
 class Timer {
  public:
   Timer(Loop& loop, std::chrono::milliseconds interval, std::function<void()> on_tick);

@@ -1,5 +1,6 @@
-// libmillrace in use: two files go up side by side on the program's own loop, with progress; one call is cancelled; then the blocking calls.
-// Usage: library_example millrace://HOST:PORT FOLDER, with FOLDER/one, FOLDER/two and FOLDER/large.
+// libmillrace in use: two files go up side by side on the program's own loop, with progress; one call is cancelled;
+// then the blocking calls. Usage: library_example millrace://HOST:PORT FOLDER, with FOLDER/one, FOLDER/two and
+// FOLDER/large.
 #include <uv.h>
 
 #include <csignal>
@@ -30,10 +31,11 @@ void on_own_loop(const std::string& address, const std::string& folder) {
     };
     const auto progress = [&](const client::Progress&) { ++reports; };
     for (const char* name : {"one", "two"}) {
-      server.upload(folder + "/" + name, std::string("example/") + name, {}, progress, [&, name](client::Outcome<client::Transfer> result) {
-        expect(static_cast<bool>(result), name, result.error);
-        ended();
-      });
+      server.upload(folder + "/" + name, std::string("example/") + name, {}, progress,
+                    [&, name](client::Outcome<client::Transfer> result) {
+                      expect(static_cast<bool>(result), name, result.error);
+                      ended();
+                    });
     }
     // A call that is cancelled from its own progress.
     client::Operation large;
@@ -46,7 +48,8 @@ void on_own_loop(const std::string& address, const std::string& folder) {
           if (now.done_bytes < now.total_bytes) large.cancel();
         },
         [&](client::Outcome<client::Transfer> result) {
-          expect(!result && result.error.code == client::ErrorCode::kCancelled, "a transfer can be cancelled from its progress", result.error);
+          expect(!result && result.error.code == client::ErrorCode::kCancelled,
+                 "a transfer can be cancelled from its progress", result.error);
           ended_large = true;
           ended();
         });
@@ -75,10 +78,12 @@ void closed_early(const std::string& address, const std::string& folder) {
   client::Operation forgotten;
   {
     client::Client server(&loop, address);
-    forgotten = server.upload(folder + "/large", "example/large", {}, nullptr, [&](client::Outcome<client::Transfer> result) {
-      ++calls;
-      expect(!result && result.error.code == client::ErrorCode::kCancelled, "a call ends with its client", result.error);
-    });
+    forgotten =
+        server.upload(folder + "/large", "example/large", {}, nullptr, [&](client::Outcome<client::Transfer> result) {
+          ++calls;
+          expect(!result && result.error.code == client::ErrorCode::kCancelled, "a call ends with its client",
+                 result.error);
+        });
     uv_run(&loop, UV_RUN_ONCE);
   }
   expect(calls == 1, "done is called once");

@@ -18,7 +18,8 @@ std::variant<CommandOptions, int> parse(std::vector<std::string> words) {
 }  // namespace
 
 SCENARIO("arguments arrive byte for byte") {
-  const std::vector<std::string> names = {"[a,b]", "{}", "%%", "\x01x", "new\nline", "\xff\xfe", "-", "./-x", "millrace://h/[x]"};
+  const std::vector<std::string> names = {"[a,b]",    "{}", "%%",   "\x01x",           "new\nline",
+                                          "\xff\xfe", "-",  "./-x", "millrace://h/[x]"};
   std::vector<std::string> words = {"upload"};
   words.insert(words.end(), names.begin(), names.end());
   const auto parsed = parse(words);
@@ -34,9 +35,17 @@ SCENARIO("names that begin with a dash stand behind --") {
 }
 
 SCENARIO("what makes no sense is refused with 2") {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {}, {"fly"}, {"upload"}, {"upload", "a"}, {"upload", "--depth", "deep", "a", "b"}, {"upload", "--progress", "dots", "a", "b"},
-           {"list", "a", "b"}, {"move", "a"}, {"stat", "--force", "a"}, {"upload", "--timeout", "-1", "a", "b"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"fly"},
+                                             {"upload"},
+                                             {"upload", "a"},
+                                             {"upload", "--depth", "deep", "a", "b"},
+                                             {"upload", "--progress", "dots", "a", "b"},
+                                             {"list", "a", "b"},
+                                             {"move", "a"},
+                                             {"stat", "--force", "a"},
+                                             {"upload", "--timeout", "-1", "a", "b"}}) {
     const auto parsed = parse(words);
     REQUIRE(std::holds_alternative<int>(parsed));
     REQUIRE(std::get<int>(parsed) == 2);
@@ -44,7 +53,8 @@ SCENARIO("what makes no sense is refused with 2") {
 }
 
 SCENARIO("the short names are the long ones") {
-  for (const auto& [word, verb] : std::vector<std::pair<std::string, Verb>>{{"put", Verb::kUpload}, {"get", Verb::kDownload}, {"mv", Verb::kMove}}) {
+  for (const auto& [word, verb] : std::vector<std::pair<std::string, Verb>>{
+           {"put", Verb::kUpload}, {"get", Verb::kDownload}, {"mv", Verb::kMove}}) {
     const auto parsed = parse({word, "a", "b"});
     REQUIRE(std::get<CommandOptions>(parsed).verb == verb);
   }
@@ -62,8 +72,10 @@ SCENARIO("depth, whole file and force reach the transfer") {
 }
 
 SCENARIO("progress has four styles") {
-  for (const auto& [word, style] : std::vector<std::pair<std::string, ProgressStyle>>{
-           {"auto", ProgressStyle::kAuto}, {"bar", ProgressStyle::kBar}, {"plain", ProgressStyle::kPlain}, {"none", ProgressStyle::kNone}}) {
+  for (const auto& [word, style] : std::vector<std::pair<std::string, ProgressStyle>>{{"auto", ProgressStyle::kAuto},
+                                                                                      {"bar", ProgressStyle::kBar},
+                                                                                      {"plain", ProgressStyle::kPlain},
+                                                                                      {"none", ProgressStyle::kNone}}) {
     const auto parsed = parse({"download", "--progress=" + word, "a", "b"});
     REQUIRE(std::get<CommandOptions>(parsed).progress == style);
   }
@@ -78,7 +90,8 @@ SCENARIO("an address is taken byte for byte, or put behind the server of MILLRAC
   REQUIRE(resolve_address("x", "millrace://h:7/below")->path == "below/x");
   REQUIRE(resolve_address("", "millrace://h:7/below")->path == "below");
   REQUIRE(resolve_address("millrace://other/x", "millrace://h:7")->host == "other");
-  for (const char* bad : {"x", "http://h/x", "millrace://", "millrace:///x", "millrace://h:port/x", "millrace://h\n/x"}) {
+  for (const char* bad :
+       {"x", "http://h/x", "millrace://", "millrace:///x", "millrace://h:port/x", "millrace://h\n/x"}) {
     const auto refused = resolve_address(bad, "");
     REQUIRE_FALSE(refused);
     REQUIRE(refused.error().code == Code::kUsage);

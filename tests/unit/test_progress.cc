@@ -45,7 +45,9 @@ SCENARIO("progress never runs backwards") {
     const unsigned before = meter.sample(kStart, 0).percent;
     WHEN("the second turns out to be larger") {
       meter.update(1, {"receiving", 0, 100'000});
-      THEN("the percentage stays where it was") { REQUIRE(meter.sample(kStart, 0).percent >= before); }
+      THEN("the percentage stays where it was") {
+        REQUIRE(meter.sample(kStart, 0).percent >= before);
+      }
     }
   }
 }
