@@ -1,12 +1,16 @@
 #include "client/address.h"
 
+#include <algorithm>
+
 #include "base/path.h"
 
 namespace millrace {
 
 Result<Url> parse_url(std::string_view text) {
   static constexpr std::string_view kScheme = "millrace://";
-  const auto refuse = [&] { return fail(Code::kUsage, "'" + printable(text) + "' is not an address; write millrace://HOST:PORT/PATH."); };
+  const auto refuse = [&] {
+    return fail(Code::kUsage, "'" + printable(text) + "' is not an address; write millrace://HOST:PORT/PATH.");
+  };
   if (!text.starts_with(kScheme)) return refuse();
   text.remove_prefix(kScheme.size());
   const auto slash = text.find('/');
@@ -18,9 +22,12 @@ Result<Url> parse_url(std::string_view text) {
     url.port = authority.substr(colon + 1);
     authority = authority.substr(0, colon);
   }
-  if (authority.size() > 2 && authority.front() == '[' && authority.back() == ']') authority = authority.substr(1, authority.size() - 2);
+  if (authority.size() > 2 && authority.front() == '[' && authority.back() == ']')
+    authority = authority.substr(1, authority.size() - 2);
   url.host = authority;
-  if (url.host.empty() || url.port.empty() || url.port.find_first_not_of("0123456789") != std::string::npos) return refuse();
+  const bool plain = std::all_of(url.host.begin(), url.host.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (url.host.empty() || !plain || url.port.empty() || url.port.find_first_not_of("0123456789") != std::string::npos)
+    return refuse();
   return url;
 }
 

@@ -1,4 +1,5 @@
 // libmillrace: the conversations of sync on a session of the caller's loop, behind types that need no other header.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -28,7 +29,7 @@ Outcome<T> failed(const millrace::Error& error) {
 TransferOptions to_transfer(const Options& options) {
   TransferOptions transfer;
   transfer.max_depth = options.max_depth;
-  transfer.level = options.level;
+  if (options.level) transfer.level = std::clamp(*options.level, 1, 19);
   transfer.whole_file = options.whole_file;
   if (options.force) transfer.expected = Expected{};
   return transfer;
@@ -36,7 +37,9 @@ TransferOptions to_transfer(const Options& options) {
 
 TransferObserver to_observer(ProgressCallback progress) {
   if (!progress) return nullptr;
-  return [progress = std::move(progress)](const TransferProgress& now) { progress({now.phase, now.done_bytes, now.total_bytes}); };
+  return [progress = std::move(progress)](const TransferProgress& now) {
+    progress({now.phase, now.done_bytes, now.total_bytes});
+  };
 }
 
 Transfer to_public(const TransferResult& result) {
@@ -118,11 +121,14 @@ Client::Client(uv_loop_s* loop, const std::string& address) : impl_(std::make_un
     impl->lost = url.error();
     return;
   }
-  impl->session = std::make_shared<Session>(impl->loop, std::make_unique<TcpStream>(impl->loop), Mux::Role::kClient, nullptr,
-                                            [impl](const millrace::Error& error) { impl->lost = error; });
+  impl->session = std::make_shared<Session>(impl->loop, std::make_unique<TcpStream>(impl->loop), Mux::Role::kClient,
+                                            nullptr, [impl](const millrace::Error& error) { impl->lost = error; });
   // The callback does not come once the stream is closed, and the stream is closed with the Client.
   impl->session->stream().connect(url->host, url->port, [impl](Status connected) {
-    if (connected) impl->session->start(); else impl->session->close(connected.error());
+    if (connected)
+      impl->session->start();
+    else
+      impl->session->close(connected.error());
   });
 }
 
@@ -130,8 +136,8 @@ Client::~Client() {
   if (impl_->session) impl_->session->close({Code::kCancelled, "The client was closed."});
 }
 
-Operation Client::upload(const std::string& local, const std::string& remote, const Options& options, ProgressCallback progress,
-                         DoneCallback<Transfer> done) {
+Operation Client::upload(const std::string& local, const std::string& remote, const Options& options,
+                         ProgressCallback progress, DoneCallback<Transfer> done) {
   const auto checked = check_path(remote, RootAllowed::kNo);
   auto source = checked ? FileSource::open(local) : Result<std::shared_ptr<FileSource>>(fail(checked.error()));
   if (!source) {
@@ -143,7 +149,8 @@ Operation Client::upload(const std::string& local, const std::string& remote, co
     const auto ended = [file, local, done](const Result<TransferResult>& result) {
       const bool torn = result || result.error().code == Code::kIntegrity;
       if (torn && !file->unchanged()) {
-        done(failed<Transfer>({Code::kSourceChanged, "'" + printable(local) + "' changed while it was read; try again when it is at rest."}));
+        done(failed<Transfer>({Code::kSourceChanged,
+                               "'" + printable(local) + "' changed while it was read; try again when it is at rest."}));
       } else if (result) {
         Transfer transfer = to_public(*result);
         transfer.bytes = file->size();
@@ -152,12 +159,13 @@ Operation Client::upload(const std::string& local, const std::string& remote, co
         done(failed<Transfer>(result.error()));
       }
     };
-    return make_upload(port, {remote, file, file->attributes()}, to_transfer(options), impl_->toolbox, ended, to_observer(std::move(progress)));
+    return make_upload(port, {remote, file, file->attributes()}, to_transfer(options), impl_->toolbox, ended,
+                       to_observer(std::move(progress)));
   });
 }
 
-Operation Client::download(const std::string& remote, const std::string& local, const Options& options, ProgressCallback progress,
-                           DoneCallback<Transfer> done) {
+Operation Client::download(const std::string& remote, const std::string& local, const Options& options,
+                           ProgressCallback progress, DoneCallback<Transfer> done) {
   DownloadTarget target;
   target.path = remote;
   std::optional<millrace::Error> refused;
@@ -173,7 +181,8 @@ Operation Client::download(const std::string& remote, const std::string& local, 
     done(failed<Transfer>(*refused));
     return {};
   }
-  target.open_draft = [local, basis = target.basis, id = impl_->toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
+  target.open_draft = [local, basis = target.basis,
+                       id = impl_->toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
     return open_file_draft(local, basis, std::move(chunks), id);
   };
   return impl_->begin<Transfer>(done, [&](StreamPort& port) {
@@ -183,11 +192,13 @@ Operation Client::download(const std::string& remote, const std::string& local, 
       }
       done(result ? Outcome<Transfer>{to_public(*result), {}} : failed<Transfer>(result.error()));
     };
-    return make_download(port, std::move(target), to_transfer(options), impl_->toolbox, ended, to_observer(std::move(progress)));
+    return make_download(port, std::move(target), to_transfer(options), impl_->toolbox, ended,
+                         to_observer(std::move(progress)));
   });
 }
 
-Operation Client::list(const std::string& remote, bool recursive, const std::string& cursor, DoneCallback<Listing> done) {
+Operation Client::list(const std::string& remote, bool recursive, const std::string& cursor,
+                       DoneCallback<Listing> done) {
   if (const auto checked = check_path(remote, RootAllowed::kYes); !checked) {
     done(failed<Listing>(checked.error()));
     return {};
@@ -217,7 +228,9 @@ Operation Client::stat(const std::string& remote, DoneCallback<Entry> done) {
   return impl_->begin<Entry>(done, [&](StreamPort& port) {
     return make_query(port, message, [done](Result<wire::Entries> reply) {
       if (!reply) return done(failed<Entry>(reply.error()));
-      if (reply->entries.size() != 1) return done(failed<Entry>({Code::kProtocol, "The server did not answer for the one path that it was asked for."}));
+      if (reply->entries.size() != 1)
+        return done(
+            failed<Entry>({Code::kProtocol, "The server did not answer for the one path that it was asked for."}));
       const auto& entry = reply->entries.front();
       if (entry.error != 0) return done(failed<Entry>({code_from_wire(entry.error), entry.sentence}));
       done({to_public(entry), {}});
@@ -242,8 +255,12 @@ Operation Client::verify(const std::string& remote, DoneCallback<Nothing> done) 
   return impl_->request(check_path(remote, RootAllowed::kNo), wire::Verify{remote}, std::move(done));
 }
 
-std::uint64_t Client::bytes_sent() const { return impl_->session ? impl_->session->stream().bytes_written() : 0; }
-std::uint64_t Client::bytes_received() const { return impl_->session ? impl_->session->stream().bytes_read() : 0; }
+std::uint64_t Client::bytes_sent() const {
+  return impl_->session ? impl_->session->stream().bytes_written() : 0;
+}
+std::uint64_t Client::bytes_received() const {
+  return impl_->session ? impl_->session->stream().bytes_read() : 0;
+}
 
 namespace {
 
@@ -265,13 +282,18 @@ Outcome<T> block(const std::string& address, const Begin& begin) {
 
 }  // namespace
 
-Outcome<Transfer> upload(const std::string& address, const std::string& local, const std::string& remote, const Options& options) {
-  return block<Transfer>(address, [&](Client& client, auto done) { client.upload(local, remote, options, nullptr, done); });
+Outcome<Transfer> upload(const std::string& address, const std::string& local, const std::string& remote,
+                         const Options& options) {
+  return block<Transfer>(address,
+                         [&](Client& client, auto done) { client.upload(local, remote, options, nullptr, done); });
 }
-Outcome<Transfer> download(const std::string& address, const std::string& remote, const std::string& local, const Options& options) {
-  return block<Transfer>(address, [&](Client& client, auto done) { client.download(remote, local, options, nullptr, done); });
+Outcome<Transfer> download(const std::string& address, const std::string& remote, const std::string& local,
+                           const Options& options) {
+  return block<Transfer>(address,
+                         [&](Client& client, auto done) { client.download(remote, local, options, nullptr, done); });
 }
-Outcome<Listing> list(const std::string& address, const std::string& remote, bool recursive, const std::string& cursor) {
+Outcome<Listing> list(const std::string& address, const std::string& remote, bool recursive,
+                      const std::string& cursor) {
   return block<Listing>(address, [&](Client& client, auto done) { client.list(remote, recursive, cursor, done); });
 }
 Outcome<Entry> stat(const std::string& address, const std::string& remote) {

@@ -13,7 +13,9 @@ namespace millrace {
 
 namespace {
 
-std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 std::array<timespec, 2> times(const Attributes& attributes) {
   std::int64_t seconds = attributes.mtime_ns / 1'000'000'000;
@@ -38,8 +40,15 @@ Status write_all(int descriptor, ByteView bytes, std::uint64_t offset, const std
 
 class FileDraft final : public DownloadDraft {
  public:
-  FileDraft(std::string path, std::string staging, int descriptor, std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
-      : path_(std::move(path)), staging_(std::move(staging)), descriptor_(descriptor), basis_(std::move(basis)), basis_chunks_(std::move(chunks)) {
+  /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
+  FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor,
+            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
+      : path_(std::move(path)),
+        staging_(std::move(staging)),
+        spare_name_(std::move(spare_name)),
+        descriptor_(descriptor),
+        basis_(std::move(basis)),
+        basis_chunks_(std::move(chunks)) {
     std::uint64_t offset = 0;
     for (const Chunk& chunk : *basis_chunks_) {
       offsets_.push_back(offset);
@@ -53,16 +62,19 @@ class FileDraft final : public DownloadDraft {
   }
 
   Status keep(std::uint64_t first, std::uint64_t count) override {
-    if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first) return fail(Code::kUsage, "The basis does not have the chunks to keep.");
+    if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
+      return fail(Code::kUsage, "The basis does not have the chunks to keep.");
     // Content is checked by the root only if it was read from an unchanged file: the basis is stat-checked at commit.
     for (std::uint64_t at = first; at < first + count;) {
       std::uint64_t end = at;
       std::uint64_t bytes = 0;
-      while (end < first + count && bytes + (*basis_chunks_)[end].length <= (1u << 20)) bytes += (*basis_chunks_)[end++].length;
+      while (end < first + count && bytes + (*basis_chunks_)[end].length <= (1u << 20))
+        bytes += (*basis_chunks_)[end++].length;
       buffer_.resize(bytes);
       MILLRACE_TRY(basis_->read_at(offsets_[at], buffer_));
       MILLRACE_TRY(write(buffer_));
-      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
+      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at),
+                     basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
       at = end;
     }
     return {};
@@ -77,7 +89,8 @@ class FileDraft final : public DownloadDraft {
     return {};
   }
   Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
-    if (index >= chunks_.size() || chunks_[index].length != chunk.length) return fail(Code::kUsage, "There is no such chunk to replace.");
+    if (index >= chunks_.size() || chunks_[index].length != chunk.length)
+      return fail(Code::kUsage, "There is no such chunk to replace.");
     std::uint64_t offset = 0;
     for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
     chunks_[index] = chunk;
@@ -103,26 +116,81 @@ class FileDraft final : public DownloadDraft {
   Result<Chunk> chunk_at(std::uint64_t index) const override { return chunks_.at(index); }
 
   Status commit(const Version& version) override {
-    if (const auto* const file = dynamic_cast<const FileSource*>(basis_.get()); file != nullptr && !file->unchanged()) {
-      return fail(Code::kSourceChanged, "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
-    }
+    MILLRACE_TRY(still_in_place());
     const auto both = times(version.attributes);
-    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 || fchmod(descriptor_, version.attributes.mode & 0777) != 0 ||
-        futimens(descriptor_, both.data()) != 0 || fsync(descriptor_) != 0 || rename(staging_.c_str(), path_.c_str()) != 0) {
-      return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 ||
+        fchmod(descriptor_, version.attributes.mode & 0777) != 0 || futimens(descriptor_, both.data()) != 0 ||
+        fsync(descriptor_) != 0) {
+      return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
+    if (path_.empty()) return {};
+    if (!basis_) {
+      MILLRACE_ASSIGN(const bool placed, place_new());
+      if (placed) return flush_folder();
+    }
+    MILLRACE_TRY(give_name());
+    MILLRACE_TRY(still_in_place());
+    if (rename(staging_.c_str(), path_.c_str()) != 0)
+      return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
     staging_.clear();
-    return {};
+    return flush_folder();
   }
 
  private:
+  /// The file that is to be replaced is still the one that was read, also if an editor put another in its place.
+  Status still_in_place() const {
+    const auto* const file = dynamic_cast<const FileSource*>(basis_.get());
+    if (file == nullptr || file->unchanged()) return {};
+    return fail(Code::kSourceChanged,
+                "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
+  }
+  bool link_to(const std::string& name) const {
+    if (!staging_.empty()) return link(staging_.c_str(), name.c_str()) == 0;
+    const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
+    return linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  }
+  /// What appeared at the path meanwhile is not ours to replace. False where the file system has no hard links.
+  Result<bool> place_new() const {
+    if (link_to(path_)) return true;
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOENT) return false;
+    if (errno == EEXIST)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path_) + "' appeared during the download; it is untouched; try again.");
+    return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
+  }
+  /// A draft without a name gets one for the moment before its rename.
+  Status give_name() {
+    if (!staging_.empty()) return {};
+    if (!link_to(spare_name_))
+      return fail(system_error(errno, "A file beside '" + printable(path_) + "' cannot be made"));
+    staging_ = spare_name_;
+    return {};
+  }
+  /// The new name survives a power cut too.
+  Status flush_folder() const {
+    const auto slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // A folder that may be written to but not read cannot be opened for this; the file itself is flushed.
+    if (descriptor < 0)
+      return errno == EACCES
+                 ? Status()
+                 : Status(fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed")));
+    const int flushed = fsync(descriptor);
+    const int why = errno;
+    ::close(descriptor);
+    if (flushed != 0 && why != EINVAL)
+      return fail(system_error(why, "The folder of '" + printable(path_) + "' cannot be flushed"));
+    return {};
+  }
   Status write(ByteView bytes) {
     if (!all_zero(bytes)) MILLRACE_TRY(write_all(descriptor_, bytes, size_, path_));
     size_ += bytes.size();
     return {};
   }
-  std::string path_;
-  std::string staging_;
+  std::string path_;     ///< empty: a spool, which stays without a name
+  std::string staging_;  ///< a name that is to be removed; empty while the draft has none
+  std::string spare_name_;
   int descriptor_;
   std::shared_ptr<const Source> basis_;
   std::shared_ptr<const ChunkList> basis_chunks_;
@@ -139,23 +207,49 @@ Result<std::shared_ptr<FileSource>> FileSource::open(const std::string& path) {
   source->path_ = path;
   source->descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (source->descriptor_ < 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
-  struct stat stat {};
-  if (fstat(source->descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
-  if (S_ISDIR(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
-  if (!S_ISREG(stat.st_mode)) return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
-  source->bytes_ = static_cast<std::uint64_t>(stat.st_size);
-  source->attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
-  source->ctime_ns_ = nanoseconds(stat.st_ctim);
+  MILLRACE_TRY(source->look());
   return source;
+}
+
+Result<std::shared_ptr<FileSource>> FileSource::adopt(int descriptor, const std::string& name) {
+  std::shared_ptr<FileSource> source(new FileSource);
+  source->path_ = name;
+  source->descriptor_ = descriptor;
+  source->has_path_ = false;
+  MILLRACE_TRY(source->look());
+  return source;
+}
+
+Status FileSource::look() {
+  const std::string& path = path_;
+  struct stat stat {};
+  if (fstat(descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  if (S_ISDIR(stat.st_mode))
+    return fail(Code::kUsage,
+                "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
+  if (!S_ISREG(stat.st_mode))
+    return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
+  bytes_ = static_cast<std::uint64_t>(stat.st_size);
+  attributes_ = {nanoseconds(stat.st_mtim), stat.st_mode & 0777};
+  ctime_ns_ = nanoseconds(stat.st_ctim);
+  inode_ = stat.st_ino;
+  device_ = stat.st_dev;
+  return {};
 }
 
 FileSource::~FileSource() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+bool FileSource::same(const struct stat& stat) const {
+  return static_cast<std::uint64_t>(stat.st_size) == bytes_ && nanoseconds(stat.st_mtim) == attributes_.mtime_ns &&
+         nanoseconds(stat.st_ctim) == ctime_ns_ && stat.st_ino == inode_ && stat.st_dev == device_;
+}
+
 bool FileSource::unchanged() const {
   struct stat stat {};
-  return fstat(descriptor_, &stat) == 0 && static_cast<std::uint64_t>(stat.st_size) == bytes_ && nanoseconds(stat.st_mtim) == attributes_.mtime_ns;
+  if (fstat(descriptor_, &stat) != 0 || !same(stat)) return false;
+  return !has_path_ || (::stat(path_.c_str(), &stat) == 0 && same(stat));
 }
 
 Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
@@ -163,9 +257,17 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
     const ssize_t got = pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error(errno, "'" + printable(path_) + "' cannot be read"));
-    if (got == 0) return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again when it is at rest.");
+    if (got == 0)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path_) + "' got shorter while it was read; try again when it is at rest.");
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
+  }
+  // Noticed here, a change ends the upload before anything of it is committed.
+  struct stat stat {};
+  if (fstat(descriptor_, &stat) != 0 || !same(stat)) {
+    return fail(Code::kSourceChanged,
+                "'" + printable(path_) + "' changed while it was read; try again when it is at rest.");
   }
   return {};
 }
@@ -174,11 +276,20 @@ Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, 
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+  // A file without a name vanishes with the process, however that ends. Not every file system can make one.
+  int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   // A short name of its own: the target's may be as long as names can be.
-  const std::string staging = folder + ".millrace-" + std::to_string(random);
-  const int descriptor = ::open(staging.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const std::string name = folder + ".millrace-" + std::to_string(random);
+  const bool named = descriptor < 0;
+  if (named) descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
-  return std::make_unique<FileDraft>(path, staging, descriptor, std::move(basis), std::move(chunks));
+  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis),
+                                     std::move(chunks));
+}
+
+std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
+  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr,
+                                     std::make_shared<const ChunkList>());
 }
 
 Status set_attributes(const std::string& path, const Attributes& attributes) {

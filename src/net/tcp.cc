@@ -27,20 +27,37 @@ struct TcpStream::Handle {
   bool reading = false;
 };
 
-TcpStream::TcpStream(Loop& loop) : handle_(new Handle) {
-  uv_tcp_init(loop.raw(), &handle_->tcp);
+/// A connection that is being made: the addresses of its host, of which those before `next` were tried.
+struct TcpStream::Connecting {
+  uv_connect_t request{};
+  Handle* handle = nullptr;
+  std::vector<sockaddr_storage> addresses;
+  std::size_t next = 0;
+  int status = UV_EADDRNOTAVAIL;  ///< of the last attempt
+  std::function<void(Status)> done;
+  std::string where;
+};
+
+TcpStream::TcpStream(Loop& loop) { make_handle(loop.raw()); }
+
+TcpStream::~TcpStream() { close(); }
+
+void TcpStream::make_handle(uv_loop_t* loop) {
+  handle_ = new Handle;
+  uv_tcp_init(loop, &handle_->tcp);
   handle_->tcp.data = handle_;
   handle_->owner = this;
 }
 
-TcpStream::~TcpStream() { close(); }
-
-void TcpStream::close() {
-  if (handle_ == nullptr) return;
+void TcpStream::close_handle() {
   handle_->owner = nullptr;
   handle_->events = {};
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
   handle_ = nullptr;
+}
+
+void TcpStream::close() {
+  if (handle_ != nullptr) close_handle();
 }
 
 void TcpStream::connect(const std::string& host, const std::string& port, std::function<void(Status)> done) {
@@ -49,25 +66,41 @@ void TcpStream::connect(const std::string& host, const std::string& port, std::f
   addrinfo* found = nullptr;
   const int looked_up = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (looked_up != 0) return done(fail(Code::kNetwork, "The host '" + host + "' cannot be found: " + gai_strerror(looked_up)));
-  struct Request {
-    uv_connect_t request;
-    Handle* handle;
-    std::function<void(Status)> done;
-    std::string where;
-  };
-  auto* request = new Request{{}, handle_, std::move(done), host + ":" + port};
-  request->request.data = request;
-  const int started = uv_tcp_connect(&request->request, &handle_->tcp, found->ai_addr, [](uv_connect_t* connect, int status) {
-    const std::unique_ptr<Request> ended(static_cast<Request*>(connect->data));
-    if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
-    if (status == 0) uv_tcp_nodelay(&ended->handle->tcp, 1);
-    ended->done(status == 0 ? Status() : Status(fail(network_error(status, "The server " + ended->where + " cannot be reached"))));
-  });
-  freeaddrinfo(found);
-  if (started != 0) {
-    const std::unique_ptr<Request> ended(request);
-    ended->done(fail(network_error(started, "The server " + ended->where + " cannot be reached")));
+  auto connecting = std::make_unique<Connecting>();
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    std::memcpy(&connecting->addresses.emplace_back(), one->ai_addr, one->ai_addrlen);
   }
+  freeaddrinfo(found);
+  connecting->done = std::move(done);
+  connecting->where = host + ":" + port;
+  try_next(std::move(connecting));
+}
+
+void TcpStream::try_next(std::unique_ptr<Connecting> connecting) {
+  while (connecting->next < connecting->addresses.size()) {
+    if (connecting->next > 0) {
+      // A handle connects once only.
+      uv_loop_t* const loop = handle_->tcp.loop;
+      close_handle();
+      make_handle(loop);
+    }
+    const auto* const address = reinterpret_cast<const sockaddr*>(&connecting->addresses[connecting->next++]);
+    connecting->handle = handle_;
+    connecting->request.data = connecting.get();
+    connecting->status = uv_tcp_connect(&connecting->request, &handle_->tcp, address, [](uv_connect_t* request, int status) {
+      std::unique_ptr<Connecting> ended(static_cast<Connecting*>(request->data));
+      if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
+      ended->status = status;
+      if (status != 0) return ended->handle->owner->try_next(std::move(ended));
+      uv_tcp_nodelay(&ended->handle->tcp, 1);
+      ended->done({});
+    });
+    if (connecting->status == 0) {
+      (void)connecting.release();  // its callback's
+      return;
+    }
+  }
+  connecting->done(fail(network_error(connecting->status, "The server " + connecting->where + " cannot be reached")));
 }
 
 Status TcpStream::accept_from(uv_stream_t* listener) {
@@ -138,6 +171,8 @@ void TcpStream::write(std::vector<WritePiece> pieces) {
              const std::unique_ptr<Request> ended(static_cast<Request*>(written->data));
              if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
              if (status != 0) {
+               // Where it is read from, the read side says why: there may be the peer's last words before the end.
+               if (ended->handle->reading) return;
                const auto on_closed = ended->handle->events.on_closed;
                if (on_closed) on_closed(network_error(status, "The connection broke"));
                return;

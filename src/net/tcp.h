@@ -32,7 +32,7 @@ class TcpStream {
   TcpStream(const TcpStream&) = delete;
   TcpStream& operator=(const TcpStream&) = delete;
 
-  /// Numeric or named host. `done` is called once, on the loop.
+  /// Numeric or named host; all addresses of a name are tried in turn. `done` is called once, on the loop.
   void connect(const std::string& host, const std::string& port, std::function<void(Status)> done);
   Status accept_from(uv_stream_t* listener);
   void start(Events events);
@@ -49,7 +49,12 @@ class TcpStream {
 
  private:
   struct Handle;
-  Handle* handle_;
+  struct Connecting;
+  void make_handle(uv_loop_t* loop);
+  void close_handle();
+  /// Begins with the next address, or reports that there is none.
+  void try_next(std::unique_ptr<Connecting> connecting);
+  Handle* handle_ = nullptr;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
 };

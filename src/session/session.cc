@@ -29,7 +29,7 @@ void Session::start() {
                     const auto self = shared_from_this();
                     flush();
                   },
-                  [this](const Error& error) { close(error); }});
+                  [this](const Error& error) { close(closing_ ? *closing_ : error); }});
   flush();
 }
 

@@ -322,7 +322,7 @@ Error disk_error(int errno_value, std::string_view what, std::string_view path) 
 Error not_a_file(FileKind kind, std::string_view path) {
   const std::string shown = "'" + printable(path) + "'";
   switch (kind) {
-    case FileKind::kFolder: return {Code::kUsage, shown + " is a folder, not a file."};
+    case FileKind::kFolder: return {Code::kUsage, shown + " is a folder, not a file (`sync` for whole folders is to come)."};
     case FileKind::kSymlink: return {Code::kNotAllowed, shown + " is a symbolic link or lies behind one. The server does not follow them."};
     default: return {Code::kNotAllowed, shown + " is neither a file nor a folder. The server does not open pipes, sockets and devices."};
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <variant>
 
 #include "base/path.h"
@@ -238,10 +239,12 @@ class Mux::Impl final : public FrameDecoder::Sink {
         const Error error{code_from_wire(message.code), printable(message.sentence)};
         if (header.stream == 0) return fail(error);
         end_by_peer(header.stream, error);
+        give_up(header.stream);
         return {};
       }
       case FrameType::kCancel:
         end_by_peer(header.stream, {Code::kCancelled, "The peer cancelled the transfer."});
+        give_up(header.stream);
         return {};
       default:
         break;
@@ -264,8 +267,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
       if (must_understand && !known) return fail(Code::kProtocol, "A frame of type " + std::to_string(header.type) + " must be understood and is unknown here; use a newer version.");
       return {};
     }
-    if (header.stream % 2 == 0 || header.stream <= last_peer_id) return fail(Code::kProtocol, "A request came on a stream that cannot be new.");
-    last_peer_id = header.stream;
+    if (!claim(header.stream)) return fail(Code::kProtocol, "A request came on a stream that cannot be new.");
     auto stream = std::make_shared<Stream>(*this, header.stream);
     if (streams.size() >= own.max_streams || control_bytes > kMaxQueuedControl) {
       stream->fail({Code::kBusy, "There are more requests in flight than this server takes on one connection; send fewer at once."});
@@ -281,6 +283,22 @@ class Mux::Impl final : public FrameDecoder::Sink {
       dying.push_back(*conversation);
     }
     return {};
+  }
+
+  /// Uses up a stream id of the peer's. Requests come when they are ready, not in the order of their ids: ids below the highest that did not
+  /// come yet are remembered, as many as may be open at once.
+  bool claim(std::uint32_t id) {
+    if (id % 2 == 0) return false;
+    if (id < next_peer_id) return passed_over.erase(id) == 1;
+    if (passed_over.size() + (id - next_peer_id) / 2 > own.max_streams) return false;
+    for (; next_peer_id < id; next_peer_id += 2) passed_over.insert(next_peer_id);
+    next_peer_id = id + 2;
+    return true;
+  }
+
+  /// The peer ended a stream, maybe before its request was sent: then none will come.
+  void give_up(std::uint32_t id) {
+    if (role == Role::kServer) (void)claim(id);
   }
 
   Status on_hello(ByteView payload) {
@@ -397,7 +415,8 @@ class Mux::Impl final : public FrameDecoder::Sink {
   std::uint64_t owed = 0;
   std::uint64_t borrowed = 0;
   std::uint32_t next_id = 1;
-  std::uint32_t last_peer_id = 0;
+  std::uint32_t next_peer_id = 1;
+  std::set<std::uint32_t> passed_over;  ///< ids below it that are still to come
 };
 
 Mux::Mux(Role role, wire::Hello own, Owner& owner) : impl_(std::make_unique<Impl>(role, std::move(own), owner)) {}

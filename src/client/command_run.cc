@@ -1,0 +1,117 @@
+#include "client/command_run.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/path.h"
+#include "codec/sha256.h"
+#include "codec/zstd_codec.h"
+#include "net/loop.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kMostInFlight = 64;
+constexpr std::uint64_t kMostBytesInFlight = 32u << 20;  ///< of content; a file counts with at most kFullCost
+constexpr std::uint64_t kFullCost = 16u << 20;
+constexpr int kSignalExit = 128;
+
+class Pipeline {
+ public:
+  Pipeline(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start)
+      : run_(run), items_(items), start_(start) {}
+
+  void run() {
+    pump();
+    run_.connection.wait_until([this] { return in_flight_ == 0 && next_ == items_.size(); });
+    if (!run_.connection.lost()) return;
+    for (; next_ < items_.size(); ++next_) run_.report.left_behind(*run_.connection.lost(), items_[next_].remote);
+  }
+
+ private:
+  std::uint64_t cost(std::size_t index) const { return std::min(items_[index].bytes, kFullCost); }
+
+  bool has_room() const {
+    if (in_flight_ == 0) return true;
+    const std::size_t most = std::min<std::size_t>(kMostInFlight, run_.connection.mux().peer().max_streams);
+    return in_flight_ < most && bytes_in_flight_ + cost(next_) <= kMostBytesInFlight;
+  }
+
+  void pump() {
+    // An item may be over before its start returns.
+    if (pumping_) return;
+    pumping_ = true;
+    while (next_ < items_.size() && has_room() && !run_.connection.lost()) {
+      const std::size_t index = next_++;
+      ++in_flight_;
+      bytes_in_flight_ += cost(index);
+      start_(index, [this, index] {
+        --in_flight_;
+        bytes_in_flight_ -= cost(index);
+        run_.meter.file_done(index);
+        pump();
+        run_.connection.wake();
+      });
+    }
+    pumping_ = false;
+  }
+
+  CommandRun& run_;
+  const std::vector<TransferItem>& items_;
+  const StartItem& start_;
+  std::size_t next_ = 0;
+  std::size_t in_flight_ = 0;
+  std::uint64_t bytes_in_flight_ = 0;
+  bool pumping_ = false;
+};
+
+}  // namespace
+
+CommandRun::CommandRun(const CommandOptions& given)
+    : options(given),
+      toolbox{make_sha256, make_zstd_codec, system_random()},
+      connection(given.timeout),
+      report(given) {}
+
+bool CommandRun::connect(const Url& url) {
+  report.start(url);
+  const auto connected = connection.connect(url);
+  if (!connected) report.failed(connected.error());
+  return static_cast<bool>(connected);
+}
+
+int CommandRun::finish() {
+  if (const int signal = connection.interrupted()) report.end_with(kSignalExit + signal);
+  return report.finish({connection.bytes_sent(), connection.bytes_received()});
+}
+
+int CommandRun::refuse(const Error& error) {
+  report.failed(error);
+  return finish();
+}
+
+void run_pipelined(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start) {
+  std::vector<std::uint64_t> sizes;
+  sizes.reserve(items.size());
+  for (const TransferItem& item : items) sizes.push_back(item.bytes);
+  run.meter.plan(sizes);
+  run.report.plan(items.size(), std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}));
+  run.connection.set_on_tick([&run] {
+    const auto now = std::chrono::steady_clock::now();
+    run.report.progress(run.meter.sample(now, run.connection.bytes_sent() + run.connection.bytes_received()), now);
+  });
+  Pipeline(run, items, start).run();
+  run.connection.set_on_tick(nullptr);
+}
+
+Result<std::string> name_in_folder(const std::string& path) {
+  std::string name(last_part(path));
+  if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos) {
+    return fail(Code::kUsage,
+                "'" + printable(path) + "' has no name of its own that could be used in the folder; name the file.");
+  }
+  return name;
+}
+
+}  // namespace millrace

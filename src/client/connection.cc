@@ -1,0 +1,97 @@
+#include "client/connection.h"
+
+#include <csignal>
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{200};
+
+Error silent(std::chrono::seconds timeout) {
+  return {Code::kNetwork,
+          "The server has not answered for " + std::to_string(timeout.count()) +
+              " seconds; check that it runs and that nothing in between drops the connection, then try again."};
+}
+
+}  // namespace
+
+Connection::Connection(std::chrono::seconds timeout)
+    : interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
+      terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }),
+      hang_up_(loop_, SIGHUP, [this] { on_signal(SIGHUP); }),
+      timer_(loop_, kTick, [this] { tick(); }),
+      timeout_(timeout) {}
+
+Connection::~Connection() {
+  on_tick_ = nullptr;
+  if (session_) session_->close({Code::kCancelled, "The command is over."});
+}
+
+void Connection::on_signal(int number) {
+  signal_ = number;
+  if (!lost_) lost_ = Error{Code::kCancelled, "Interrupted; nothing that was under way was replaced."};
+  if (session_) session_->close(*lost_);
+  loop_.stop();
+}
+
+void Connection::tick() {
+  if (on_tick_) on_tick_();
+  if (!session_ || lost_ || timeout_.count() == 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  const TcpStream& stream = session_->stream();
+  if (stream.bytes_read() != seen_read_ || stream.pending_bytes() != seen_pending_) {
+    seen_read_ = stream.bytes_read();
+    seen_pending_ = stream.pending_bytes();
+    last_sign_of_life_ = now;
+    pinged_ = false;
+    return;
+  }
+  if (now - last_sign_of_life_ >= timeout_) {
+    session_->close(silent(timeout_));
+  } else if (!pinged_ && now - last_sign_of_life_ >= timeout_ / 2 && session_->mux().hello_received()) {
+    // A server that hashes a large file is silent but answers this.
+    pinged_ = true;
+    session_->mux().ping(1);
+  }
+}
+
+Status Connection::connect(const Url& url) {
+  if (lost_) return fail(*lost_);
+  auto stream = std::make_unique<TcpStream>(loop_);
+  TcpStream* const connecting = stream.get();
+  last_sign_of_life_ = std::chrono::steady_clock::now();
+  session_ =
+      std::make_shared<Session>(loop_, std::move(stream), Mux::Role::kClient, nullptr, [this](const Error& error) {
+        if (!lost_) lost_ = error;
+        loop_.stop();
+      });
+  bool connected = false;
+  connecting->connect(url.host, url.port, [this, &connected](Status result) {
+    connected = static_cast<bool>(result);
+    if (connected) {
+      session_->start();
+      loop_.stop();
+    } else {
+      session_->close(result.error());
+    }
+  });
+  wait_until([&connected] { return connected; });
+  if (lost_) return fail(*lost_);
+  return {};
+}
+
+void Connection::wait_until(const std::function<bool()>& over) {
+  while (!lost_ && !over()) loop_.run();
+}
+
+void Connection::run_job(std::function<void()> work) {
+  bool ended = false;
+  loop_.run_job(Workers::kShared, std::move(work), [this, &ended] {
+    ended = true;
+    loop_.stop();
+  });
+  while (!ended) loop_.run();
+}
+
+}  // namespace millrace

@@ -1,0 +1,68 @@
+// The command's connection: made and used by calls that block on the command's own loop, until they are done, the
+// connection is lost, the server says nothing for too long, or a signal ends the run.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "client/address.h"
+#include "net/timer.h"
+#include "session/session.h"
+
+namespace millrace {
+
+class Connection {
+ public:
+  /// `timeout` of a silent server, 0: none. From here on SIGINT, SIGTERM and SIGHUP end what runs instead of the
+  /// process.
+  explicit Connection(std::chrono::seconds timeout);
+  /// Open calls end with kCancelled.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Called about five times a second while a call waits.
+  void set_on_tick(std::function<void()> on_tick) { on_tick_ = std::move(on_tick); }
+
+  /// Returns when the connection stands; HELLO is not waited for. Errors: kNetwork, kCancelled (a signal). Once only.
+  Status connect(const Url& url);
+  /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a
+  /// signal came.
+  void wait_until(const std::function<bool()>& over);
+  /// Has the waiting call look again.
+  void wake() { loop_.stop(); }
+  /// Runs `work` on a worker thread and waits for its end. `work` must look at interrupted() where it may take long.
+  void run_job(std::function<void()> work);
+
+  Mux& mux() { return session_->mux(); }
+  std::uint64_t bytes_sent() const { return session_ ? session_->stream().bytes_written() : 0; }
+  std::uint64_t bytes_received() const { return session_ ? session_->stream().bytes_read() : 0; }
+  /// Why there is no connection any more.
+  const std::optional<Error>& lost() const { return lost_; }
+  /// The number of the signal that ended the run, 0 for none. Any thread.
+  int interrupted() const { return signal_.load(); }
+
+ private:
+  void on_signal(int number);
+  void tick();
+
+  Loop loop_;
+  SignalWatch interrupt_;
+  SignalWatch terminate_;
+  SignalWatch hang_up_;
+  Timer timer_;
+  std::chrono::seconds timeout_;
+  std::function<void()> on_tick_;
+  std::shared_ptr<Session> session_;
+  std::optional<Error> lost_;
+  std::atomic<int> signal_ = 0;
+  std::uint64_t seen_read_ = 0;
+  std::size_t seen_pending_ = 0;
+  std::chrono::steady_clock::time_point last_sign_of_life_;
+  bool pinged_ = false;
+};
+
+}  // namespace millrace

@@ -1,0 +1,178 @@
+// `millrace download`: a server's files to local ones, or to standard output.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/path.h"
+#include "client/ask.h"
+#include "client/command_run.h"
+#include "client/local_files.h"
+#include "client/spool.h"
+#include "sync/download_client.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr char kStandardOutput[] = "-";
+
+class DownloadRun {
+ public:
+  explicit DownloadRun(const CommandOptions& options) : run_(options) {}
+
+  int run() {
+    std::vector<std::string> addresses = run_.options.arguments;
+    const std::string local = addresses.back();
+    addresses.pop_back();
+    if (auto planned = plan(addresses, local); !planned) return run_.refuse(planned.error());
+    if (to_output_) {
+      auto spool = open_spool();
+      if (!spool) return run_.refuse(spool.error());
+      spool_ = std::move(*spool);
+      run_.report.keep_stdout_for_content();
+    }
+    if (run_.connect(url_)) {
+      if (run_.options.dry_run) {
+        for (const TransferItem& item : items_) dry_run(item);
+      } else {
+        run_pipelined(run_, items_,
+                      [this](std::size_t index, std::function<void()> over) { start(index, std::move(over)); });
+      }
+    }
+    if (fetched_) pour_out(*fetched_);
+    return run_.finish();
+  }
+
+ private:
+  Status plan(const std::vector<std::string>& addresses, const std::string& local) {
+    to_output_ = local == kStandardOutput;
+    const bool into_folder = local.ends_with('/');
+    if (addresses.size() > 1 && !into_folder) {
+      return fail(Code::kUsage, "Several files need a folder as their target: end the local name in '/'.");
+    }
+    for (const std::string& address : addresses) {
+      MILLRACE_ASSIGN(const Url url, resolve_address(address, run_.options.server));
+      if (!items_.empty() && (url.host != url_.host || url.port != url_.port)) {
+        return fail(Code::kUsage, "All files of one download must be on the same server; fetch the others separately.");
+      }
+      url_ = url;
+      MILLRACE_TRY(check_path(url.path, RootAllowed::kNo));
+      items_.push_back({into_folder ? local + std::string(last_part(url.path)) : local, url.path, 0});
+    }
+    return {};
+  }
+
+  void start(std::size_t index, const std::function<void()>& over) {
+    const TransferItem& item = items_[index];
+    auto target = make_target(item);
+    if (!target) {
+      run_.report.failed(target.error(), item.remote);
+      return over();
+    }
+    const auto done = [this, index, over](const Result<TransferResult>& result) {
+      on_done(items_[index], result);
+      over();
+    };
+    const auto opened = run_.connection.mux().open([&](StreamPort& port) {
+      return make_download(port, std::move(*target), run_.options.transfer(), run_.toolbox, done,
+                           [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
+    });
+    if (opened) return;
+    run_.report.failed(opened.error(), item.remote);
+    over();
+  }
+
+  Result<DownloadTarget> make_target(const TransferItem& item) {
+    DownloadTarget target;
+    target.path = item.remote;
+    if (to_output_) {
+      target.open_draft = [this](const std::shared_ptr<const ChunkList>&) -> Result<std::unique_ptr<DownloadDraft>> {
+        const int descriptor = dup(spool_.number());
+        if (descriptor < 0) return fail(system_error(errno, "The file for what goes to the pipe cannot be opened"));
+        return make_spool_draft(descriptor);
+      };
+      return target;
+    }
+    MILLRACE_ASSIGN(target.basis, open_basis(item.local));
+    target.open_draft = [local = item.local, basis = target.basis,
+                         id = run_.toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
+      return open_file_draft(local, basis, std::move(chunks), id);
+    };
+    return target;
+  }
+
+  /// The file that is to be replaced, or nothing.
+  static Result<std::shared_ptr<const Source>> open_basis(const std::string& local) {
+    struct stat stat {};
+    if (::stat(local.c_str(), &stat) == 0 && !S_ISREG(stat.st_mode)) {
+      const bool folder = S_ISDIR(stat.st_mode);
+      return fail(
+          Code::kUsage,
+          "'" + printable(local) +
+              (folder ? "' is a folder; end it in '/' to put the file into it (`sync` for whole folders is to come)."
+                      : "' is not a regular file and is not replaced; `-` writes to standard output."));
+    }
+    auto source = FileSource::open(local);
+    if (source) return *source;
+    if (source.error().code == Code::kNotFound) return nullptr;
+    return fail(source.error());
+  }
+
+  void on_done(const TransferItem& item, const Result<TransferResult>& result) {
+    if (!result) return run_.report.failed(result.error(), item.remote);
+    if (to_output_) {
+      fetched_ = *result;
+      return;
+    }
+    if (result->unchanged) {
+      if (auto set = set_attributes(item.local, result->version.attributes); !set)
+        return run_.report.failed(set.error(), item.remote);
+    }
+    run_.report.file_done(item.local, item.remote, *result, result->version.bytes);
+  }
+
+  /// Nothing goes to standard output before its root is verified.
+  void pour_out(const TransferResult& result) {
+    Status poured;
+    run_.connection.run_job([this, &poured] {
+      poured = drain_spool(spool_, STDOUT_FILENO, [this] { return run_.connection.interrupted() != 0; });
+    });
+    const TransferItem& item = items_.front();
+    if (!poured) return run_.report.failed(poured.error(), item.remote);
+    run_.report.file_done(item.local, item.remote, result, result.version.bytes);
+  }
+
+  void dry_run(const TransferItem& item) {
+    if (!to_output_) {
+      if (const auto basis = open_basis(item.local); !basis) return run_.report.failed(basis.error(), item.remote);
+    }
+    const auto entries = ask_stat(run_.connection, {item.remote});
+    if (!entries) return run_.report.failed(entries.error(), item.remote);
+    const wire::EntryMessage& there = entries->front();
+    if (there.error != 0)
+      return run_.report.failed({code_from_wire(there.error), printable(there.sentence)}, item.remote);
+    if (there.kind != 0)
+      return run_.report.failed(
+          {Code::kUsage, "'" + printable(item.remote) + "' is not a file (`sync` for whole folders is to come)."},
+          item.remote);
+    run_.report.would(item.remote, "download " + printable(item.remote) + " to " +
+                                       (to_output_ ? "standard output" : printable(item.local)) + " (" +
+                                       std::to_string(there.version.bytes) + " bytes)");
+  }
+
+  CommandRun run_;
+  Url url_;
+  std::vector<TransferItem> items_;
+  bool to_output_ = false;
+  std::optional<TransferResult> fetched_;  ///< to the spool
+  Descriptor spool_;
+};
+
+}  // namespace
+
+int run_download(const CommandOptions& options) {
+  return DownloadRun(options).run();
+}
+
+}  // namespace millrace

@@ -1,0 +1,170 @@
+#include "delta/ladder_policy.h"
+#include "client/options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "base/path.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int kFullLevel = 9;
+constexpr int kAnyNumber = -1;
+constexpr char kShield = '\x01';
+constexpr char kScheme[] = "millrace://";
+
+constexpr char kEpilogue[] =
+    "An ADDRESS is millrace://HOST[:PORT]/PATH, or PATH alone when MILLRACE_URL names the server (and a folder on "
+    "it).\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 a source changed while it was read, 10 not found,\n"
+    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 18 protocol, 130/143 "
+    "signals.";
+
+struct VerbInfo {
+  Verb verb;
+  const char* name;
+  const char* alias;
+  const char* help;
+  int least;  ///< arguments
+  int most;   ///< or kAnyNumber
+};
+
+constexpr VerbInfo kVerbs[] = {
+    {Verb::kUpload, "upload", "put",
+     "upload LOCAL... ADDRESS; - reads standard input; an ADDRESS that ends in / is a folder", 2, kAnyNumber},
+    {Verb::kDownload, "download", "get",
+     "download ADDRESS... LOCAL; - writes to standard output; a LOCAL that ends in / is a folder", 2, kAnyNumber},
+    {Verb::kList, "list", "ls", "list ADDRESS: the entries of a folder", 0, 1},
+    {Verb::kStat, "stat", "", "stat ADDRESS: one entry", 0, 1},
+    {Verb::kDelete, "delete", "rm", "delete ADDRESS: a file, or with -r a folder", 1, 1},
+    {Verb::kMove, "move", "mv", "move ADDRESS NEWPATH, on the same server", 2, 2},
+    {Verb::kVerify, "verify", "", "verify ADDRESS: the server reads the file again and compares it with its catalogue",
+     1, 1},
+};
+
+std::string check_depth(const std::string& value) {
+  const bool number = !value.empty() && value.size() < 4 && value.find_first_not_of("0123456789") == std::string::npos;
+  return number || value == "full" ? std::string() : "'" + value + "' is not a depth; write a number or full";
+}
+
+/// The parser would take a file called "[a,b]" for a list of two and "{}" for none: such words travel through it behind
+/// a byte of their own.
+std::string shield(std::string word) {
+  const bool special =
+      word.starts_with('[') || word.starts_with('{') || word.starts_with('%') || word.starts_with(kShield);
+  return special ? kShield + word : word;
+}
+
+std::string unshield(std::string word) {
+  return word.starts_with(kShield) ? word.substr(1) : word;
+}
+
+ProgressStyle progress_style(const std::string& name) {
+  if (name == "bar") return ProgressStyle::kBar;
+  if (name == "plain") return ProgressStyle::kPlain;
+  return name == "none" ? ProgressStyle::kNone : ProgressStyle::kAuto;
+}
+
+void add_transfer_options(CLI::App& command, CommandOptions& options, std::string& progress) {
+  command.add_option("--depth", options.depth, "rungs of the delta's ladder: 0, 1, 2, ... or full")->check(check_depth);
+  command.add_flag("--whole-file", options.whole_file, "no delta");
+  command.add_flag("-n,--dry-run", options.dry_run, "say what would be done, change nothing");
+  command.add_flag("--force", options.force, "replace what is there, even if somebody else changed it meanwhile");
+  command.add_option("--progress", progress, "auto (a bar on a terminal), bar, plain (a line each second) or none")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}).description(""))
+      ->type_name("STYLE");
+}
+
+}  // namespace
+
+const char* verb_name(Verb verb) {
+  return kVerbs[static_cast<std::size_t>(verb)].name;
+}
+
+TransferOptions CommandOptions::transfer() const {
+  TransferOptions result;
+  if (depth == "full") {
+    result.max_depth = millrace::kFullDepth;
+    result.level = kFullLevel;
+  } else if (!depth.empty()) {
+    result.max_depth = static_cast<std::uint32_t>(std::stoul(depth));
+  }
+  result.whole_file = whole_file;
+  if (force) result.expected = Expected{};
+  return result;
+}
+
+std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
+  CLI::App app("millrace: keeps files in step with a server and sends only what changed");
+  app.require_subcommand(1);
+  app.footer(kEpilogue);
+  app.set_version_flag("--version", std::string("millrace ") + MILLRACE_VERSION);
+  CommandOptions options;
+  std::string progress = "auto";
+  std::int64_t timeout = options.timeout.count();
+  for (const VerbInfo& verb : kVerbs) {
+    auto* const command = app.add_subcommand(verb.name, verb.help);
+    if (*verb.alias != '\0') command->alias(verb.alias);
+    auto* const positional = command->add_option("arguments", options.arguments, "files and addresses")->type_name("");
+    positional->expected(verb.least, verb.most == kAnyNumber ? CLI::detail::expected_max_vector_size : verb.most);
+    if (verb.least > 0) positional->required();
+    command->add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+    command->add_flag("-v,--verbose", options.verbose, "a line for each file");
+    command->add_flag("--json", options.as_json, "events as JSON, one a line, on standard output");
+    command
+        ->add_option("--timeout", timeout,
+                     "seconds without a sign of life after which the server counts as gone; 0: never")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
+        ->type_name("SECONDS");
+    switch (verb.verb) {
+      case Verb::kUpload:
+      case Verb::kDownload:
+        add_transfer_options(*command, options, progress);
+        break;
+      case Verb::kList:
+      case Verb::kDelete:
+        command->add_flag("-r,--recursive", options.recursive, "folders with all that is in them");
+        break;
+      case Verb::kMove:
+        command->add_flag("--force", options.force, "replace what is there");
+        break;
+      default:
+        break;
+    }
+    if (verb.verb == Verb::kDelete || verb.verb == Verb::kMove) {
+      command->add_flag("-n,--dry-run", options.dry_run, "say what would be done, change nothing");
+    }
+    command->final_callback([&options, which = verb.verb] { options.verb = which; });
+  }
+  // The parser takes arguments from the back of its vector.
+  std::vector<std::string> words;
+  for (int i = argc - 1; i > 0; --i) words.push_back(shield(argv[i]));
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  for (std::string& argument : options.arguments) argument = unshield(std::move(argument));
+  options.progress = progress_style(progress);
+  options.timeout = std::chrono::seconds(timeout);
+  if (const char* const server = std::getenv("MILLRACE_URL")) options.server = server;
+  return options;
+}
+
+Result<Url> resolve_address(const std::string& argument, const std::string& server) {
+  if (argument.starts_with(kScheme)) return parse_url(argument);
+  if (server.empty()) {
+    return fail(Code::kUsage,
+                "'" + printable(argument) +
+                    "' is not an address; write millrace://HOST:PORT/PATH, or name the server in MILLRACE_URL.");
+  }
+  auto url = parse_url(server);
+  if (!url) return fail(Code::kUsage, "MILLRACE_URL does not name a server: " + url.error().sentence);
+  if (!url->path.empty() && !url->path.ends_with('/') && !argument.empty()) url->path += '/';
+  url->path += argument;
+  return url;
+}
+
+}  // namespace millrace

@@ -1,0 +1,53 @@
+// What the command line asks for, taken apart and checked as far as that is possible without a server.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "client/address.h"
+#include "sync/client_transfer.h"
+
+namespace millrace {
+
+enum class Verb : std::uint8_t { kUpload, kDownload, kList, kStat, kDelete, kMove, kVerify };
+
+/// "upload" and so on.
+const char* verb_name(Verb verb);
+
+enum class ProgressStyle : std::uint8_t {
+  kAuto,   ///< kBar on a terminal, else kNone
+  kBar,    ///< one line that is drawn over
+  kPlain,  ///< a line each second
+  kNone,
+};
+
+struct CommandOptions {
+  Verb verb = Verb::kList;
+  std::vector<std::string> arguments;  ///< byte for byte as they were given
+  std::string server;                  ///< MILLRACE_URL, may be empty
+  bool quiet = false;
+  bool verbose = false;
+  bool as_json = false;
+  bool dry_run = false;
+  bool force = false;
+  bool recursive = false;
+  bool whole_file = false;
+  std::string depth;                 ///< empty, "full" or a number
+  std::chrono::seconds timeout{60};  ///< of a server that says nothing; 0: none
+  ProgressStyle progress = ProgressStyle::kAuto;
+
+  TransferOptions transfer() const;
+};
+
+/// What to run, or the exit code when there is nothing (more) to do: help was printed, or the sentence why not.
+std::variant<CommandOptions, int> parse_command_line(int argc, char** argv);
+
+/// The address that an argument means: a whole one, or a path behind the server that MILLRACE_URL names. Errors:
+/// kUsage.
+Result<Url> resolve_address(const std::string& argument, const std::string& server);
+
+}  // namespace millrace

@@ -1,0 +1,144 @@
+// `millrace list`, `stat`, `delete`, `move` and `verify`: requests without file contents.
+#include "base/path.h"
+#include "client/ask.h"
+#include "client/command_run.h"
+
+namespace millrace {
+
+Result<std::vector<wire::EntryMessage>> ask_stat(Connection& connection, std::vector<std::string> paths) {
+  wire::Stat request;
+  request.paths = std::move(paths);
+  MILLRACE_ASSIGN(auto reply, ask<wire::Entries>(connection, [&](StreamPort& port, auto done) {
+                    return make_query(port, request, done);
+                  }));
+  if (reply.entries.size() != request.paths.size()) {
+    return fail(Code::kProtocol, "The server did not answer for the paths that it was asked for.");
+  }
+  return std::move(reply.entries);
+}
+
+namespace {
+
+RootAllowed root_allowed(Verb verb) {
+  return verb == Verb::kList || verb == Verb::kStat ? RootAllowed::kYes : RootAllowed::kNo;
+}
+
+Status list(CommandRun& run, const std::string& path) {
+  wire::List request;
+  request.path = path;
+  request.recursive = run.options.recursive;
+  for (;;) {
+    MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
+                      return make_query(port, request, done);
+                    }));
+    for (const auto& entry : reply.entries) run.report.entry(entry);
+    if (reply.next_cursor.empty()) return {};
+    if (reply.next_cursor == request.cursor)
+      return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
+    request.cursor = reply.next_cursor;
+  }
+}
+
+Result<wire::EntryMessage> stat(CommandRun& run, const std::string& path) {
+  MILLRACE_ASSIGN(const auto entries, ask_stat(run.connection, {path}));
+  const wire::EntryMessage& entry = entries.front();
+  if (entry.error != 0) return fail(code_from_wire(entry.error), entry.sentence);
+  return entry;
+}
+
+template <typename Request>
+Status request(CommandRun& run, const Request& message) {
+  const auto reply =
+      ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) { return make_request(port, message, done); });
+  return reply ? Status() : Status(fail(reply.error()));
+}
+
+/// The path that a move's second argument means: a path on the same server, or a whole address of it.
+Result<std::string> move_target(const CommandOptions& options, const Url& from) {
+  const std::string& argument = options.arguments[1];
+  if (!argument.starts_with("millrace://") && options.arguments[0].starts_with("millrace://")) return argument;
+  MILLRACE_ASSIGN(const Url url, resolve_address(argument, options.server));
+  if (url.host != from.host || url.port != from.port)
+    return fail(Code::kUsage, "A file can be moved on one server only; upload it to the other one.");
+  return url.path;
+}
+
+/// A delete or move that is only looked at: what the server would refuse is an error here too.
+Status would(CommandRun& run, const std::string& path, const std::string& move_to) {
+  MILLRACE_ASSIGN(const auto entry, stat(run, path));
+  const std::string shown = printable(path);
+  if (run.options.verb == Verb::kMove) {
+    const auto there = stat(run, move_to);
+    if (!there && there.error().code != Code::kNotFound) return fail(there.error());
+    if (there && !run.options.force)
+      return fail(Code::kConflict, "'" + printable(move_to) + "' is there already; use --force to replace it.");
+    run.report.would(path, "move " + shown + " to " + printable(move_to) + (there ? " (replacing what is there)" : ""));
+    return {};
+  }
+  if (entry.kind == static_cast<std::uint32_t>(EntryKind::kFolder) && !run.options.recursive) {
+    wire::List request;
+    request.path = path;
+    request.limit = 1;
+    MILLRACE_ASSIGN(const auto inside, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
+                      return make_query(port, request, done);
+                    }));
+    if (!inside.entries.empty())
+      return fail(Code::kConflict,
+                  "The folder '" + shown + "' is not empty; use -r to delete it with all that is in it.");
+  }
+  run.report.would(path, "delete " + shown);
+  return {};
+}
+
+Status carry_out(CommandRun& run, const std::string& path, const std::string& move_to) {
+  switch (run.options.verb) {
+    case Verb::kList:
+      return list(run, path);
+    case Verb::kStat: {
+      MILLRACE_ASSIGN(const auto entry, stat(run, path));
+      run.report.entry(entry);
+      return {};
+    }
+    case Verb::kDelete: {
+      wire::Delete message;
+      message.path = path;
+      message.recursive = run.options.recursive;
+      MILLRACE_TRY(request(run, message));
+      run.report.request_done(path, "deleted");
+      return {};
+    }
+    case Verb::kMove:
+      MILLRACE_TRY(request(run, wire::Move{path, move_to, run.options.force}));
+      run.report.request_done(path, "moved");
+      return {};
+    default:
+      MILLRACE_TRY(request(run, wire::Verify{path}));
+      run.report.request_done(path, "intact");
+      return {};
+  }
+}
+
+}  // namespace
+
+int run_query(const CommandOptions& options) {
+  CommandRun run(options);
+  auto url = resolve_address(options.arguments.empty() ? std::string() : options.arguments.front(), options.server);
+  if (!url) return run.refuse(url.error());
+  // The slash that makes a folder of an address says nothing more here.
+  if (url->path.ends_with('/') && options.verb != Verb::kVerify) url->path.pop_back();
+  if (auto checked = check_path(url->path, root_allowed(options.verb)); !checked) return run.refuse(checked.error());
+  std::string move_to;
+  if (options.verb == Verb::kMove) {
+    auto target = move_target(options, *url);
+    if (!target) return run.refuse(target.error());
+    move_to = std::move(*target);
+    if (auto checked = check_path(move_to, RootAllowed::kNo); !checked) return run.refuse(checked.error());
+  }
+  if (run.connect(*url)) {
+    const Status status = options.dry_run ? would(run, url->path, move_to) : carry_out(run, url->path, move_to);
+    if (!status) run.report.failed(status.error(), url->path);
+  }
+  return run.finish();
+}
+
+}  // namespace millrace
