@@ -15,8 +15,8 @@ using Byte = std::uint8_t;
 using ByteView = std::span<const Byte>;
 using MutableBytes = std::span<Byte>;
 
-/// Leaves new elements as they are in memory: a buffer is always filled right after it was made, and clearing gigabytes first shows in
-/// every profile. Write Buffer(n, Byte{0}) where zeros are wanted.
+/// Leaves new elements as they are in memory: a buffer is always filled right after it was made, and clearing gigabytes
+/// first shows in every profile. Write Buffer(n, Byte{0}) where zeros are wanted.
 template <typename T>
 struct UninitializedAllocator : std::allocator<T> {
   template <typename U>

@@ -63,19 +63,26 @@ class DownloadRun {
     return {};
   }
 
-  void start(std::size_t index, const std::function<void()>& over) {
+  enum class Attempt { kFirst, kWhole };
+
+  void start(std::size_t index, const std::function<void()>& over, Attempt attempt = Attempt::kFirst) {
     const TransferItem& item = items_[index];
     auto target = make_target(item);
     if (!target) {
       run_.report.failed(target.error(), item.remote);
       return over();
     }
-    const auto done = [this, index, over](const Result<TransferResult>& result) {
+    TransferOptions transfer = run_.options.transfer();
+    if (attempt == Attempt::kWhole) transfer.whole_file = true;
+    const bool was_delta = target->basis && !transfer.whole_file;
+    const auto done = [this, index, over, was_delta](const Result<TransferResult>& result) {
+      // A false match, or a basis that changed while it was used: the root told, nothing was replaced, the whole file helps.
+      if (!result && result.error().code == Code::kIntegrity && was_delta) return start(index, over, Attempt::kWhole);
       on_done(items_[index], result);
       over();
     };
     const auto opened = run_.connection.mux().open([&](StreamPort& port) {
-      return make_download(port, std::move(*target), run_.options.transfer(), run_.toolbox, done,
+      return make_download(port, std::move(*target), transfer, run_.toolbox, done,
                            [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
     });
     if (opened) return;

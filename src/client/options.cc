@@ -1,5 +1,5 @@
-#include "delta/ladder_policy.h"
 #include "client/options.h"
+#include "delta/ladder_policy.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>

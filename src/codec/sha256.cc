@@ -48,6 +48,8 @@ class Sha256 final : public Hasher {
 
 }  // namespace
 
-std::unique_ptr<Hasher> make_sha256() { return std::make_unique<Sha256>(); }
+std::unique_ptr<Hasher> make_sha256() {
+  return std::make_unique<Sha256>();
+}
 
 }  // namespace millrace

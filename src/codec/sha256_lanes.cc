@@ -21,14 +21,17 @@ constexpr std::size_t kLanes = 16;
 constexpr std::size_t kBlock = 64;
 
 // FIPS 180-4.
-constexpr std::uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+constexpr std::uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 constexpr std::uint32_t kRound[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
-    0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
-    0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
-    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
-    0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
-    0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 /// What is compressed next in each lane. Idle lanes stand on a block of zeros with stride 0.
 struct Lanes {
@@ -68,7 +71,9 @@ MILLRACE_LANES inline void load_transposed(const Lanes& lanes, __m512i (&words)[
   }
 }
 
-MILLRACE_LANES inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+MILLRACE_LANES inline __m512i xor3(__m512i a, __m512i b, __m512i c) {
+  return _mm512_ternarylogic_epi32(a, b, c, 0x96);
+}
 
 /// Compresses `blocks` blocks in every lane.
 MILLRACE_LANES void compress(Lanes& lanes, std::size_t blocks) {
@@ -112,10 +117,12 @@ MILLRACE_LANES void compress(Lanes& lanes, std::size_t blocks) {
 /// Feeds messages to lanes and takes digests out of them.
 class Scheduler {
  public:
-  Scheduler(std::span<const ByteView> messages, std::span<Digest> digests) : messages_(messages), digests_(digests), order_(messages.size()) {
+  Scheduler(std::span<const ByteView> messages, std::span<Digest> digests)
+      : messages_(messages), digests_(digests), order_(messages.size()) {
     for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;
     // The longest first, so that all lanes end at about the same time.
-    std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) { return messages[a].size() > messages[b].size(); });
+    std::sort(order_.begin(), order_.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return messages[a].size() > messages[b].size(); });
   }
 
   void run() {
@@ -186,7 +193,8 @@ class Scheduler {
   void finish(std::size_t lane) {
     Digest& digest = digests_[jobs_[lane].message];
     for (std::size_t i = 0; i < 8; ++i) {
-      for (std::size_t byte = 0; byte < 4; ++byte) digest.bytes[4 * i + byte] = static_cast<Byte>(lanes_.state[i][lane] >> (24 - 8 * byte));
+      for (std::size_t byte = 0; byte < 4; ++byte)
+        digest.bytes[4 * i + byte] = static_cast<Byte>(lanes_.state[i][lane] >> (24 - 8 * byte));
     }
   }
 
@@ -205,11 +213,15 @@ bool has_sha256_lanes() {
   return has;
 }
 
-void sha256_lanes(std::span<const ByteView> messages, std::span<Digest> digests) { Scheduler(messages, digests).run(); }
+void sha256_lanes(std::span<const ByteView> messages, std::span<Digest> digests) {
+  Scheduler(messages, digests).run();
+}
 
 #else
 
-bool has_sha256_lanes() { return false; }
+bool has_sha256_lanes() {
+  return false;
+}
 void sha256_lanes(std::span<const ByteView>, std::span<Digest>) {}
 
 #endif

@@ -4,6 +4,8 @@
 
 namespace millrace {
 
-std::uint64_t xxh3_64(ByteView data) { return XXH3_64bits(data.data(), data.size()); }
+std::uint64_t xxh3_64(ByteView data) {
+  return XXH3_64bits(data.data(), data.size());
+}
 
 }  // namespace millrace

@@ -21,7 +21,8 @@ class ZstdCodec final : public SegmentCodec {
     if (looks_incompressible(raw)) return Buffer();
     ZSTD_CCtx_reset(encoder_.get(), ZSTD_reset_session_and_parameters);
     set(ZSTD_c_compressionLevel, level);
-    set(ZSTD_c_windowLog, std::clamp(static_cast<int>(std::bit_width(raw.size() + prefix.size() - 1)), 10, kMaxWindowLog));
+    set(ZSTD_c_windowLog,
+        std::clamp(static_cast<int>(std::bit_width(raw.size() + prefix.size() - 1)), 10, kMaxWindowLog));
     set(ZSTD_c_hashLog, std::clamp(static_cast<int>(std::bit_width(raw.size() + prefix.size())), 12, kMaxTableLog));
     set(ZSTD_c_chainLog, std::clamp(static_cast<int>(std::bit_width(raw.size() + prefix.size())), 12, kMaxTableLog));
     set(ZSTD_c_contentSizeFlag, 0);
@@ -29,7 +30,8 @@ class ZstdCodec final : public SegmentCodec {
     if (!prefix.empty()) ZSTD_CCtx_refPrefix(encoder_.get(), prefix.data(), prefix.size());
     Buffer coded(ZSTD_compressBound(raw.size()));
     const std::size_t size = ZSTD_compress2(encoder_.get(), coded.data(), coded.size(), raw.data(), raw.size());
-    if (ZSTD_isError(size)) return fail(Code::kInternal, std::string("The compressor failed: ") + ZSTD_getErrorName(size));
+    if (ZSTD_isError(size))
+      return fail(Code::kInternal, std::string("The compressor failed: ") + ZSTD_getErrorName(size));
     if (size >= raw.size()) return Buffer();
     coded.resize(size);
     return coded;
@@ -43,15 +45,17 @@ class ZstdCodec final : public SegmentCodec {
     if (!prefix.empty()) ZSTD_DCtx_refPrefix(decoder_.get(), prefix.data(), prefix.size());
     Buffer raw(raw_bytes);
     const std::size_t size = ZSTD_decompressDCtx(decoder_.get(), raw.data(), raw.size(), coded.data(), coded.size());
-    if (ZSTD_isError(size) || size != raw_bytes) return fail(Code::kProtocol, "A segment of literals cannot be decompressed.");
+    if (ZSTD_isError(size) || size != raw_bytes)
+      return fail(Code::kProtocol, "A segment of literals cannot be decompressed.");
     return raw;
   }
 
  private:
   void set(ZSTD_cParameter parameter, int value) { ZSTD_CCtx_setParameter(encoder_.get(), parameter, value); }
 
-  /// Tries some 64 KiB from the front and the middle at level 1, without the prefix: under 2 % gain means that trying the rest is wasted
-  /// time (loading an 8 MiB prefix costs more than coding 1 MiB). What repeats only what the prefix has is given up for that.
+  /// Tries some 64 KiB from the front and the middle at level 1, without the prefix: under 2 % gain means that trying
+  /// the rest is wasted time (loading an 8 MiB prefix costs more than coding 1 MiB). What repeats only what the prefix
+  /// has is given up for that.
   bool looks_incompressible(ByteView raw) {
     if (raw.size() < 1024) return false;
     Buffer probe;
@@ -74,6 +78,8 @@ class ZstdCodec final : public SegmentCodec {
 
 }  // namespace
 
-std::unique_ptr<SegmentCodec> make_zstd_codec() { return std::make_unique<ZstdCodec>(); }
+std::unique_ptr<SegmentCodec> make_zstd_codec() {
+  return std::make_unique<ZstdCodec>();
+}
 
 }  // namespace millrace

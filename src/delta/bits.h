@@ -53,6 +53,8 @@ class BitReader {
   std::size_t at_ = 0;
 };
 
-inline std::uint64_t low_bits(std::uint64_t value, unsigned width) { return width >= 64 ? value : value & ((std::uint64_t{1} << width) - 1); }
+inline std::uint64_t low_bits(std::uint64_t value, unsigned width) {
+  return width >= 64 ? value : value & ((std::uint64_t{1} << width) - 1);
+}
 
 }  // namespace millrace

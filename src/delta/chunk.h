@@ -12,7 +12,8 @@ namespace millrace {
 inline constexpr std::uint32_t kAverageChunkBytes = 16 * 1024;
 inline constexpr std::uint32_t kMinChunkBytes = kAverageChunkBytes / 4;  ///< only a file's last chunk is shorter
 inline constexpr std::uint32_t kMaxChunkBytes = kAverageChunkBytes * 4;
-inline constexpr std::uint32_t kNormalChunkBytes = kAverageChunkBytes / 16 * 13;  ///< from here on a cut is asked for less strictly
+inline constexpr std::uint32_t kNormalChunkBytes =
+    kAverageChunkBytes / 16 * 13;           ///< from here on a cut is asked for less strictly
 inline constexpr std::uint8_t kTreeId = 1;  ///< names chunker, gear table, fan-out and hash together
 
 struct Chunk {

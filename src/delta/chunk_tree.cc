@@ -9,8 +9,11 @@ namespace {
 constexpr std::string_view kNodeTag = "millrace node";
 constexpr std::string_view kRootTag = "millrace root";
 
-/// A digest asks for the end of its node with a chance of 1 in 13: with the minimum of 4 that gives a fan-out of about 16.
-bool ends_node(const Digest& digest) { return load_le<std::uint32_t>(digest.bytes.data() + 28) % 13 == 0; }
+/// A digest asks for the end of its node with a chance of 1 in 13: with the minimum of 4 that gives a fan-out of
+/// about 16.
+bool ends_node(const Digest& digest) {
+  return load_le<std::uint32_t>(digest.bytes.data() + 28) % 13 == 0;
+}
 
 }  // namespace
 
@@ -23,7 +26,8 @@ void ChunkTreeBuilder::add(std::uint32_t length, const Digest& digest, Hasher& h
   if (levels_.size() > tree_.base_level && levels_[tree_.base_level].size() > max_leaves_) drop_base_level();
 }
 
-void ChunkTreeBuilder::add_at(std::size_t level, std::uint64_t length, const Digest& digest, std::uint32_t first_child, Hasher& hasher) {
+void ChunkTreeBuilder::add_at(std::size_t level, std::uint64_t length, const Digest& digest, std::uint32_t first_child,
+                              Hasher& hasher) {
   if (levels_.size() <= level) {
     levels_.emplace_back();
     pending_.emplace_back();
@@ -72,7 +76,8 @@ ChunkTree ChunkTreeBuilder::finish(Hasher& hasher) {
   append_le(text, tree_.file_bytes);
   append(text, top.bytes);
   tree_.root = hasher.hash(text);
-  for (std::size_t level = tree_.base_level; level < levels_.size(); ++level) tree_.levels.push_back(std::move(levels_[level]));
+  for (std::size_t level = tree_.base_level; level < levels_.size(); ++level)
+    tree_.levels.push_back(std::move(levels_[level]));
   return std::move(tree_);
 }
 
@@ -89,6 +94,8 @@ ChunkTree build_tree(const ChunkList& chunks, Hasher& hasher, std::size_t max_le
   return builder.finish(hasher);
 }
 
-Digest empty_root(Hasher& hasher) { return ChunkTreeBuilder().finish(hasher).root; }
+Digest empty_root(Hasher& hasher) {
+  return ChunkTreeBuilder().finish(hasher).root;
+}
 
 }  // namespace millrace

@@ -1,11 +1,13 @@
 // The chunk tree: the list of chunk digests is cut by content into nodes, node over node, up to one root. The root
-// is a file's identity: equal bytes have equal roots everywhere, and two versions share every subtree that did not change.
+// is a file's identity: equal bytes have equal roots everywhere, and two versions share every subtree that did not
+// change.
 //
 //   node = SHA-256("millrace node" tag, tree id, level, count, (length, digest) of each child)
 //   root = SHA-256("millrace root" tag, tree id, file size, digest of the top node)
 //
 // A node ends after a child whose digest asks for it (a 1 in 13 chance, counted from the minimum), at least
-// kMinFanOut and at most kMaxFanOut children. The decision looks at that one digest, so shared runs of children give shared nodes.
+// kMinFanOut and at most kMaxFanOut children. The decision looks at that one digest, so shared runs of children give
+// shared nodes.
 #pragma once
 
 #include <cstdint>
@@ -60,9 +62,9 @@ class ChunkTreeBuilder {
 
   std::size_t max_leaves_;
   ChunkTree tree_;
-  std::vector<std::vector<Pending>> pending_;     ///< open node of each level: its children
-  std::vector<std::vector<TreeNode>> levels_;     ///< closed nodes, by absolute level
-  std::vector<std::uint32_t> counts_;             ///< nodes seen so far, by absolute level
+  std::vector<std::vector<Pending>> pending_;  ///< open node of each level: its children
+  std::vector<std::vector<TreeNode>> levels_;  ///< closed nodes, by absolute level
+  std::vector<std::uint32_t> counts_;          ///< nodes seen so far, by absolute level
   std::vector<std::uint32_t> open_first_child_;
 };
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "delta/chunk.h"
 #include "base/error.h"
+#include "delta/chunk.h"
 
 namespace millrace {
 
@@ -16,8 +16,8 @@ class Draft {
   /// Appends `count` chunks of the basis, from chunk `first` on, copying them with a check of their content.
   /// Errors: kIntegrity when the basis no longer has that content; kUsage when the range is not in the basis.
   virtual Status keep(std::uint64_t first, std::uint64_t count) = 0;
-  /// Appends consecutive new chunks, whose content (already verified or hashed by the caller) stands back to back in `content`.
-  /// Chunks that are all zero should become holes.
+  /// Appends consecutive new chunks, whose content (already verified or hashed by the caller) stands back to back in
+  /// `content`. Chunks that are all zero should become holes.
   virtual Status add(std::span<const Chunk> chunks, ByteView content) = 0;
   /// Appends the same all-zero chunk `count` times as a hole.
   virtual Status add_zeros(const Chunk& chunk, std::uint64_t count) = 0;

@@ -1,7 +1,8 @@
-// The ladder: what the chunk tree left over is compared in small blocks, rung by rung. The holder signs blocks of the distinct chunks that
-// the searcher lacks; the searcher rolls over its own gaps. Both sides keep the same list of signed ranges, each within one chunk: at
-// rung 1 every lacking chunk as a whole, later the maximal unfound ranges for which the searcher asks. Blocks are counted from a range's
-// start, a short last one included; block sizes divide each other, so a range always starts at a block of its chunk.
+// The ladder: what the chunk tree left over is compared in small blocks, rung by rung. The holder signs blocks of the
+// distinct chunks that the searcher lacks; the searcher rolls over its own gaps. Both sides keep the same list of
+// signed ranges, each within one chunk: at rung 1 every lacking chunk as a whole, later the maximal unfound ranges for
+// which the searcher asks. Blocks are counted from a range's start, a short last one included; block sizes divide each
+// other, so a range always starts at a block of its chunk.
 //
 //   signatures, rung 1:  for each chunk: length - 1 (16 bits), then the hash of each block
 //   signatures, later:   the hash of each block of each range
@@ -29,11 +30,13 @@ inline constexpr std::uint32_t kFirstRungBlockBytes = 2048;
 inline constexpr std::uint64_t kMaxFirstRungBlocks = std::uint64_t{1} << 18;
 inline constexpr std::uint32_t kMaxRungs = 8;
 inline constexpr std::uint32_t kMinBlockBytes = 32;
-inline constexpr int kMatchMarginBits = 10;          ///< a false match in one of a thousand transfers; the proof repairs it
+inline constexpr int kMatchMarginBits = 10;  ///< a false match in one of a thousand transfers; the proof repairs it
 inline constexpr std::uint64_t kBatchBlocks = 1u << 16;
 inline constexpr std::uint64_t kBatchBytes = 8u << 20;  ///< content signed by one job
 
-inline std::uint32_t blocks_of(std::uint32_t length, std::uint32_t block_bytes) { return (length + block_bytes - 1) / block_bytes; }
+inline std::uint32_t blocks_of(std::uint32_t length, std::uint32_t block_bytes) {
+  return (length + block_bytes - 1) / block_bytes;
+}
 
 /// Rung 1: 2 KiB, more where that would be too many blocks.
 inline std::uint32_t first_rung_block(std::uint64_t unmatched_bytes) {
@@ -52,7 +55,8 @@ inline unsigned signature_width(std::uint64_t positions, std::uint64_t blocks, i
 }
 
 /// The unfound ranges: maximal runs of blocks without `found`, block by block over all `ranges`.
-inline std::vector<SignedRange> unfound_ranges(const std::vector<SignedRange>& ranges, std::uint32_t block_bytes, const std::vector<bool>& found) {
+inline std::vector<SignedRange> unfound_ranges(const std::vector<SignedRange>& ranges, std::uint32_t block_bytes,
+                                               const std::vector<bool>& found) {
   std::vector<SignedRange> out;
   std::size_t block = 0;
   for (const SignedRange& range : ranges) {

@@ -28,7 +28,8 @@ Result<Buffer> sign(const SignBatch& batch, const Source& source) {
 LadderHolder::LadderHolder(std::vector<ByteRange> lacking, std::uint64_t seed, int margin_bits)
     : lacking_(std::move(lacking)), seed_(seed), margin_bits_(margin_bits) {
   ranges_.reserve(lacking_.size());
-  for (std::uint32_t chunk = 0; chunk < lacking_.size(); ++chunk) ranges_.push_back({chunk, 0, static_cast<std::uint32_t>(lacking_[chunk].length)});
+  for (std::uint32_t chunk = 0; chunk < lacking_.size(); ++chunk)
+    ranges_.push_back({chunk, 0, static_cast<std::uint32_t>(lacking_[chunk].length)});
 }
 
 std::uint64_t LadderHolder::unfound_bytes() const {
@@ -39,7 +40,8 @@ std::uint64_t LadderHolder::unfound_bytes() const {
 
 Status LadderHolder::begin_rung(std::uint32_t block_bytes, std::uint64_t pair_bytes) {
   const bool divides = rung_ == 0 || (block_bytes != 0 && block_bytes < block_bytes_);
-  if (!std::has_single_bit(block_bytes) || block_bytes < kMinBlockBytes || block_bytes > kMaxChunkBytes || !divides || rung_ >= kMaxRungs) {
+  if (!std::has_single_bit(block_bytes) || block_bytes < kMinBlockBytes || block_bytes > kMaxChunkBytes || !divides ||
+      rung_ >= kMaxRungs) {
     return fail(Code::kProtocol, "Signatures of an impossible block size were asked for.");
   }
   ++rung_;
@@ -47,7 +49,8 @@ Status LadderHolder::begin_rung(std::uint32_t block_bytes, std::uint64_t pair_by
   next_range_ = 0;
   blocks_ = 0;
   for (const SignedRange& range : ranges_) blocks_ += blocks_of(range.length, block_bytes);
-  width_ = rung_ == 1 ? signature_width(pair_bytes, blocks_, margin_bits_) : signature_width(pair_bytes / block_bytes + 1, 1, margin_bits_);
+  width_ = rung_ == 1 ? signature_width(pair_bytes, blocks_, margin_bits_)
+                      : signature_width(pair_bytes / block_bytes + 1, 1, margin_bits_);
   return {};
 }
 
@@ -76,7 +79,8 @@ Status LadderHolder::take_answer(ByteView bits) {
     for (std::uint32_t at = 0; at < range.length; at += block_bytes_, ++block) {
       if (!found[block]) continue;
       const SignedRange piece{range.chunk, range.offset + at, std::min(block_bytes_, range.length - at)};
-      const bool joins = !found_.empty() && found_.back().chunk == piece.chunk && found_.back().offset + found_.back().length == piece.offset;
+      const bool joins = !found_.empty() && found_.back().chunk == piece.chunk &&
+                         found_.back().offset + found_.back().length == piece.offset;
       if (joins) {
         found_.back().length += piece.length;
       } else {
@@ -96,7 +100,9 @@ Status LadderHolder::take_answer(ByteView bits) {
 
 std::vector<SignedRange> LadderHolder::found() const {
   std::vector<SignedRange> sorted = found_;
-  std::sort(sorted.begin(), sorted.end(), [](const SignedRange& a, const SignedRange& b) { return a.chunk != b.chunk ? a.chunk < b.chunk : a.offset < b.offset; });
+  std::sort(sorted.begin(), sorted.end(), [](const SignedRange& a, const SignedRange& b) {
+    return a.chunk != b.chunk ? a.chunk < b.chunk : a.offset < b.offset;
+  });
   std::vector<SignedRange> out;
   for (const SignedRange& piece : sorted) {
     if (!out.empty() && out.back().chunk == piece.chunk && out.back().offset + out.back().length == piece.offset) {

@@ -13,8 +13,8 @@ namespace millrace {
 /// A job: the blocks of some ranges of one file, to be hashed on a worker.
 struct SignBatch {
   struct Item {
-    ByteRange range;            ///< in the holder's file
-    bool with_length = false;   ///< rung 1: the chunk's length goes in front
+    ByteRange range;           ///< in the holder's file
+    bool with_length = false;  ///< rung 1: the chunk's length goes in front
   };
   std::vector<Item> items;
   std::uint64_t seed = 0;
@@ -33,8 +33,8 @@ class LadderHolder {
   /// Unfound bytes: what the next rung would sign at most.
   std::uint64_t unfound_bytes() const;
   std::uint32_t rung() const { return rung_; }
-  /// Starts the next rung over ranges(). `pair_bytes`: rung 1: bytes of all the searcher's gaps; later: the sum over its gaps of gap length x range
-  /// lengths. Errors: kProtocol for impossible block sizes.
+  /// Starts the next rung over ranges(). `pair_bytes`: rung 1: bytes of all the searcher's gaps; later: the sum over
+  /// its gaps of gap length x range lengths. Errors: kProtocol for impossible block sizes.
   Status begin_rung(std::uint32_t block_bytes, std::uint64_t pair_bytes);
   std::uint32_t block_bytes() const { return block_bytes_; }
   unsigned width() const { return width_; }
@@ -42,7 +42,8 @@ class LadderHolder {
   SignBatch next_batch();
   /// How many bytes the searcher's answer to the whole rung has at least: its found bits.
   std::uint64_t found_bits() const { return blocks_; }
-  /// Takes the answer: found bits and, behind them, a bit for each unfound range. Afterwards ranges() are those to sign finer. Errors: kProtocol.
+  /// Takes the answer: found bits and, behind them, a bit for each unfound range. Afterwards ranges() are those to sign
+  /// finer. Errors: kProtocol.
   Status take_answer(ByteView bits);
   const std::vector<SignedRange>& ranges() const { return ranges_; }
   /// Everything found so far, by chunk and offset, joined.

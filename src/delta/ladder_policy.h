@@ -5,8 +5,8 @@
 
 namespace millrace {
 
-/// The block size after `block`, or 0: stop. `first_block`: of rung 1. Where literals compress to under half, an eighth once (2 KiB, 256 B); else a
-/// quarter and then an eighth (2 KiB, 512 B, 64 B).
+/// The block size after `block`, or 0: stop. `first_block`: of rung 1. Where literals compress to under half, an eighth
+/// once (2 KiB, 256 B); else a quarter and then an eighth (2 KiB, 512 B, 64 B).
 inline std::uint32_t next_rung_block(std::uint32_t first_block, std::uint32_t block, double literal_ratio) {
   if (block == first_block) return literal_ratio < 0.5 ? block / 8 : block / 4;
   return block * 4 == first_block ? block / 8 : 0;
@@ -18,13 +18,15 @@ struct Link {
   double bytes_per_second = 0;
 };
 
-/// True when a further rung, which may spare `bytes`, takes less time than sending them. A rung costs a round trip and some work on both sides.
+/// True when a further rung, which may spare `bytes`, takes less time than sending them. A rung costs a round trip and
+/// some work on both sides.
 inline bool rung_pays(const Link& link, double bytes) {
   constexpr double kWorkSeconds = 0.002;
   return link.bytes_per_second > 0 && bytes / link.bytes_per_second > link.rtt_seconds + kWorkSeconds;
 }
 
-/// The zstd level of literals: where the link is slower than level 9 (some MB/s with its long prefixes), bytes are worth the time.
+/// The zstd level of literals: where the link is slower than level 9 (some MB/s with its long prefixes), bytes are
+/// worth the time.
 inline int level_for(const Link& link) {
   constexpr double kSlowBytesPerSecond = 2e6;
   return link.bytes_per_second > 0 && link.bytes_per_second < kSlowBytesPerSecond ? 9 : 3;
@@ -32,8 +34,8 @@ inline int level_for(const Link& link) {
 
 inline constexpr std::uint32_t kFullDepth = 3;  ///< rungs that can pay at all
 
-/// Not when next to nothing matched and the rest does not compress: then the file is most likely new, and compressed already. Small files have
-/// too few chunks to tell; for them rung 1 costs little.
+/// Not when next to nothing matched and the rest does not compress: then the file is most likely new, and compressed
+/// already. Small files have too few chunks to tell; for them rung 1 costs little.
 inline bool worth_a_ladder(std::uint64_t matched_bytes, std::uint64_t target_bytes, double literal_ratio) {
   constexpr std::uint64_t kTellingBytes = 4u << 20;
   return target_bytes < kTellingBytes || matched_bytes >= target_bytes / 100 || literal_ratio < 0.95;

@@ -19,8 +19,8 @@ constexpr std::uint64_t kMaxRunBlocks = 64;
 
 }  // namespace
 
-/// Finds full blocks by hash: a filter that mostly fits the cache, then a table whose chains have at most kMaxChain blocks, so that repeated
-/// blocks cost no more than others.
+/// Finds full blocks by hash: a filter that mostly fits the cache, then a table whose chains have at most kMaxChain
+/// blocks, so that repeated blocks cost no more than others.
 class LadderSearcher::Index {
  public:
   /// `blocks` must outlive this. Short blocks are left out.
@@ -81,9 +81,14 @@ class LadderSearcher::Index {
   std::vector<std::uint32_t> next_;
 };
 
-LadderSearcher::LadderSearcher(std::vector<HolderPiece> pieces, std::uint32_t lacking, std::vector<std::uint64_t> own_offsets,
-                               const std::vector<bool>& covered, std::uint64_t seed)
-    : pieces_(std::move(pieces)), own_offsets_(std::move(own_offsets)), own_bytes_(own_offsets_.back()), seed_(seed), lengths_(lacking),
+LadderSearcher::LadderSearcher(std::vector<HolderPiece> pieces, std::uint32_t lacking,
+                               std::vector<std::uint64_t> own_offsets, const std::vector<bool>& covered,
+                               std::uint64_t seed)
+    : pieces_(std::move(pieces)),
+      own_offsets_(std::move(own_offsets)),
+      own_bytes_(own_offsets_.back()),
+      seed_(seed),
+      lengths_(lacking),
       places_(lacking, ~std::uint64_t{0}) {
   for (std::size_t i = 0; i + 1 < own_offsets_.size(); ++i) {
     if (covered[i]) continue;
@@ -104,12 +109,16 @@ std::uint64_t LadderSearcher::gap_bytes() const {
   return bytes;
 }
 
-bool LadderSearcher::rung_complete() const { return block_bytes_ != 0 && next_range_ == ranges_.size(); }
+bool LadderSearcher::rung_complete() const {
+  return block_bytes_ != 0 && next_range_ == ranges_.size();
+}
 
 Status LadderSearcher::take_signatures(std::uint32_t block_bytes, unsigned width, ByteView bulk, const Source& own) {
-  const bool possible = std::has_single_bit(block_bytes) && block_bytes >= kMinBlockBytes && block_bytes <= kMaxChunkBytes && width >= 9 && width <= 61;
+  const bool possible = std::has_single_bit(block_bytes) && block_bytes >= kMinBlockBytes &&
+                        block_bytes <= kMaxChunkBytes && width >= 9 && width <= 61;
   const bool same = next_range_ == 0 || (block_bytes == block_bytes_ && width == width_);
-  if (!possible || !same || next_range_ == ranges_.size()) return fail(Code::kProtocol, "Signatures of an impossible block size arrived.");
+  if (!possible || !same || next_range_ == ranges_.size())
+    return fail(Code::kProtocol, "Signatures of an impossible block size arrived.");
   block_bytes_ = block_bytes;
   width_ = width;
   if (rung_ > 1) {
@@ -120,7 +129,7 @@ Status LadderSearcher::take_signatures(std::uint32_t block_bytes, unsigned width
   MILLRACE_TRY(parse(bulk, first_rung_));
   if (!rung_complete()) return {};
   lay_out();
-  const Status searched = search_all(own, first_rung_);
+  Status searched = search_all(own, first_rung_);
   first_rung_ = {};
   return searched;
 }
@@ -185,7 +194,8 @@ Status LadderSearcher::search_own_gaps(const Source& own, std::vector<Block>& bl
     std::size_t end = begin + 1;
     while (end < blocks.size() && blocks[end].holder == blocks[end - 1].holder + blocks[end - 1].length) ++end;
     for (const std::size_t gap : gaps_beside(blocks[begin].holder, blocks[end - 1].holder + blocks[end - 1].length)) {
-      beside[gap].insert(beside[gap].end(), blocks.begin() + static_cast<std::ptrdiff_t>(begin), blocks.begin() + static_cast<std::ptrdiff_t>(end));
+      beside[gap].insert(beside[gap].end(), blocks.begin() + static_cast<std::ptrdiff_t>(begin),
+                         blocks.begin() + static_cast<std::ptrdiff_t>(end));
     }
     begin = end;
   }
@@ -257,7 +267,8 @@ void LadderSearcher::record(std::uint64_t own, const Block& block) {
   matches_.push_back({own, block.holder, block.length});
 }
 
-/// A chunk's short last block is tried where it would stand if nothing moved: behind what precedes it and before what follows it.
+/// A chunk's short last block is tried where it would stand if nothing moved: behind what precedes it and before what
+/// follows it.
 Status LadderSearcher::match_tails(const Source& own, const std::vector<Block>& blocks) {
   collect_anchors();
   const RollingHash hash(seed_, block_bytes_);
@@ -266,7 +277,8 @@ Status LadderSearcher::match_tails(const Source& own, const std::vector<Block>& 
     if (block.length == block_bytes_ || found_[block.number]) continue;
     const auto before = own_end_before(block.holder);
     const auto after = own_begin_after(block.holder + block.length);
-    for (const auto place : {before, after && *after >= block.length ? std::optional(*after - block.length) : std::nullopt}) {
+    for (const auto place :
+         {before, after && *after >= block.length ? std::optional(*after - block.length) : std::nullopt}) {
       if (!place || *place + block.length > own_bytes_ || found_[block.number]) continue;
       content.resize(block.length);
       MILLRACE_TRY(own.read_at(*place, content));
@@ -315,7 +327,8 @@ void LadderSearcher::collect_anchors() {
 
 std::optional<std::uint64_t> LadderSearcher::own_end_before(std::uint64_t holder) const {
   if (holder == 0) return 0;
-  auto after = std::lower_bound(anchors_.begin(), anchors_.end(), holder, [](const Anchor& anchor, std::uint64_t at) { return anchor.holder < at; });
+  auto after = std::lower_bound(anchors_.begin(), anchors_.end(), holder,
+                                [](const Anchor& anchor, std::uint64_t at) { return anchor.holder < at; });
   for (int tries = 0; after != anchors_.begin() && tries < 8; ++tries) {
     --after;
     if (after->holder + after->length == holder) return after->own + after->length;
@@ -324,7 +337,8 @@ std::optional<std::uint64_t> LadderSearcher::own_end_before(std::uint64_t holder
 }
 
 std::optional<std::uint64_t> LadderSearcher::own_begin_after(std::uint64_t holder) const {
-  const auto found = std::lower_bound(anchors_.begin(), anchors_.end(), holder, [](const Anchor& anchor, std::uint64_t at) { return anchor.holder < at; });
+  const auto found = std::lower_bound(anchors_.begin(), anchors_.end(), holder,
+                                      [](const Anchor& anchor, std::uint64_t at) { return anchor.holder < at; });
   if (found != anchors_.end() && found->holder == holder) return found->own;
   if (holder == holder_bytes_) return own_bytes_;
   return std::nullopt;
@@ -333,7 +347,8 @@ std::optional<std::uint64_t> LadderSearcher::own_begin_after(std::uint64_t holde
 std::vector<std::size_t> LadderSearcher::gaps_beside(std::uint64_t begin, std::uint64_t end) const {
   std::vector<std::size_t> out;
   const auto first_from = [this](std::uint64_t offset) {
-    return std::lower_bound(gaps_.begin(), gaps_.end(), offset, [](const ByteRange& gap, std::uint64_t at) { return gap.offset < at; });
+    return std::lower_bound(gaps_.begin(), gaps_.end(), offset,
+                            [](const ByteRange& gap, std::uint64_t at) { return gap.offset < at; });
   };
   if (const auto own = own_end_before(begin)) {
     const auto gap = first_from(*own);
@@ -423,7 +438,8 @@ std::vector<BlockMatch> LadderSearcher::by_own() const {
 
 std::vector<BlockMatch> LadderSearcher::by_holder() const {
   std::vector<BlockMatch> sorted = matches_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const BlockMatch& a, const BlockMatch& b) { return a.holder < b.holder; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const BlockMatch& a, const BlockMatch& b) { return a.holder < b.holder; });
   std::vector<BlockMatch> out;
   for (BlockMatch match : sorted) {
     const std::uint64_t covered = out.empty() ? 0 : out.back().holder + out.back().length;

@@ -20,21 +20,21 @@ struct BlockMatch {
   std::uint64_t length = 0;  ///< bytes
 };
 
-/// Used by one job or by the loop at a time. Memory: the signatures of rung 1 (at most kMaxFirstRungBlocks and one a chunk) or of one batch, and
-/// the matches.
+/// Used by one job or by the loop at a time. Memory: the signatures of rung 1 (at most kMaxFirstRungBlocks and one a
+/// chunk) or of one batch, and the matches.
 class LadderSearcher {
  public:
-  /// `pieces` as the tree exchange gave them, with `lacking` distinct unmatched chunks. `own_offsets`: of each own chunk, and the end.
-  /// `covered`: own chunks in which nothing is searched.
-  LadderSearcher(std::vector<HolderPiece> pieces, std::uint32_t lacking, std::vector<std::uint64_t> own_offsets, const std::vector<bool>& covered,
-                 std::uint64_t seed);
+  /// `pieces` as the tree exchange gave them, with `lacking` distinct unmatched chunks. `own_offsets`: of each own
+  /// chunk, and the end. `covered`: own chunks in which nothing is searched.
+  LadderSearcher(std::vector<HolderPiece> pieces, std::uint32_t lacking, std::vector<std::uint64_t> own_offsets,
+                 const std::vector<bool>& covered, std::uint64_t seed);
 
   /// What of the own file nothing was found for yet.
   const std::vector<ByteRange>& gaps() const { return gaps_; }
   std::uint64_t gap_bytes() const;
 
-  /// A batch of signatures of the current rung; searches them too, except at rung 1, where the last batch starts the search across all gaps.
-  /// Errors: kProtocol, the source's.
+  /// A batch of signatures of the current rung; searches them too, except at rung 1, where the last batch starts the
+  /// search across all gaps. Errors: kProtocol, the source's.
   Status take_signatures(std::uint32_t block_bytes, unsigned width, ByteView bulk, const Source& own);
   bool rung_complete() const;
   std::uint32_t rung() const { return rung_; }
@@ -45,27 +45,31 @@ class LadderSearcher {
     std::uint64_t gap_bytes = 0;     ///< of the gaps beside the finer ranges: what the next rung may find at most
     std::uint64_t finer_ranges = 0;  ///< 0: there is nothing to go on with
   };
-  /// Ends the rung. A range is asked for finer when it has a gap of its own, its run is not longer than 64 blocks and its signatures cost less than
-  /// the gap's literals at `literal_ratio` (compressed over raw). `next_block`: the block size of the next rung; 0: there is none.
+  /// Ends the rung. A range is asked for finer when it has a gap of its own, its run is not longer than 64 blocks and
+  /// its signatures cost less than the gap's literals at `literal_ratio` (compressed over raw). `next_block`: the block
+  /// size of the next rung; 0: there is none.
   Answer finish_rung(std::uint32_t next_block, double literal_ratio);
 
   /// Matches by own offset, not overlapping, joined where both files go on.
   std::vector<BlockMatch> by_own() const;
-  /// Matches by the holder's offset, each holder byte once, joined where both files go on. First occurrences of the holder's chunks.
+  /// Matches by the holder's offset, each holder byte once, joined where both files go on. First occurrences of the
+  /// holder's chunks.
   std::vector<BlockMatch> by_holder() const;
   /// Place in the holder's file of every occurrence of each piece (all lengths are known after rung 1).
   const std::vector<HolderPiece>& pieces() const { return pieces_; }
   /// Bytes of a matched piece.
-  std::uint64_t own_bytes(const HolderPiece& piece) const { return own_offsets_[piece.first + piece.count] - own_offsets_[piece.first]; }
+  std::uint64_t own_bytes(const HolderPiece& piece) const {
+    return own_offsets_[piece.first + piece.count] - own_offsets_[piece.first];
+  }
   std::uint32_t lacking_length(std::uint32_t number) const { return lengths_[number]; }
   std::uint64_t first_place(std::uint32_t number) const { return places_[number]; }
 
  private:
   struct Block {
     std::uint64_t hash;
-    std::uint64_t holder;   ///< offset
+    std::uint64_t holder;  ///< offset
     std::uint32_t length;
-    std::uint32_t number;   ///< in the rung, for its found bit
+    std::uint32_t number;  ///< in the rung, for its found bit
   };
   class Index;
   struct Anchor {
@@ -99,12 +103,12 @@ class LadderSearcher {
   std::uint32_t block_bytes_ = 0;
   unsigned width_ = 0;
   std::vector<SignedRange> ranges_;
-  std::size_t next_range_ = 0;          ///< signatures of the ranges before it have come
+  std::size_t next_range_ = 0;  ///< signatures of the ranges before it have come
   std::vector<Block> first_rung_;
-  std::vector<bool> found_;             ///< by block of the rung
+  std::vector<bool> found_;  ///< by block of the rung
   std::vector<BlockMatch> matches_;
-  std::size_t rung_matches_ = 0;        ///< where this rung's begin
-  std::vector<Anchor> anchors_;         ///< by holder offset
+  std::size_t rung_matches_ = 0;  ///< where this rung's begin
+  std::vector<Anchor> anchors_;   ///< by holder offset
 };
 
 }  // namespace millrace

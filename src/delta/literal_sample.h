@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-/// Compressed size over raw size at zstd level 1, of at most 128 KiB taken from all over `ranges`; 1 where they do not compress or there are none.
+/// Compressed size over raw size at zstd level 1, of at most 128 KiB taken from all over `ranges`; 1 where they do not
+/// compress or there are none.
 Result<double> sample_literals(const Source& source, std::span<const ByteRange> ranges, SegmentCodec& codec);
 
 }  // namespace millrace

@@ -136,7 +136,8 @@ Buffer encode_patch_header(std::uint64_t prefix_window, Addressing addressing) {
   return out;
 }
 
-Buffer encode_part_header(std::size_t instruction_bytes, std::uint64_t raw_bytes, std::size_t coded_bytes, bool is_zstd) {
+Buffer encode_part_header(std::size_t instruction_bytes, std::uint64_t raw_bytes, std::size_t coded_bytes,
+                          bool is_zstd) {
   Buffer out;
   append_varint(out, instruction_bytes);
   append_varint(out, raw_bytes);
@@ -199,7 +200,8 @@ Result<std::optional<ReceivedPart>> PartAssembler::feed(ByteView& bytes) {
   const auto fill = [&](Buffer& into, std::uint64_t wanted) {
     const std::size_t count = std::min<std::uint64_t>(wanted - into.size(), bytes.size());
     // Memory is taken as bytes arrive, not as they are announced.
-    if (into.capacity() < into.size() + count) into.reserve(std::min<std::uint64_t>(wanted, std::max<std::size_t>(2 * into.capacity(), into.size() + count)));
+    if (into.capacity() < into.size() + count)
+      into.reserve(std::min<std::uint64_t>(wanted, std::max<std::size_t>(2 * into.capacity(), into.size() + count)));
     append(into, bytes.first(count));
     bytes = bytes.subspan(count);
     return into.size() == wanted;

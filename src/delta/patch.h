@@ -1,12 +1,14 @@
 // A patch makes the target out of the basis. It is a stream of parts, each covering the next piece of the target:
 //
 //   patch := varint prefix window, byte addressing, part*
-//   part  := varint instruction bytes, varint raw bytes, varint (coded bytes << 1 | is zstd), instructions, coded literals
+//   part  := varint instruction bytes, varint raw bytes, varint (coded bytes << 1 | is zstd), instructions, coded
+//   literals
 //
-// The instructions name whole chunks that the basis has (KEEP), all-zero chunks (ZEROS) and new chunks (CHUNK), which are made of COPY from
-// anywhere in the basis, LITERAL and ZERO. All literals of a part are one segment, which decodes alone given a prefix
-// of target bytes that the receiver knows already: up to 32 KiB on each side of each literal range and as much of the target before the
-// part as fits. The last part holds END with the root. A part ends at a chunk's end, so both sides need memory for one part only.
+// The instructions name whole chunks that the basis has (KEEP), all-zero chunks (ZEROS) and new chunks (CHUNK), which
+// are made of COPY from anywhere in the basis, LITERAL and ZERO. All literals of a part are one segment, which decodes
+// alone given a prefix of target bytes that the receiver knows already: up to 32 KiB on each side of each literal range
+// and as much of the target before the part as fits. The last part holds END with the root. A part ends at a chunk's
+// end, so both sides need memory for one part only.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +26,8 @@ inline constexpr std::uint64_t kMaxPartInstructionBytes = 4u << 20;
 inline constexpr std::uint64_t kMaxPartRawBytes = 8u << 20;
 inline constexpr std::uint64_t kNeighbourBytes = 32 * 1024;
 
-/// How COPY and KEEP name their place: by basis position, or not at all because it is the target's own position and the receiver knows
-/// from its search where it has those bytes (downloads).
+/// How COPY and KEEP name their place: by basis position, or not at all because it is the target's own position and the
+/// receiver knows from its search where it has those bytes (downloads).
 enum class Addressing : std::uint8_t { kBasis = 0, kTarget = 1 };
 
 struct PatchOp {
@@ -38,10 +40,10 @@ struct PatchOp {
 struct PatchItem {
   enum class Kind : std::uint8_t { kKeep = 0, kChunk = 1, kZeros = 2, kEnd = 3 };
   Kind kind = Kind::kChunk;
-  std::uint64_t first = 0;    ///< kKeep: chunk index, in the basis or (Addressing::kTarget) in the target
-  std::uint64_t count = 1;    ///< kKeep, kZeros: chunks
-  std::uint64_t bytes = 0;    ///< target bytes covered; on decoding a KEEP it is 0: the receiver knows it from its basis
-  std::uint32_t op_begin = 0; ///< kChunk: its range in PartPlan::ops
+  std::uint64_t first = 0;  ///< kKeep: chunk index, in the basis or (Addressing::kTarget) in the target
+  std::uint64_t count = 1;  ///< kKeep, kZeros: chunks
+  std::uint64_t bytes = 0;  ///< target bytes covered; on decoding a KEEP it is 0: the receiver knows it from its basis
+  std::uint32_t op_begin = 0;  ///< kChunk: its range in PartPlan::ops
   std::uint32_t op_end = 0;
 };
 
@@ -60,11 +62,13 @@ struct PatchCursor {
 };
 
 Buffer encode_instructions(const PartPlan& plan, PatchCursor& cursor);
-/// Errors: kProtocol, kTooLarge. Checks chunk sizes and that ops cover their chunk exactly; not whether the basis has what is named.
+/// Errors: kProtocol, kTooLarge. Checks chunk sizes and that ops cover their chunk exactly; not whether the basis has
+/// what is named.
 Result<PartPlan> decode_instructions(ByteView instructions, std::uint64_t raw_bytes, PatchCursor& cursor);
 
 Buffer encode_patch_header(std::uint64_t prefix_window, Addressing addressing);
-Buffer encode_part_header(std::size_t instruction_bytes, std::uint64_t raw_bytes, std::size_t coded_bytes, bool is_zstd);
+Buffer encode_part_header(std::size_t instruction_bytes, std::uint64_t raw_bytes, std::size_t coded_bytes,
+                          bool is_zstd);
 
 /// A part as it came over the wire.
 struct ReceivedPart {
@@ -96,8 +100,9 @@ class PartAssembler {
   std::optional<Error> error_;
 };
 
-/// The known target ranges that are the prefix of a part's segment, in the order in which they stand in the prefix. Every
-/// PatchItem::bytes must be filled in. `start`: target offset of the part; `window`: prefix and literals together.
+/// The known target ranges that are the prefix of a part's segment, in the order in which they stand in the prefix.
+/// Every PatchItem::bytes must be filled in. `start`: target offset of the part; `window`: prefix and literals
+/// together.
 std::vector<ByteRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window);
 
 }  // namespace millrace

@@ -61,7 +61,8 @@ Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
 }
 
 /// A COPY of the target's own bytes may stand in several places of the basis: it becomes as many.
-Status PatchApplier::resolve_op(PatchOp op, std::uint64_t target, Addressing addressing, std::vector<PatchOp>& ops) const {
+Status PatchApplier::resolve_op(PatchOp op, std::uint64_t target, Addressing addressing,
+                                std::vector<PatchOp>& ops) const {
   static constexpr std::size_t kMaxOps = kMaxPartRawBytes;
   const std::uint64_t size = basis_.source ? basis_.source->size() : 0;
   if (op.kind != PatchOp::Kind::kCopy) {
@@ -89,7 +90,8 @@ Status PatchApplier::read_known(const PartPlan& plan, std::uint64_t start, ByteR
   if (range.offset < start) return draft_.read_at(range.offset, into);
   std::uint64_t at = start;
   const std::uint64_t end = range.offset + range.length;
-  const auto read = [&](std::uint64_t piece_at, std::uint64_t length, const std::optional<std::uint64_t>& offset) -> Status {
+  const auto read = [&](std::uint64_t piece_at, std::uint64_t length,
+                        const std::optional<std::uint64_t>& offset) -> Status {
     const std::uint64_t from = std::max(piece_at, range.offset);
     const std::uint64_t to = std::min(piece_at + length, end);
     if (from >= to) return {};
@@ -118,8 +120,8 @@ Status PatchApplier::read_known(const PartPlan& plan, std::uint64_t start, ByteR
   return {};
 }
 
-Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64_t window, Addressing addressing, Hasher& hasher,
-                                                  SegmentCodec& codec) {
+Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64_t window, Addressing addressing,
+                                                  Hasher& hasher, SegmentCodec& codec) {
   cursor_.addressing = addressing;
   MILLRACE_ASSIGN(PartPlan plan, decode_instructions(part.instructions, part.raw_bytes, cursor_));
   const std::uint64_t start = draft_.size();

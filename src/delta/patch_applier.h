@@ -1,5 +1,5 @@
-// The receiver's side of a patch: builds the target in a draft, part by part. Every chunk is hashed as it is built; the caller
-// compares the root at the end.
+// The receiver's side of a patch: builds the target in a draft, part by part. Every chunk is hashed as it is built; the
+// caller compares the root at the end.
 #pragma once
 
 #include <functional>
@@ -14,9 +14,10 @@ namespace millrace {
 
 /// What the receiver has: the basis's bytes and, for Addressing::kTarget, where in it a target range stands.
 struct PatchBasis {
-  std::shared_ptr<const Source> source;                    ///< null: no basis
-  std::vector<std::uint64_t> chunk_offsets;                ///< byte offset of each basis chunk, and the end
-  /// Addressing::kTarget only: where in the basis the target's bytes from an offset on stand, and how many of them (at least 1), or nothing.
+  std::shared_ptr<const Source> source;      ///< null: no basis
+  std::vector<std::uint64_t> chunk_offsets;  ///< byte offset of each basis chunk, and the end
+  /// Addressing::kTarget only: where in the basis the target's bytes from an offset on stand, and how many of them (at
+  /// least 1), or nothing.
   std::function<std::optional<ByteRange>(std::uint64_t target)> locate;
   /// Addressing::kTarget only: basis chunk that equals the target's chunk of that index.
   std::function<std::optional<std::uint64_t>(std::uint64_t target_chunk)> locate_chunk;
@@ -25,10 +26,13 @@ struct PatchBasis {
 /// Runs on one worker at a time.
 class PatchApplier {
  public:
-  PatchApplier(PatchBasis basis, Draft& draft, std::uint64_t max_bytes) : basis_(std::move(basis)), draft_(draft), max_bytes_(max_bytes) {}
+  PatchApplier(PatchBasis basis, Draft& draft, std::uint64_t max_bytes)
+      : basis_(std::move(basis)), draft_(draft), max_bytes_(max_bytes) {}
 
-  /// Applies one part. Errors: kProtocol, kTooLarge, kIntegrity, the draft's. Gives the root when this was the last part.
-  Result<std::optional<Digest>> apply(ReceivedPart part, std::uint64_t window, Addressing addressing, Hasher& hasher, SegmentCodec& codec);
+  /// Applies one part. Errors: kProtocol, kTooLarge, kIntegrity, the draft's. Gives the root when this was the last
+  /// part.
+  Result<std::optional<Digest>> apply(ReceivedPart part, std::uint64_t window, Addressing addressing, Hasher& hasher,
+                                      SegmentCodec& codec);
 
   std::uint64_t literal_bytes() const { return literal_bytes_; }
   std::uint64_t matched_bytes() const { return matched_bytes_; }

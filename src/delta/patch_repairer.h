@@ -1,5 +1,6 @@
-// A repair: when the root of what was built is wrong, a match was false. The receiver names what it built, chunk by chunk, and gets a patch against
-// the draft itself in which KEEP passes over right chunks and every other chunk is one literal.
+// A repair: when the root of what was built is wrong, a match was false. The receiver names what it built, chunk by
+// chunk, and gets a patch against the draft itself in which KEEP passes over right chunks and every other chunk is one
+// literal.
 #pragma once
 
 #include <optional>

@@ -25,7 +25,8 @@ void PatchPlanner::plan_chunk(const TargetChunk& chunk, PartPlan& part) {
     item.op_begin = static_cast<std::uint32_t>(part.ops.size());
     std::uint64_t at = position_;
     const std::uint64_t end = position_ + chunk.length;
-    while (next_match_ < matches_.size() && matches_[next_match_].target + matches_[next_match_].length <= at) ++next_match_;
+    while (next_match_ < matches_.size() && matches_[next_match_].target + matches_[next_match_].length <= at)
+      ++next_match_;
     for (std::size_t m = next_match_; at < end; ++m) {
       const bool more = m < matches_.size() && matches_[m].target < end;
       const std::uint64_t literal_end = more ? std::max(at, matches_[m].target) : end;
@@ -38,7 +39,8 @@ void PatchPlanner::plan_chunk(const TargetChunk& chunk, PartPlan& part) {
       if (!more) break;
       const std::uint64_t copy_end = std::min(end, matches_[m].target + matches_[m].length);
       if (copy_end > at) {
-        const std::uint64_t offset = addressing_ == Addressing::kBasis ? matches_[m].basis + (at - matches_[m].target) : at;
+        const std::uint64_t offset =
+            addressing_ == Addressing::kBasis ? matches_[m].basis + (at - matches_[m].target) : at;
         part.ops.push_back({PatchOp::Kind::kCopy, copy_end - at, offset});
         matched_bytes_ += copy_end - at;
         at = copy_end;
@@ -68,7 +70,8 @@ std::optional<PartPlan> PatchPlanner::next_part(std::uint64_t raw_limit) {
   while (has_chunks()) {
     const TargetChunk& chunk = chunks_[next_];
     const bool may_add_literals = chunk.basis == kNoChunk && !chunk.zero;
-    const bool full = part.literal_bytes + chunk.length > raw_limit || part.ops.size() > kMaxOps || part.items.size() > kMaxOps;
+    const bool full =
+        part.literal_bytes + chunk.length > raw_limit || part.ops.size() > kMaxOps || part.items.size() > kMaxOps;
     if (!part.items.empty() && may_add_literals && full) break;
     plan_chunk(chunk, part);
     ++next_;
@@ -80,8 +83,8 @@ std::optional<PartPlan> PatchPlanner::next_part(std::uint64_t raw_limit) {
   return part;
 }
 
-Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
-                           SegmentCodec& codec, int level) {
+Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window,
+                                const Source& target, SegmentCodec& codec, int level) {
   Buffer raw(plan.literal_bytes);
   std::uint64_t at = start;
   std::size_t filled = 0;

@@ -21,19 +21,22 @@ inline constexpr std::uint64_t kNoChunk = ~std::uint64_t{0};
 /// One chunk of the target, as far as it is known.
 struct TargetChunk {
   std::uint32_t length = 0;
-  bool zero = false;              ///< all bytes are zero
-  std::uint64_t basis = kNoChunk; ///< index of the same chunk in the basis
+  bool zero = false;               ///< all bytes are zero
+  std::uint64_t basis = kNoChunk;  ///< index of the same chunk in the basis
 };
 
 /// Walks over the target in order and cuts it into parts. Holds no content.
 class PatchPlanner {
  public:
-  /// `matches` are sorted by target offset and do not overlap. With Addressing::kTarget offsets and indices are the target's own.
-  PatchPlanner(Addressing addressing, std::vector<Match> matches) : addressing_(addressing), matches_(std::move(matches)) {}
+  /// `matches` are sorted by target offset and do not overlap. With Addressing::kTarget offsets and indices are the
+  /// target's own.
+  PatchPlanner(Addressing addressing, std::vector<Match> matches)
+      : addressing_(addressing), matches_(std::move(matches)) {}
 
   void add_chunk(const TargetChunk& chunk) { chunks_.push_back(chunk); }
-  /// The next part with at most some `raw_limit` literal bytes (at least one chunk), out of the chunks added so far; nothing when there are
-  /// none left. A chunk with more zeros in a row than kMinZeroRun gets ZERO only through `zero` (whole chunks).
+  /// The next part with at most some `raw_limit` literal bytes (at least one chunk), out of the chunks added so far;
+  /// nothing when there are none left. A chunk with more zeros in a row than kMinZeroRun gets ZERO only through `zero`
+  /// (whole chunks).
   std::optional<PartPlan> next_part(std::uint64_t raw_limit);
   std::uint64_t position() const { return position_; }  ///< target bytes planned so far
   bool has_chunks() const { return next_ < chunks_.size(); }
@@ -62,9 +65,9 @@ struct EncodedPart {
   Buffer literals;  ///< coded or raw
 };
 
-/// Reads a part's literals (and prefix) from the target and codes them. `start`: the part's target offset. Runs on a worker.
-/// `instructions` come from encode_instructions.
-Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window, const Source& target,
-                           SegmentCodec& codec, int level);
+/// Reads a part's literals (and prefix) from the target and codes them. `start`: the part's target offset. Runs on a
+/// worker. `instructions` come from encode_instructions.
+Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window,
+                                const Source& target, SegmentCodec& codec, int level);
 
 }  // namespace millrace

@@ -1,6 +1,6 @@
-// The rolling hash of the ladder: a polynomial over the bytes of a block modulo the prime 2^61 - 1 (Karp and Rabin, 1987),
-// at a point that the holder's seed decides, then mixed so that any of its bits may be kept. Modulo 2^64 Thue-Morse
-// strings would collide at every point.
+// The rolling hash of the ladder: a polynomial over the bytes of a block modulo the prime 2^61 - 1 (Karp and Rabin,
+// 1987), at a point that the holder's seed decides, then mixed so that any of its bits may be kept. Modulo 2^64
+// Thue-Morse strings would collide at every point.
 //
 //   value = sum of (byte[i] + 1) * point^(length - 1 - i)   mod 2^61 - 1
 //   hash  = ((value xor value >> 32) * 0x9e3779b97f4a7c15 mod 2^64) >> (64 - width)
@@ -27,9 +27,13 @@ class RollingHash {
     return value;
   }
   /// Moves the window by one byte.
-  std::uint64_t roll(std::uint64_t value, Byte out, Byte in) const { return reduce(product(value, point_) + in_[in] + out_[out]); }
+  std::uint64_t roll(std::uint64_t value, Byte out, Byte in) const {
+    return reduce(product(value, point_) + in_[in] + out_[out]);
+  }
   /// The `width` (1 to 61) bits of a value that travel.
-  static std::uint64_t cut(std::uint64_t value, unsigned width) { return ((value ^ value >> 32) * 0x9e3779b97f4a7c15u) >> (64 - width); }
+  static std::uint64_t cut(std::uint64_t value, unsigned width) {
+    return ((value ^ value >> 32) * 0x9e3779b97f4a7c15u) >> (64 - width);
+  }
 
  private:
   __extension__ using Wide = unsigned __int128;

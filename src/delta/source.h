@@ -14,7 +14,8 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual std::uint64_t size() const = 0;
-  /// Fills `into` completely from `offset`, or fails: kSourceChanged when the file got shorter, kIntegrity, or the system's error.
+  /// Fills `into` completely from `offset`, or fails: kSourceChanged when the file got shorter, kIntegrity, or the
+  /// system's error.
   virtual Status read_at(std::uint64_t offset, MutableBytes into) const = 0;
 };
 

@@ -66,7 +66,8 @@ NodesAnswer TreeHolder::start() {
 }
 
 Result<std::vector<std::uint32_t>> TreeHolder::read_bits(ByteView bits) const {
-  if (bits.size() != (distinct_.size() + 7) / 8) return fail(Code::kProtocol, "The answer to tree nodes has the wrong length.");
+  if (bits.size() != (distinct_.size() + 7) / 8)
+    return fail(Code::kProtocol, "The answer to tree nodes has the wrong length.");
   BitReader reader(bits);
   std::vector<std::uint32_t> lacking;
   for (const std::uint32_t index : distinct_) {
@@ -94,8 +95,10 @@ Status TreeHolder::finish(ByteView bits) {
 
 Result<Buffer> TreeSearcher::on_nodes(std::uint64_t level, std::uint64_t count, ByteView bulk) {
   const bool first_answer = levels_.empty();
-  if (!first_answer && level + 1 != levels_.back().level) return fail(Code::kProtocol, "Tree nodes of an unexpected level arrived.");
-  if (level > 16 || count > std::uint64_t{8} * bulk.size() + kMaxStartNodes) return fail(Code::kTooLarge, "There are too many tree nodes.");
+  if (!first_answer && level + 1 != levels_.back().level)
+    return fail(Code::kProtocol, "Tree nodes of an unexpected level arrived.");
+  if (level > 16 || count > std::uint64_t{8} * bulk.size() + kMaxStartNodes)
+    return fail(Code::kTooLarge, "There are too many tree nodes.");
   const std::size_t groups = first_answer ? 1 : levels_.back().lacking;
   const unsigned width = digest_width(count, own_.file_bytes, level);
 
@@ -157,8 +160,9 @@ void TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t end,
       std::uint32_t first = node.index;
       std::uint32_t last = node.index + 1;
       for (std::size_t down = level.level; down > 0; --down) {
-        const std::uint32_t past = last < own_.levels[down].size() ? own_.levels[down][last].first_child
-                                                                    : static_cast<std::uint32_t>(own_.levels[down - 1].size());
+        const std::uint32_t past = last < own_.levels[down].size()
+                                       ? own_.levels[down][last].first_child
+                                       : static_cast<std::uint32_t>(own_.levels[down - 1].size());
         first = own_.levels[down][first].first_child;
         last = past;
       }
@@ -167,7 +171,8 @@ void TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t end,
     } else {
       piece.first = node.index;
     }
-    const bool joins = !out.empty() && out.back().matched && piece.matched && out.back().first + out.back().count == piece.first;
+    const bool joins =
+        !out.empty() && out.back().matched && piece.matched && out.back().first + out.back().count == piece.first;
     if (joins) {
       out.back().count += piece.count;
     } else {

@@ -1,9 +1,10 @@
 // The coarse step: two chunk trees are compared from a level with at most kMaxStartNodes nodes down to the chunks. The
-// holder's nodes travel, cut to as many bits as keep a false match improbable; the searcher answers a bit for each distinct node
-// (1: lacking) and the lacking ones' children follow. Distinct means distinct as cut, so that both sides count alike.
+// holder's nodes travel, cut to as many bits as keep a false match improbable; the searcher answers a bit for each
+// distinct node (1: lacking) and the lacking ones' children follow. Distinct means distinct as cut, so that both sides
+// count alike.
 //
-// Nodes of one answer: for each distinct lacking parent its child count - 1 (6 bits); then for each child a bit 'same as the one before',
-// or 0 and the cut digest.
+// Nodes of one answer: for each distinct lacking parent its child count - 1 (6 bits); then for each child a bit 'same
+// as the one before', or 0 and the cut digest.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ class TreeHolder {
   /// `tree` must outlive this. Only trees whose chunks are kept (base level 0) can be exchanged.
   TreeHolder(const ChunkTree& tree, std::uint64_t searcher_bytes) : tree_(tree), searcher_bytes_(searcher_bytes) {}
   NodesAnswer start();
-  /// The searcher's bits for the last answer; gives the children of the lacking nodes. At the chunks the answer is empty: lacking() is then known.
+  /// The searcher's bits for the last answer; gives the children of the lacking nodes. At the chunks the answer is
+  /// empty: lacking() is then known.
   Result<NodesAnswer> descend(ByteView bits);
   bool at_chunks() const { return level_ == 0; }
   /// The searcher's bits for the chunks: ends the exchange.
@@ -74,8 +76,8 @@ class TreeSearcher {
   };
   struct Level {
     std::uint64_t level = 0;
-    std::vector<Reference> nodes;             ///< as sent
-    std::vector<std::uint32_t> group_begin;   ///< children of lacking node g of the level above: [g], [g + 1]
+    std::vector<Reference> nodes;            ///< as sent
+    std::vector<std::uint32_t> group_begin;  ///< children of lacking node g of the level above: [g], [g + 1]
     std::uint32_t lacking = 0;
   };
   void expand(std::size_t depth, std::size_t begin, std::size_t end, std::vector<HolderPiece>& out) const;

@@ -3,8 +3,8 @@
 
 namespace millrace {
 
-/// Keeps freed buffers of up to some MiB for the next one. By default each would be mapped, faulted in page by page and unmapped again, which costs
-/// a transfer a quarter of its time. Call before any thread exists.
+/// Keeps freed buffers of up to some MiB for the next one. By default each would be mapped, faulted in page by page and
+/// unmapped again, which costs a transfer a quarter of its time. Call before any thread exists.
 void keep_freed_memory();
 
 }  // namespace millrace

@@ -1,5 +1,5 @@
-// What the kernel knows of a connection. Apart from the rest of net, since the kernel's header that names the delivery rate and libuv's
-// headers cannot be included together.
+// What the kernel knows of a connection. Apart from the rest of net, since the kernel's header that names the delivery
+// rate and libuv's headers cannot be included together.
 #pragma once
 
 namespace millrace {

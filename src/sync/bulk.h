@@ -12,7 +12,9 @@ class Bulk {
   /// Errors: kTooLarge over `limit`, kProtocol for none, which would never be complete.
   Status expect(std::uint64_t bytes, std::uint64_t limit) {
     if (bytes == 0) return fail(Code::kProtocol, "A message announced no bytes where some belong to it.");
-    if (bytes > limit) return fail(Code::kTooLarge, "An announced bulk of " + std::to_string(bytes) + " bytes is over the limit of " + std::to_string(limit) + ".");
+    if (bytes > limit)
+      return fail(Code::kTooLarge, "An announced bulk of " + std::to_string(bytes) + " bytes is over the limit of " +
+                                       std::to_string(limit) + ".");
     wanted_ = bytes;
     held_.clear();
     active_ = true;
@@ -20,7 +22,8 @@ class Bulk {
   }
   bool active() const { return active_; }
   bool complete() const { return active_ && held_.size() == wanted_; }
-  /// Takes what belongs to the bulk from the front of `bytes`; returns how much, for the caller to give its credit back.
+  /// Takes what belongs to the bulk from the front of `bytes`; returns how much, for the caller to give its credit
+  /// back.
   std::size_t feed(ByteView& bytes) {
     const std::size_t count = std::min<std::uint64_t>(wanted_ - held_.size(), bytes.size());
     append(held_, bytes.first(count));

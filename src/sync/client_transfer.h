@@ -12,9 +12,9 @@ namespace millrace {
 struct TransferOptions {
   /// Rungs of the ladder at most; 0: only the chunk tree. Absent: the first, and more where the link makes them pay.
   std::optional<std::uint32_t> max_depth;
-  std::optional<int> level;         ///< zstd level of literals; absent: by the link
-  bool whole_file = false;          ///< no delta
-  std::optional<Expected> expected; ///< absent: what the server has when it is asked
+  std::optional<int> level;          ///< zstd level of literals; absent: by the link
+  bool whole_file = false;           ///< no delta
+  std::optional<Expected> expected;  ///< absent: what the server has when it is asked
 };
 
 struct TransferResult {
@@ -28,8 +28,8 @@ struct TransferResult {
 };
 
 struct TransferProgress {
-  const char* phase = "";           ///< "hashing", "comparing", "sending", "receiving"
-  std::uint64_t done_bytes = 0;     ///< of `total_bytes` of content
+  const char* phase = "";        ///< "hashing", "comparing", "sending", "receiving"
+  std::uint64_t done_bytes = 0;  ///< of `total_bytes` of content
   std::uint64_t total_bytes = 0;
 };
 

@@ -16,19 +16,26 @@ namespace {
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint64_t kDownloadWindow = 4u << 20;
 
-/// The stages: scan the basis; request; (tree exchange); (ladder); receive the patch into a draft; verify the root; commit.
+/// The stages: scan the basis; request; (tree exchange); (ladder); receive the patch into a draft; verify the root;
+/// commit.
 class DownloadClient final : public Conversation, public std::enable_shared_from_this<DownloadClient> {
  public:
-  DownloadClient(StreamPort& port, DownloadTarget target, const TransferOptions& options, const Toolbox& toolbox, TransferDone done,
-                 TransferObserver observer)
-      : port_(port), target_(std::move(target)), options_(options), toolbox_(toolbox), done_(std::move(done)),
-        observer_(std::move(observer)), basis_chunks_(std::make_shared<ChunkList>()) {}
+  DownloadClient(StreamPort& port, DownloadTarget target, const TransferOptions& options, const Toolbox& toolbox,
+                 TransferDone done, TransferObserver observer)
+      : port_(port),
+        target_(std::move(target)),
+        options_(options),
+        toolbox_(toolbox),
+        done_(std::move(done)),
+        observer_(std::move(observer)),
+        basis_chunks_(std::make_shared<ChunkList>()) {}
 
   void start() {
     const bool has_basis = target_.basis && target_.basis->size() > 0 && !options_.whole_file;
     if (!has_basis) return request(std::nullopt);
-    scan_.emplace(port_, target_.basis, toolbox_, [this](ScannedBlock& block) { on_block(block); },
-                  [this](Error error) { port_.fail(std::move(error)); });
+    scan_.emplace(
+        port_, target_.basis, toolbox_, [this](ScannedBlock& block) { on_block(block); },
+        [this](Error error) { port_.fail(std::move(error)); });
     scan_->start();
   }
 
@@ -151,10 +158,13 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     const bool lacking = nodes_level_ == 0 && searcher_->any_lacking();
     if (lacking && options_.max_depth != 0) {
       std::vector<bool> covered(basis_chunks_->size());
-      for (const KeptRun& run : kept_) std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
-      ladder_.emplace(port_, toolbox_, target_.basis,
-                      std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), offsets_of(*basis_chunks_), covered, seed_),
-                      [this](double ratio) { on_rung(ratio); }, [this](Error error) { port_.fail(std::move(error)); });
+      for (const KeptRun& run : kept_)
+        std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
+      ladder_.emplace(
+          port_, toolbox_, target_.basis,
+          std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), offsets_of(*basis_chunks_),
+                                           covered, seed_),
+          [this](double ratio) { on_rung(ratio); }, [this](Error error) { port_.fail(std::move(error)); });
       send_answer(1, ladder_->searcher().gap_bytes(), std::move(bits));
     } else {
       // At the chunks their bits tell what to send; above them nothing is lacking and the patch has no literals.
@@ -178,7 +188,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     const bool deeper = searcher.rung() < options_.max_depth.value_or(kFullDepth);
     const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
     LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
-    const bool pays = options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
+    const bool pays =
+        options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
     send_answer(answer.finer_ranges > 0 && pays ? searcher.rung() : 0, answer.pair_bytes, std::move(answer.bits));
   }
 
@@ -222,12 +233,14 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     }
     return [places = std::shared_ptr<const Places>(places)](std::uint64_t target) -> std::optional<ByteRange> {
       const auto& occurrences = places->occurrences;
-      auto found = std::upper_bound(occurrences.begin(), occurrences.end(), target, [](std::uint64_t at, const Occurrence& o) { return at < o.target; });
+      auto found = std::upper_bound(occurrences.begin(), occurrences.end(), target,
+                                    [](std::uint64_t at, const Occurrence& o) { return at < o.target; });
       if (found == occurrences.begin() || target - (--found)->target >= found->length) return std::nullopt;
       const std::uint64_t inside = target - found->target;
       const std::uint64_t holder = found->first_place + inside;
       const auto& matches = places->matches;
-      auto match = std::upper_bound(matches.begin(), matches.end(), holder, [](std::uint64_t at, const BlockMatch& m) { return at < m.holder; });
+      auto match = std::upper_bound(matches.begin(), matches.end(), holder,
+                                    [](std::uint64_t at, const BlockMatch& m) { return at < m.holder; });
       if (match == matches.begin() || holder - (--match)->holder >= match->length) return std::nullopt;
       const std::uint64_t skip = holder - match->holder;
       return ByteRange{match->own + skip, std::min(match->length - skip, found->length - inside)};
@@ -245,7 +258,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     if (ladder_) opened->basis.locate = make_locate(ladder_->searcher());
     opened->basis.locate_chunk = [kept = std::make_shared<const std::vector<KeptRun>>(std::move(kept_))](
                                      std::uint64_t index) -> std::optional<std::uint64_t> {
-      auto run = std::upper_bound(kept->begin(), kept->end(), index, [](std::uint64_t at, const KeptRun& r) { return at < r.target; });
+      auto run = std::upper_bound(kept->begin(), kept->end(), index,
+                                  [](std::uint64_t at, const KeptRun& r) { return at < r.target; });
       if (run == kept->begin()) return std::nullopt;
       --run;
       if (index - run->target >= run->count) return std::nullopt;
@@ -257,8 +271,9 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
           if (!opened->draft) return port_.fail(opened->draft.error());
           draft_ = std::move(*opened->draft);
           port_.set_window(kDownloadWindow);
-          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, version_->bytes,
-                            [this](const Digest& root) { verify(root); }, [this](Error error) { port_.fail(std::move(error)); });
+          receiver_.emplace(
+              port_, toolbox_, std::move(opened->basis), draft_, version_->bytes,
+              [this](const Digest& root) { verify(root); }, [this](Error error) { port_.fail(std::move(error)); });
           const Buffer early = std::exchange(early_, {});
           if (early.empty()) return;
           if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
@@ -282,7 +297,9 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
             builder.add(chunk->length, chunk->digest, *hasher);
           }
           if (builder.finish(*hasher).root != root || root != version.token.root) {
-            *status = fail(Code::kIntegrity, "What arrived is not what the server has; nothing was replaced; try again with --whole-file.");
+            *status =
+                fail(Code::kIntegrity,
+                     "What arrived is not what the server has; nothing was replaced; try again with --whole-file.");
             return;
           }
           *status = draft->commit(version);
@@ -290,7 +307,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         [this, status] {
           if (!*status) return port_.fail(status->error());
           committed_ = true;
-          // DONE may still be on its way: who closes before it is read resets the connection and leaves its bytes out of the count.
+          // DONE may still be on its way: who closes before it is read resets the connection and leaves its bytes out
+          // of the count.
           if (done_received_) complete(false);
         });
   }
@@ -354,7 +372,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
 
 std::shared_ptr<Conversation> make_download(StreamPort& port, DownloadTarget target, const TransferOptions& options,
                                             const Toolbox& toolbox, TransferDone done, TransferObserver observer) {
-  auto download = std::make_shared<DownloadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
+  auto download =
+      std::make_shared<DownloadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
   download->start();
   return download;
 }

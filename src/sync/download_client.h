@@ -1,4 +1,5 @@
-// The client's side of a download: it searches its own basis for pieces of the server's target and builds the target in a draft.
+// The client's side of a download: it searches its own basis for pieces of the server's target and builds the target in
+// a draft.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,8 @@
 
 namespace millrace {
 
-/// Where a download is built. commit() is called on a worker after the root was verified: it makes the file visible at its place.
+/// Where a download is built. commit() is called on a worker after the root was verified: it makes the file visible at
+/// its place.
 class DownloadDraft : public Draft {
  public:
   virtual Status commit(const Version& version) = 0;
@@ -20,7 +22,8 @@ class DownloadDraft : public Draft {
 struct DownloadTarget {
   std::string path;
   std::shared_ptr<const Source> basis;  ///< null: none
-  /// Called on a worker when data is going to come; not called when nothing changed. keep() counts the basis's chunks, which it is given here.
+  /// Called on a worker when data is going to come; not called when nothing changed. keep() counts the basis's chunks,
+  /// which it is given here.
   std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const ChunkList> basis_chunks)> open_draft;
 };
 

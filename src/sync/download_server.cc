@@ -32,7 +32,8 @@ class DownloadServer final : public Conversation {
     auto opened = std::make_shared<Opened>();
     port_.run(
         Lane::kCatalogue,
-        [opened, store = context_.store, principal = principal_, path = request_.path, factory = context_.toolbox.hasher] {
+        [opened, store = context_.store, principal = principal_, path = request_.path,
+         factory = context_.toolbox.hasher] {
           opened->file = store->open(principal, path);
           if (!opened->file) return;
           opened->chunks = (*opened->file)->chunks();
@@ -154,7 +155,8 @@ class DownloadServer final : public Conversation {
       lacking_ = holder_->lacking();
       std::vector<ByteRange> ranges;
       for (const std::uint32_t chunk : lacking_) ranges.push_back({offsets_[chunk], (*chunks_)[chunk].length});
-      signer_.emplace(port_, file_, std::move(ranges), seed_, context_.match_margin_bits, [this](Error error) { port_.fail(std::move(error)); });
+      signer_.emplace(port_, file_, std::move(ranges), seed_, context_.match_margin_bits,
+                      [this](Error error) { port_.fail(std::move(error)); });
     } else {
       if (!signer_->idle() || deciding_) return fail(Code::kProtocol, "A rung was answered before it was signed.");
       MILLRACE_TRY(signer_->holder().take_answer(bits));
@@ -172,7 +174,8 @@ class DownloadServer final : public Conversation {
   void decide() {
     deciding_ = true;
     std::vector<ByteRange> left;
-    for (const SignedRange& range : signer_->holder().ranges()) left.push_back({offsets_[lacking_[range.chunk]] + range.offset, range.length});
+    for (const SignedRange& range : signer_->holder().ranges())
+      left.push_back({offsets_[lacking_[range.chunk]] + range.offset, range.length});
     auto ratio = std::make_shared<Result<double>>(1.0);
     port_.run(
         Lane::kCpu,
@@ -187,7 +190,8 @@ class DownloadServer final : public Conversation {
           const std::uint64_t bytes = file_->version().bytes;
           const std::uint64_t unfound = std::min(holder.unfound_bytes(), bytes);
           const bool first = holder.rung() == 0;
-          const std::uint32_t block = first ? 0 : next_rung_block(signer_->first_block(), holder.block_bytes(), **ratio);
+          const std::uint32_t block =
+              first ? 0 : next_rung_block(signer_->first_block(), holder.block_bytes(), **ratio);
           if (first ? !worth_a_ladder(bytes - unfound, bytes, **ratio) : block == 0) return send_patch();
           if (auto status = signer_->begin(block, sign_.pair_bytes); !status) port_.fail(status.error());
         });
@@ -200,7 +204,8 @@ class DownloadServer final : public Conversation {
     const std::vector<SignedRange> found = signer_->holder().found();
     std::vector<std::size_t> begin(lacking_.size() + 1, found.size());
     for (std::size_t i = found.size(); i-- > 0;) begin[found[i].chunk] = i;
-    for (std::size_t number = lacking_.size(); number-- > 0;) begin[number] = std::min(begin[number], begin[number + 1]);
+    for (std::size_t number = lacking_.size(); number-- > 0;)
+      begin[number] = std::min(begin[number], begin[number + 1]);
     for (std::size_t i = 0; i < chunks_->size(); ++i) {
       const auto number = numbers.find((*chunks_)[i].digest.prefix());
       if (number == numbers.end()) continue;
@@ -214,11 +219,14 @@ class DownloadServer final : public Conversation {
   /// Chunks with the content of a lacking one are lacking too.
   void send_patch() {
     std::unordered_map<std::uint64_t, std::uint32_t> numbers;
-    for (std::uint32_t number = 0; number < lacking_.size(); ++number) numbers.emplace((*chunks_)[lacking_[number]].digest.prefix(), number);
-    sender_.emplace(port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
-                    patch_limits(static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
-                                 port_.peer().max_segment),
-                    [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
+    for (std::uint32_t number = 0; number < lacking_.size(); ++number)
+      numbers.emplace((*chunks_)[lacking_[number]].digest.prefix(), number);
+    sender_.emplace(
+        port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
+        patch_limits(
+            static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
+            port_.peer().max_segment),
+        [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
     port_.send(wire::Patch{});
     const auto hasher = context_.toolbox.hasher();
     const Digest zeros = hasher->hash(Buffer(kMaxChunkBytes, Byte{0}));
@@ -243,10 +251,10 @@ class DownloadServer final : public Conversation {
   std::shared_ptr<const StoredFile> file_;
   std::shared_ptr<const ChunkList> chunks_;
   ChunkTree tree_;
-  std::vector<std::uint64_t> offsets_;    ///< of the chunks, and the end
+  std::vector<std::uint64_t> offsets_;  ///< of the chunks, and the end
   std::uint64_t seed_ = 0;
   std::optional<TreeHolder> holder_;
-  std::vector<std::uint32_t> lacking_;    ///< distinct chunks that the client lacks, by index
+  std::vector<std::uint32_t> lacking_;  ///< distinct chunks that the client lacks, by index
   std::optional<Signer> signer_;
   wire::Sign sign_;
   bool deciding_ = false;
@@ -257,8 +265,8 @@ class DownloadServer final : public Conversation {
 
 }  // namespace
 
-std::shared_ptr<Conversation> make_download_server(StreamPort& port, const ServerContext& context, const Principal& principal,
-                                                   wire::Download request) {
+std::shared_ptr<Conversation> make_download_server(StreamPort& port, const ServerContext& context,
+                                                   const Principal& principal, wire::Download request) {
   auto download = std::make_shared<DownloadServer>(port, context, principal, std::move(request));
   download->start();
   return download;

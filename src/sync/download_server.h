@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-std::shared_ptr<Conversation> make_download_server(StreamPort& port, const ServerContext& context, const Principal& principal,
-                                                   wire::Download request);
+std::shared_ptr<Conversation> make_download_server(StreamPort& port, const ServerContext& context,
+                                                   const Principal& principal, wire::Download request);
 
 }  // namespace millrace

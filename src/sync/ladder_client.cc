@@ -15,15 +15,21 @@ Result<double> sample_gaps(const LadderSearcher& searcher, const Source& own, co
 
 }  // namespace
 
-LadderClient::LadderClient(StreamPort& port, const Toolbox& toolbox, std::shared_ptr<const Source> own, std::shared_ptr<LadderSearcher> searcher,
-                           std::function<void(double)> on_rung, std::function<void(Error)> on_error)
-    : port_(port), toolbox_(toolbox), own_(std::move(own)), searcher_(std::move(searcher)), on_rung_(std::move(on_rung)),
+LadderClient::LadderClient(StreamPort& port, const Toolbox& toolbox, std::shared_ptr<const Source> own,
+                           std::shared_ptr<LadderSearcher> searcher, std::function<void(double)> on_rung,
+                           std::function<void(Error)> on_error)
+    : port_(port),
+      toolbox_(toolbox),
+      own_(std::move(own)),
+      searcher_(std::move(searcher)),
+      on_rung_(std::move(on_rung)),
       on_error_(std::move(on_error)) {}
 
 void LadderClient::sample(std::function<void(double)> then) {
   auto ratio = std::make_shared<Result<double>>(1.0);
   port_.run(
-      Lane::kCpu, [ratio, searcher = searcher_, own = own_, toolbox = toolbox_] { *ratio = sample_gaps(*searcher, *own, toolbox); },
+      Lane::kCpu,
+      [ratio, searcher = searcher_, own = own_, toolbox = toolbox_] { *ratio = sample_gaps(*searcher, *own, toolbox); },
       [this, ratio, then = std::move(then)] {
         if (!*ratio) return on_error_(ratio->error());
         then(**ratio);
@@ -31,7 +37,8 @@ void LadderClient::sample(std::function<void(double)> then) {
 }
 
 Status LadderClient::on_signatures(const wire::Signatures& message) {
-  if (bulk_.active() || message.rung != searcher_->rung() || message.bulk_bytes == 0 || message.block_bytes > kMaxChunkBytes || message.width > 61) {
+  if (bulk_.active() || message.rung != searcher_->rung() || message.bulk_bytes == 0 ||
+      message.block_bytes > kMaxChunkBytes || message.width > 61) {
     return fail(Code::kProtocol, "Signatures arrived that were not asked for.");
   }
   message_ = message;
@@ -47,7 +54,8 @@ void LadderClient::on_data(ByteView& bytes) {
     credit_ += taken;
   }
   if (!bulk_.complete()) return;
-  queue_.push_back({bulk_.take(), static_cast<std::uint32_t>(message_.block_bytes), static_cast<unsigned>(message_.width), credit_});
+  queue_.push_back(
+      {bulk_.take(), static_cast<std::uint32_t>(message_.block_bytes), static_cast<unsigned>(message_.width), credit_});
   credit_ = 0;
   pump();
 }

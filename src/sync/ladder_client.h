@@ -1,4 +1,5 @@
-// The client's side of the ladder on a stream: collects batches of signatures and searches them on a worker, one after the other.
+// The client's side of the ladder on a stream: collects batches of signatures and searches them on a worker, one after
+// the other.
 #pragma once
 
 #include <deque>
@@ -16,8 +17,9 @@ namespace millrace {
 class LadderClient {
  public:
   /// `on_rung`: all signatures of a rung were searched; given how far what is left compresses (see sample_literals).
-  LadderClient(StreamPort& port, const Toolbox& toolbox, std::shared_ptr<const Source> own, std::shared_ptr<LadderSearcher> searcher,
-               std::function<void(double)> on_rung, std::function<void(Error)> on_error);
+  LadderClient(StreamPort& port, const Toolbox& toolbox, std::shared_ptr<const Source> own,
+               std::shared_ptr<LadderSearcher> searcher, std::function<void(double)> on_rung,
+               std::function<void(Error)> on_error);
 
   /// Compressibility of what is unmatched before rung 1.
   void sample(std::function<void(double)> then);

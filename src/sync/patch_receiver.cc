@@ -18,13 +18,18 @@ struct PatchReceiver::State {
 };
 
 PatchReceiver::PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft,
-                             std::uint64_t max_bytes, std::function<void(const Digest&)> on_end, std::function<void(Error)> on_error)
-    : port_(port), state_(std::make_shared<State>(std::move(basis), std::move(draft), max_bytes, toolbox)),
-      on_end_(std::move(on_end)), on_error_(std::move(on_error)) {}
+                             std::uint64_t max_bytes, std::function<void(const Digest&)> on_end,
+                             std::function<void(Error)> on_error)
+    : port_(port),
+      state_(std::make_shared<State>(std::move(basis), std::move(draft), max_bytes, toolbox)),
+      on_end_(std::move(on_end)),
+      on_error_(std::move(on_error)) {}
 
 PatchReceiver::~PatchReceiver() = default;
 
-const PatchApplier& PatchReceiver::applier() const { return state_->applier; }
+const PatchApplier& PatchReceiver::applier() const {
+  return state_->applier;
+}
 
 void PatchReceiver::start_repair() {
   state_->repairer.emplace(*state_->draft);
@@ -42,8 +47,8 @@ Status PatchReceiver::on_data(ByteView bytes) {
       queue_.push_back({std::move(*part), credit_});
       credit_ = 0;
     } else if (queue_.empty()) {
-      // A part larger than the window would wait for ever: what is held of it is bounded by the part's own limit. Behind a part that waits
-      // for its turn the credit is kept back, so that at most two parts and a window are held.
+      // A part larger than the window would wait for ever: what is held of it is bounded by the part's own limit.
+      // Behind a part that waits for its turn the credit is kept back, so that at most two parts and a window are held.
       port_.release_credit(std::exchange(credit_, 0));
     }
   }
@@ -62,7 +67,8 @@ void PatchReceiver::pump() {
         if (!state->hasher) state->hasher = state->toolbox.hasher();
         if (!state->codec) state->codec = state->toolbox.codec();
         state->result = state->repairer ? state->repairer->apply(std::move(next->part), *state->hasher, *state->codec)
-                                        : state->applier.apply(std::move(next->part), window, addressing, *state->hasher, *state->codec);
+                                        : state->applier.apply(std::move(next->part), window, addressing,
+                                                               *state->hasher, *state->codec);
       },
       [this, next] {
         running_ = false;

@@ -1,5 +1,5 @@
-// Receives a patch: cuts the stream's DATA into parts and applies them on a worker, one after the other. Credit is given back when a
-// part was applied, so what is held is bounded by the stream's window and one part.
+// Receives a patch: cuts the stream's DATA into parts and applies them on a worker, one after the other. Credit is
+// given back when a part was applied, so what is held is bounded by the stream's window and one part.
 #pragma once
 
 #include <deque>
@@ -14,8 +14,9 @@ namespace millrace {
 /// Owned by a conversation.
 class PatchReceiver {
  public:
-  PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft, std::uint64_t max_bytes,
-                std::function<void(const Digest&)> on_end, std::function<void(Error)> on_error);
+  PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft,
+                std::uint64_t max_bytes, std::function<void(const Digest&)> on_end,
+                std::function<void(Error)> on_error);
   ~PatchReceiver();
   Status on_data(ByteView bytes);
   const PatchApplier& applier() const;

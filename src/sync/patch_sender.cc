@@ -5,7 +5,8 @@
 namespace millrace {
 
 PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
-  // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much prefix as part.
+  // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much
+  // prefix as part.
   PatchLimits limits;
   limits.level = level;
   const bool thorough = level >= 9;
@@ -24,11 +25,16 @@ struct PatchSender::Work {
   bool done = false;
 };
 
-PatchSender::PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox, Addressing addressing,
-                         std::vector<Match> matches, PatchLimits limits, std::function<void(Error)> on_error,
-                         std::function<void()> on_queued)
-    : port_(port), target_(std::move(target)), toolbox_(toolbox), planner_(addressing, std::move(matches)), limits_(limits),
-      on_error_(std::move(on_error)), on_queued_(std::move(on_queued)) {
+PatchSender::PatchSender(StreamPort& port, std::shared_ptr<const Source> target, const Toolbox& toolbox,
+                         Addressing addressing, std::vector<Match> matches, PatchLimits limits,
+                         std::function<void(Error)> on_error, std::function<void()> on_queued)
+    : port_(port),
+      target_(std::move(target)),
+      toolbox_(toolbox),
+      planner_(addressing, std::move(matches)),
+      limits_(limits),
+      on_error_(std::move(on_error)),
+      on_queued_(std::move(on_queued)) {
   cursor_.addressing = addressing;
 }
 
@@ -69,7 +75,8 @@ void PatchSender::pump() {
         Lane::kCpu,
         [work, target = target_, limits = limits_, factory = toolbox_.codec] {
           const auto codec = factory();
-          work->coded = encode_part(work->plan, work->instructions, work->start, limits.window, *target, *codec, limits.level);
+          work->coded =
+              encode_part(work->plan, work->instructions, work->start, limits.window, *target, *codec, limits.level);
         },
         [this, work] {
           work->done = true;

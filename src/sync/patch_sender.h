@@ -1,4 +1,5 @@
-// Sends a patch: plans parts, codes their literals on workers and queues them in order, never more than the stream takes.
+// Sends a patch: plans parts, codes their literals on workers and queues them in order, never more than the stream
+// takes.
 #pragma once
 
 #include <deque>
@@ -11,10 +12,10 @@
 namespace millrace {
 
 struct PatchLimits {
-  std::uint64_t raw_bytes = 1u << 20;   ///< literals of a part
-  std::uint64_t window = 4u << 20;      ///< prefix and literals
+  std::uint64_t raw_bytes = 1u << 20;  ///< literals of a part
+  std::uint64_t window = 4u << 20;     ///< prefix and literals
   int level = 3;
-  std::size_t in_flight = 2;            ///< parts coded at once: bounds a transfer's memory
+  std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
 
 /// What a zstd level is worth in prefix, within what the receiver decodes.

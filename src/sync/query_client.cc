@@ -18,7 +18,9 @@ class Exchange final : public Conversation, public std::enable_shared_from_this<
     report(std::move(reply));
     return {};
   }
-  Status on_data(ByteView) override { return fail(Code::kProtocol, "The server sent bytes that this request does not expect."); }
+  Status on_data(ByteView) override {
+    return fail(Code::kProtocol, "The server sent bytes that this request does not expect.");
+  }
   void on_closed(const Error& error) override { report(fail(error)); }
 
  private:

@@ -28,7 +28,9 @@ class StoreRequest final : public Conversation {
           port_.send_last(**reply);
         });
   }
-  Status on_message(FrameType, ByteView) override { return fail(Code::kProtocol, "This request takes no further messages."); }
+  Status on_message(FrameType, ByteView) override {
+    return fail(Code::kProtocol, "This request takes no further messages.");
+  }
   Status on_data(ByteView) override { return fail(Code::kProtocol, "This request takes no bytes."); }
   void on_closed(const Error&) override {}
 
@@ -37,7 +39,8 @@ class StoreRequest final : public Conversation {
 };
 
 template <typename Reply>
-std::shared_ptr<Conversation> answer(StreamPort& port, const ServerContext& context, Lane lane, typename StoreRequest<Reply>::Call call) {
+std::shared_ptr<Conversation> answer(StreamPort& port, const ServerContext& context, Lane lane,
+                                     typename StoreRequest<Reply>::Call call) {
   auto request = std::make_shared<StoreRequest<Reply>>(port);
   request->start(context.store, lane, std::move(call));
   return request;
@@ -69,8 +72,9 @@ Result<wire::Entries> stat_all(Store& store, const Principal& principal, const s
 }
 
 Result<wire::Entries> list(Store& store, const Principal& principal, const wire::List& request) {
-  MILLRACE_ASSIGN(const Listing listing, store.list(principal, request.path, request.recursive ? Recursive::kYes : Recursive::kNo,
-                                                    request.cursor, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
+  MILLRACE_ASSIGN(const Listing listing,
+                  store.list(principal, request.path, request.recursive ? Recursive::kYes : Recursive::kNo,
+                             request.cursor, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
   wire::Entries out;
   std::size_t bytes = 0;
   for (const Entry& entry : listing.entries) {
@@ -87,7 +91,8 @@ Result<wire::Entries> list(Store& store, const Principal& principal, const wire:
 }
 
 Result<wire::Entries> changes(Store& store, const Principal& principal, const wire::Changes& request) {
-  MILLRACE_ASSIGN(const auto found, store.changes(principal, request.since, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
+  MILLRACE_ASSIGN(const auto found,
+                  store.changes(principal, request.since, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
   wire::Entries out;
   std::size_t bytes = 0;
   for (const Change& change : found) {
@@ -105,8 +110,8 @@ Result<wire::Entries> changes(Store& store, const Principal& principal, const wi
 
 }  // namespace
 
-Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal, FrameType type,
-                                                               ByteView payload, StreamPort& port) {
+Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal,
+                                                               FrameType type, ByteView payload, StreamPort& port) {
   switch (type) {
     case FrameType::kUpload: {
       MILLRACE_ASSIGN(wire::Upload request, wire::decode<wire::Upload>(payload));
@@ -131,10 +136,12 @@ Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerConte
     }
     case FrameType::kStat: {
       MILLRACE_ASSIGN(const wire::Stat request, wire::decode<wire::Stat>(payload));
-      if (request.paths.size() > kMaxStatPaths) return fail(Code::kTooLarge, "One STAT takes at most 1000 paths; send several.");
+      if (request.paths.size() > kMaxStatPaths)
+        return fail(Code::kTooLarge, "One STAT takes at most 1000 paths; send several.");
       for (const std::string& path : request.paths) MILLRACE_TRY(check_path(path, RootAllowed::kYes));
-      return answer<wire::Entries>(port, context, Lane::kCatalogue,
-                                   [principal, request](Store& store) { return stat_all(store, principal, request.paths); });
+      return answer<wire::Entries>(port, context, Lane::kCatalogue, [principal, request](Store& store) {
+        return stat_all(store, principal, request.paths);
+      });
     }
     case FrameType::kChanges: {
       MILLRACE_ASSIGN(const wire::Changes request, wire::decode<wire::Changes>(payload));
@@ -144,20 +151,22 @@ Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerConte
     case FrameType::kDelete: {
       MILLRACE_ASSIGN(const wire::Delete request, wire::decode<wire::Delete>(payload));
       MILLRACE_TRY(check_path(request.path, RootAllowed::kNo));
-      return answer<wire::Done>(port, context, Lane::kCatalogue, [principal, request](Store& store) -> Result<wire::Done> {
-        MILLRACE_TRY(store.remove(principal, request.path, request.recursive ? Recursive::kYes : Recursive::kNo,
-                                  request.expected.value_or(Expected{})));
-        return wire::Done{};
-      });
+      return answer<wire::Done>(
+          port, context, Lane::kCatalogue, [principal, request](Store& store) -> Result<wire::Done> {
+            MILLRACE_TRY(store.remove(principal, request.path, request.recursive ? Recursive::kYes : Recursive::kNo,
+                                      request.expected.value_or(Expected{})));
+            return wire::Done{};
+          });
     }
     case FrameType::kMove: {
       MILLRACE_ASSIGN(const wire::Move request, wire::decode<wire::Move>(payload));
       MILLRACE_TRY(check_path(request.from, RootAllowed::kNo));
       MILLRACE_TRY(check_path(request.to, RootAllowed::kNo));
-      return answer<wire::Done>(port, context, Lane::kCatalogue, [principal, request](Store& store) -> Result<wire::Done> {
-        MILLRACE_TRY(store.move(principal, request.from, request.to, request.force ? Force::kYes : Force::kNo));
-        return wire::Done{};
-      });
+      return answer<wire::Done>(
+          port, context, Lane::kCatalogue, [principal, request](Store& store) -> Result<wire::Done> {
+            MILLRACE_TRY(store.move(principal, request.from, request.to, request.force ? Force::kYes : Force::kNo));
+            return wire::Done{};
+          });
     }
     case FrameType::kVerify: {
       MILLRACE_ASSIGN(const wire::Verify request, wire::decode<wire::Verify>(payload));

@@ -13,12 +13,12 @@ namespace millrace {
 struct ServerContext {
   std::shared_ptr<Store> store;
   Toolbox toolbox;
-  int max_level = 9;  ///< zstd level of downloads at most
+  int max_level = 9;                         ///< zstd level of downloads at most
   int match_margin_bits = kMatchMarginBits;  ///< tests weaken it to force false matches
 };
 
 /// Errors: kProtocol for a message that is no request or cannot be decoded, kUsage for a bad path.
-Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal, FrameType type,
-                                                               ByteView payload, StreamPort& port);
+Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal,
+                                                               FrameType type, ByteView payload, StreamPort& port);
 
 }  // namespace millrace

@@ -5,8 +5,10 @@ namespace millrace {
 Status Signer::begin(std::uint64_t block_bytes, std::uint64_t pair_bytes) {
   if (!idle() && begun_) return fail(Code::kProtocol, "A rung was asked for before the one before it was signed.");
   const bool first = holder_.rung() == 0;
-  if (block_bytes > kMaxChunkBytes || (block_bytes == 0 && !first)) return fail(Code::kProtocol, "Signatures of an impossible block size were asked for.");
-  const std::uint32_t block = block_bytes == 0 ? first_rung_block(holder_.unfound_bytes()) : static_cast<std::uint32_t>(block_bytes);
+  if (block_bytes > kMaxChunkBytes || (block_bytes == 0 && !first))
+    return fail(Code::kProtocol, "Signatures of an impossible block size were asked for.");
+  const std::uint32_t block =
+      block_bytes == 0 ? first_rung_block(holder_.unfound_bytes()) : static_cast<std::uint32_t>(block_bytes);
   MILLRACE_TRY(holder_.begin_rung(block, pair_bytes));
   if (first) first_block_ = block;
   begun_ = true;

@@ -1,4 +1,5 @@
-// The server's side of the ladder on a stream: signs blocks on workers and sends them batch by batch, as the stream takes them.
+// The server's side of the ladder on a stream: signs blocks on workers and sends them batch by batch, as the stream
+// takes them.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,12 @@ namespace millrace {
 /// Owned by a conversation.
 class Signer {
  public:
-  Signer(StreamPort& port, std::shared_ptr<const Source> held, std::vector<ByteRange> lacking, std::uint64_t seed, int margin_bits,
-         std::function<void(Error)> on_error)
-      : port_(port), held_(std::move(held)), holder_(std::move(lacking), seed, margin_bits), on_error_(std::move(on_error)) {}
+  Signer(StreamPort& port, std::shared_ptr<const Source> held, std::vector<ByteRange> lacking, std::uint64_t seed,
+         int margin_bits, std::function<void(Error)> on_error)
+      : port_(port),
+        held_(std::move(held)),
+        holder_(std::move(lacking), seed, margin_bits),
+        on_error_(std::move(on_error)) {}
 
   LadderHolder& holder() { return holder_; }
   const LadderHolder& holder() const { return holder_; }

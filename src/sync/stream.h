@@ -27,7 +27,8 @@ struct SharedBytes {
 /// Which queue of workers a job goes to: hashing, searching and coding; file contents; the catalogue and commits.
 enum class Lane : std::uint8_t { kCpu, kDisk, kCatalogue };
 
-/// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's loop only.
+/// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's
+/// loop only.
 class StreamPort {
  public:
   virtual ~StreamPort() = default;
@@ -42,8 +43,8 @@ class StreamPort {
   virtual void release_credit(std::uint64_t bytes) = 0;
   /// Raises the standing window of this stream towards us to `bytes` (never lowers it).
   virtual void set_window(std::uint64_t bytes) = 0;
-  /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done` is dropped, but `work`
-  /// always runs to its end or not at all: it must own (share) all that it touches.
+  /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done`
+  /// is dropped, but `work` always runs to its end or not at all: it must own (share) all that it touches.
   virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
   /// The conversation is over on this side; the stream closes when all queued has left. Nothing is called afterwards.
   virtual void finish() = 0;
@@ -60,8 +61,9 @@ class StreamPort {
   void send(const Message& message) {
     send_frame(Message::kType, kMustUnderstand, wire::encode(message));
   }
-  /// Sends the last message and finishes. The end of the stream travels in the message's own frame: a peer that has read the message
-  /// may close at once, and nothing is left unread that would reset the connection or escape its count of bytes.
+  /// Sends the last message and finishes. The end of the stream travels in the message's own frame: a peer that has
+  /// read the message may close at once, and nothing is left unread that would reset the connection or escape its count
+  /// of bytes.
   template <typename Message>
   void send_last(const Message& message) {
     send_frame(Message::kType, kMustUnderstand | kEndOfStream, wire::encode(message));
@@ -73,7 +75,8 @@ class StreamPort {
 class Conversation {
  public:
   virtual ~Conversation() = default;
-  /// A message of this stream. ERROR, CANCEL and WINDOW never come here. An error returned ends the stream with it (as port.fail()).
+  /// A message of this stream. ERROR, CANCEL and WINDOW never come here. An error returned ends the stream with it (as
+  /// port.fail()).
   virtual Status on_message(FrameType type, ByteView payload) = 0;
   /// DATA of this stream. Its bytes stay counted against the window until release_credit().
   virtual Status on_data(ByteView bytes) = 0;

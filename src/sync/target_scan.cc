@@ -7,7 +7,8 @@
 namespace millrace {
 
 namespace {
-/// In front of what is read there is room for what the block before leaves over, so that a chunk's bytes stand together.
+/// In front of what is read there is room for what the block before leaves over, so that a chunk's bytes stand
+/// together.
 constexpr std::size_t kHeadroom = kMaxChunkBytes;
 }  // namespace
 
@@ -60,7 +61,8 @@ void TargetScan::cut_next() {
         std::copy(carried->begin(), carried->end(), work->buffer.begin() + static_cast<std::ptrdiff_t>(work->begin));
         const ByteView content = ByteView(work->buffer).subspan(work->begin);
         work->block.offset = work->offset - carried->size();
-        work->block.length = cut_chunks(content, work->block.last ? Tail::kEndOfFile : Tail::kMoreFollows, work->lengths);
+        work->block.length =
+            cut_chunks(content, work->block.last ? Tail::kEndOfFile : Tail::kMoreFollows, work->lengths);
         carried->clear();
         append(*carried, content.subspan(work->block.length));
       },

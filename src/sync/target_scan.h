@@ -1,6 +1,6 @@
-// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Cutting goes in order, since a block's first chunk
-// begins where the last one of the block before ended; reading of later blocks and hashing of earlier ones go on beside it. Blocks are
-// delivered in order on the loop.
+// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Cutting goes in order, since a
+// block's first chunk begins where the last one of the block before ended; reading of later blocks and hashing of
+// earlier ones go on beside it. Blocks are delivered in order on the loop.
 #pragma once
 
 #include <deque>
@@ -29,9 +29,13 @@ class TargetScan {
   static constexpr std::size_t kBlockBytes = 1u << 20;  ///< enough chunks to hash side by side
   static constexpr std::size_t kBlocks = 6;
 
-  TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox, std::function<void(ScannedBlock&)> on_block,
-             std::function<void(Error)> on_error)
-      : port_(port), source_(std::move(source)), toolbox_(toolbox), on_block_(std::move(on_block)), on_error_(std::move(on_error)) {}
+  TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox,
+             std::function<void(ScannedBlock&)> on_block, std::function<void(Error)> on_error)
+      : port_(port),
+        source_(std::move(source)),
+        toolbox_(toolbox),
+        on_block_(std::move(on_block)),
+        on_error_(std::move(on_error)) {}
 
   void start() { pump(); }
   void pause() { paused_ = true; }
@@ -58,7 +62,7 @@ class TargetScan {
   std::function<void(Error)> on_error_;
   std::deque<std::shared_ptr<Work>> in_flight_;  ///< by offset
   std::size_t cut_ = 0;                          ///< of those in flight, the first ones are cut
-  Buffer carried_;                               ///< behind the last cut: the beginning of a chunk that goes on in the next block
+  Buffer carried_;  ///< behind the last cut: the beginning of a chunk that goes on in the next block
   std::uint64_t next_read_ = 0;
   std::uint64_t delivered_ = 0;
   bool cutting_ = false;

@@ -14,20 +14,26 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;     ///< smaller targets travel with the request
-constexpr std::uint64_t kHashFirstBytes = 16u << 20;     ///< up to here the request waits for the root
+constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;  ///< smaller targets travel with the request
+constexpr std::uint64_t kHashFirstBytes = 16u << 20;  ///< up to here the request waits for the root
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint32_t kMaxRepairs = 2;
 
-/// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> (ladder) -> patch -> DONE. A target over kHashFirstBytes asks before it
-/// is scanned, so that a new file streams while it is hashed.
+/// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> (ladder) -> patch -> DONE. A target over
+/// kHashFirstBytes asks before it is scanned, so that a new file streams while it is hashed.
 class UploadClient final : public Conversation, public std::enable_shared_from_this<UploadClient> {
  public:
-  UploadClient(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox, TransferDone done,
-               TransferObserver observer)
-      : port_(port), target_(std::move(target)), options_(options), toolbox_(toolbox), done_(std::move(done)),
+  UploadClient(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox,
+               TransferDone done, TransferObserver observer)
+      : port_(port),
+        target_(std::move(target)),
+        options_(options),
+        toolbox_(toolbox),
+        done_(std::move(done)),
         observer_(std::move(observer)),
-        scan_(port, target_.source, toolbox, [this](ScannedBlock& block) { on_block(block); }, [this](Error error) { give_up(std::move(error)); }) {}
+        scan_(
+            port, target_.source, toolbox, [this](ScannedBlock& block) { on_block(block); },
+            [this](Error error) { give_up(std::move(error)); }) {}
 
   void start() {
     const std::uint64_t size = target_.source->size();
@@ -175,11 +181,14 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     pump();
   }
 
-  void start_sender(std::vector<Match> matches) { start_sender(std::move(matches), patch_limits(level(), port_.peer().max_segment), false); }
+  void start_sender(std::vector<Match> matches) {
+    start_sender(std::move(matches), patch_limits(level(), port_.peer().max_segment), false);
+  }
 
   void start_sender(std::vector<Match> matches, const PatchLimits& limits, bool repair) {
     if (sender_) sent_literals_ += sender_->planner().literal_bytes();
-    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches), limits, [this](Error error) { give_up(std::move(error)); });
+    sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches), limits,
+                    [this](Error error) { give_up(std::move(error)); });
     if (streaming_) sender_->set_on_progress([this] { pump(); });
     wire::Patch patch;
     patch.repair = repair;
@@ -192,7 +201,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     sender_->pump();
     const bool full = port_.unsent_bytes() >= StreamPort::kHighWater || sender_->planner().pending_bytes() > (8u << 20);
     if (streaming_ && !scanned_) {
-      if (full) scan_.pause(); else scan_.resume();
+      if (full)
+        scan_.pause();
+      else
+        scan_.resume();
     }
   }
 
@@ -268,10 +280,12 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       covered.push_back(chunk.basis != kNoChunk || chunk.zero);
       if (covered.back()) kept += chunk.length;
     }
-    auto searcher = std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), std::move(offsets), covered, basis_->seed);
+    auto searcher = std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), std::move(offsets),
+                                                     covered, basis_->seed);
     if (searcher->gaps().empty()) return send_delta({});
-    ladder_.emplace(port_, toolbox_, target_.source, std::move(searcher), [this](double ratio) { on_rung(ratio); },
-                    [this](Error error) { give_up(std::move(error)); });
+    ladder_.emplace(
+        port_, toolbox_, target_.source, std::move(searcher), [this](double ratio) { on_rung(ratio); },
+        [this](Error error) { give_up(std::move(error)); });
     ladder_->sample([this, kept, bits = SharedBytes::of(std::move(bits))](double ratio) {
       if (!worth_a_ladder(kept, target_.source->size(), ratio)) return send_delta({});
       ask_signatures(0, ladder_->searcher().gap_bytes(), bits);
@@ -295,8 +309,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     const bool deeper = searcher.rung() < options_.max_depth.value_or(kFullDepth);
     const std::uint32_t next = deeper ? next_rung_block(ladder_->first_block(), ladder_->block(), literal_ratio) : 0;
     LadderSearcher::Answer answer = searcher.finish_rung(next, literal_ratio);
-    const bool pays = options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
-    if (next != 0 && answer.finer_ranges > 0 && pays) return ask_signatures(next, answer.pair_bytes, SharedBytes::of(std::move(answer.bits)));
+    const bool pays =
+        options_.max_depth || rung_pays(port_.link(), static_cast<double>(answer.gap_bytes) * literal_ratio);
+    if (next != 0 && answer.finer_ranges > 0 && pays)
+      return ask_signatures(next, answer.pair_bytes, SharedBytes::of(std::move(answer.bits)));
     std::vector<Match> matches;
     for (const BlockMatch& match : searcher.by_own()) matches.push_back({match.own, match.holder, match.length});
     send_delta(std::move(matches));
@@ -401,9 +417,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox,
-                                          TransferDone done, TransferObserver observer) {
-  auto upload = std::make_shared<UploadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
+std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options,
+                                          const Toolbox& toolbox, TransferDone done, TransferObserver observer) {
+  auto upload =
+      std::make_shared<UploadClient>(port, std::move(target), options, toolbox, std::move(done), std::move(observer));
   upload->start();
   return upload;
 }

@@ -17,8 +17,9 @@ struct UploadTarget {
   Attributes attributes;
 };
 
-/// The conversation to put on a stream with Mux::open: it sends its request in start-up. `done` is called once, on the loop.
-std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options, const Toolbox& toolbox,
-                                          TransferDone done, TransferObserver observer);
+/// The conversation to put on a stream with Mux::open: it sends its request in start-up. `done` is called once, on the
+/// loop.
+std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options,
+                                          const Toolbox& toolbox, TransferDone done, TransferObserver observer);
 
 }  // namespace millrace

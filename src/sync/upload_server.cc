@@ -13,12 +13,19 @@ namespace {
 constexpr std::uint64_t kUploadWindow = 4u << 20;
 constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
 
-/// The stages: look up the basis; answer with it; (tree exchange); (ladder); receive the patch; commit. What arrives while a job runs that it needs
-/// (a patch in the same flight as its request) is held, bounded by the stream's window.
+/// The stages: look up the basis; answer with it; (tree exchange); (ladder); receive the patch; commit. What arrives
+/// while a job runs that it needs (a patch in the same flight as its request) is held, bounded by the stream's window.
 class UploadServer final : public Conversation {
  public:
-  UploadServer(StreamPort& port, const ServerContext& context, const Principal& principal, UploadKind kind, wire::UploadFields request)
-      : port_(port), context_(context), store_(context.store), toolbox_(context.toolbox), principal_(principal), kind_(kind), request_(std::move(request)) {}
+  UploadServer(StreamPort& port, const ServerContext& context, const Principal& principal, UploadKind kind,
+               wire::UploadFields request)
+      : port_(port),
+        context_(context),
+        store_(context.store),
+        toolbox_(context.toolbox),
+        principal_(principal),
+        kind_(kind),
+        request_(std::move(request)) {}
 
   void start() {
     struct Found {
@@ -61,9 +68,14 @@ class UploadServer final : public Conversation {
           const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
           expected_ = request_.expected.value_or(current ? Expected{Expected::Kind::kRoot, current->token.root}
                                                          : Expected{Expected::Kind::kNone, {}});
-          const bool acceptable = expected_.kind == Expected::Kind::kAny || (expected_.kind == Expected::Kind::kNone && !current) ||
-                                  (expected_.kind == Expected::Kind::kRoot && current && current->token.root == expected_.root);
-          if (!acceptable) return port_.fail({Code::kConflict, "'" + printable_path() + "' is not the version that this upload expects to replace; use --force to replace it."});
+          const bool acceptable =
+              expected_.kind == Expected::Kind::kAny || (expected_.kind == Expected::Kind::kNone && !current) ||
+              (expected_.kind == Expected::Kind::kRoot && current && current->token.root == expected_.root);
+          if (!acceptable)
+            return port_.fail(
+                {Code::kConflict,
+                 "'" + printable_path() +
+                     "' is not the version that this upload expects to replace; use --force to replace it."});
           if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->file;
@@ -102,12 +114,14 @@ class UploadServer final : public Conversation {
     }
     if (type == FrameType::kSign && holder_ && !patch_started_ && !bits_.active()) {
       MILLRACE_ASSIGN(sign_, wire::decode<wire::Sign>(payload));
-      if (sign_.rung == 0 || sign_.rung != (signer_ ? signer_->holder().rung() : 0) + 1) return fail(Code::kProtocol, "An unknown rung was asked for.");
+      if (sign_.rung == 0 || sign_.rung != (signer_ ? signer_->holder().rung() : 0) + 1)
+        return fail(Code::kProtocol, "An unknown rung was asked for.");
       return bits_.expect(sign_.bulk_bytes, kMaxBitsBytes);
     }
     if (type == FrameType::kPatch && !patch_started_ && (basis_ || receiver_ || opening_ || misses_ > 0)) {
       MILLRACE_ASSIGN(const auto patch, wire::decode<wire::Patch>(payload));
-      if (patch.repair != repairing_) return fail(Code::kProtocol, "A repair came that was not asked for, or something else in its place.");
+      if (patch.repair != repairing_)
+        return fail(Code::kProtocol, "A repair came that was not asked for, or something else in its place.");
       patch_started_ = true;
       if (!receiver_ && !opening_) open_draft();
       return {};
@@ -148,8 +162,10 @@ class UploadServer final : public Conversation {
     if (!signer_) {
       MILLRACE_TRY(holder_->finish(bits));
       std::vector<ByteRange> lacking;
-      for (const std::uint32_t chunk : holder_->lacking()) lacking.push_back({chunk_offsets_[chunk], chunk_offsets_[chunk + 1] - chunk_offsets_[chunk]});
-      signer_.emplace(port_, basis_, std::move(lacking), seed_, context_.match_margin_bits, [this](Error error) { port_.fail(std::move(error)); });
+      for (const std::uint32_t chunk : holder_->lacking())
+        lacking.push_back({chunk_offsets_[chunk], chunk_offsets_[chunk + 1] - chunk_offsets_[chunk]});
+      signer_.emplace(port_, basis_, std::move(lacking), seed_, context_.match_margin_bits,
+                      [this](Error error) { port_.fail(std::move(error)); });
     } else {
       if (!signer_->idle()) return fail(Code::kProtocol, "A rung was answered before it was signed.");
       MILLRACE_TRY(signer_->holder().take_answer(bits));
@@ -224,8 +240,9 @@ class UploadServer final : public Conversation {
           draft_ = std::move(*opened->draft);
           port_.set_window(kUploadWindow);
           const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
-          receiver_.emplace(port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
-                            [this](Error error) { port_.fail(std::move(error)); });
+          receiver_.emplace(
+              port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
+              [this](Error error) { port_.fail(std::move(error)); });
           const Buffer early = std::exchange(early_, {});
           if (early.empty()) return;
           if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
@@ -243,7 +260,8 @@ class UploadServer final : public Conversation {
     auto proof = std::make_shared<Proof>();
     port_.run(
         Lane::kDisk,
-        [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(), factory = toolbox_.hasher] {
+        [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
+         factory = toolbox_.hasher] {
           const auto hasher = factory();
           ChunkTreeBuilder builder;
           for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
@@ -259,7 +277,8 @@ class UploadServer final : public Conversation {
             proof->version = draft->commit(root, draft->size(), attributes);
             return;
           }
-          for (const std::uint64_t index : built) append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
+          for (const std::uint64_t index : built)
+            append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
         },
         [this, proof] {
           if (!proof->status) return port_.fail(proof->status.error());
@@ -269,10 +288,13 @@ class UploadServer final : public Conversation {
         });
   }
 
-  /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for, then everything.
+  /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for,
+  /// then everything.
   void ask_for_repair(Buffer built) {
     if (++misses_ > 2) {
-      return port_.fail({Code::kIntegrity, "What arrived for '" + printable_path() + "' is not what was announced; the old version is untouched; try again."});
+      return port_.fail(
+          {Code::kIntegrity, "What arrived for '" + printable_path() +
+                                 "' is not what was announced; the old version is untouched; try again."});
     }
     patch_started_ = false;
     wire::Mismatch message;
@@ -325,8 +347,9 @@ class UploadServer final : public Conversation {
 
 }  // namespace
 
-std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context, const Principal& principal,
-                                                 UploadKind kind, wire::UploadFields request) {
+std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context,
+                                                 const Principal& principal, UploadKind kind,
+                                                 wire::UploadFields request) {
   auto upload = std::make_shared<UploadServer>(port, context, principal, kind, std::move(request));
   upload->start();
   return upload;

@@ -9,7 +9,8 @@ namespace millrace {
 
 enum class UploadKind { kWhole, kDelta };
 
-std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context, const Principal& principal,
-                                                 UploadKind kind, wire::UploadFields request);
+std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context,
+                                                 const Principal& principal, UploadKind kind,
+                                                 wire::UploadFields request);
 
 }  // namespace millrace

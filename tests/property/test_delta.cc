@@ -75,7 +75,8 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
         plan.emplace();
         plan->root = target_tree.root;
       }
-      const EncodedPart part = encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, *codec, 3).value();
+      const EncodedPart part =
+          encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, *codec, 3).value();
       append(wire, part.head);
       append(wire, part.literals);
       if (last) break;
@@ -98,7 +99,9 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
       rest = rest.subspan(piece.size());
       while (!piece.empty()) {
         auto part = assembler.feed(piece).value();
-        if (part) root = applier.apply(std::move(*part), assembler.prefix_window(), assembler.addressing(), *hasher, *codec).value();
+        if (part)
+          root = applier.apply(std::move(*part), assembler.prefix_window(), assembler.addressing(), *hasher, *codec)
+                     .value();
       }
     }
     CHECK(root == target_tree.root);

@@ -1,6 +1,7 @@
-// Random files, random edits, random cuts of the byte stream: uploads and downloads through both state machines, with the real store behind them.
-#include <catch2/catch.hpp>
+// Random files, random edits, random cuts of the byte stream: uploads and downloads through both state machines, with
+// the real store behind them.
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -22,11 +23,14 @@ namespace {
 
 class MemoryDownload final : public DownloadDraft {
  public:
-  MemoryDownload(const Buffer& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result) : chunks_(std::move(chunks)), draft_(basis, *chunks_), result_(result) {}
+  MemoryDownload(const Buffer& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
+      : chunks_(std::move(chunks)), draft_(basis, *chunks_), result_(result) {}
   Status keep(std::uint64_t first, std::uint64_t count) override { return draft_.keep(first, count); }
   Status add(std::span<const Chunk> chunks, ByteView content) override { return draft_.add(chunks, content); }
   Status add_zeros(const Chunk& chunk, std::uint64_t count) override { return draft_.add_zeros(chunk, count); }
-  Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override { return draft_.replace(index, chunk, content); }
+  Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
+    return draft_.replace(index, chunk, content);
+  }
   Status read_at(std::uint64_t offset, MutableBytes into) const override { return draft_.read_at(offset, into); }
   std::uint64_t size() const override { return draft_.size(); }
   std::uint64_t chunk_count() const override { return draft_.chunk_count(); }
@@ -61,8 +65,9 @@ struct Fixture {
     Result<TransferResult> result = fail(Code::kInternal, "The upload never ended.");
     const Toolbox tools = toolbox();
     REQUIRE(loopback.client().open([&](StreamPort& port) {
-      return make_upload(port, {"file", std::make_shared<BufferSource>(content), {1'000'000'000, 0644}}, options, tools,
-                         [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
+      return make_upload(
+          port, {"file", std::make_shared<BufferSource>(content), {1'000'000'000, 0644}}, options, tools,
+          [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
     }));
     loopback.run();
     bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
@@ -80,7 +85,8 @@ struct Fixture {
       return std::make_unique<MemoryDownload>(basis, std::move(chunks), into);
     };
     REQUIRE(loopback.client().open([&](StreamPort& port) {
-      return make_download(port, target, options, tools, [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
+      return make_download(
+          port, target, options, tools, [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
     }));
     loopback.run();
     bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
@@ -105,7 +111,8 @@ TransferOptions deep(std::uint32_t depth) {
   return options;
 }
 
-void require_both_ways(Fixture& fixture, std::uint64_t seed, const Buffer& basis, const Buffer& target, const TransferOptions& options = deep(3)) {
+void require_both_ways(Fixture& fixture, std::uint64_t seed, const Buffer& basis, const Buffer& target,
+                       const TransferOptions& options = deep(3)) {
   REQUIRE(fixture.upload(seed, basis, TransferOptions{.whole_file = true, .expected = Expected{}}));
   const auto up = fixture.upload(seed + 1, target, options);
   if (!up) FAIL(up.error().sentence);
@@ -122,7 +129,9 @@ TEST_CASE_METHOD(Fixture, "random edits travel both ways at every depth") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     INFO("seed " << seed);
     SeededRandom random(seed);
-    const Buffer basis = seed % 9 == 0 ? Buffer() : seed % 2 == 0 ? test::random_text(random.below(2u << 20), random()) : test::random_bytes(random.below(3u << 20), random());
+    const Buffer basis = seed % 9 == 0   ? Buffer()
+                         : seed % 2 == 0 ? test::random_text(random.below(2u << 20), random())
+                                         : test::random_bytes(random.below(3u << 20), random());
     const Buffer target = test::edited(basis, random);
     require_both_ways(*this, seed * 100, basis, target, deep(static_cast<std::uint32_t>(seed % 4)));
   }
@@ -164,8 +173,19 @@ TEST_CASE_METHOD(Fixture, "the traps: zeros, repeats, growth, shrinkage, tiny an
   append(grown, test::random_bytes(200'000, 10));
   const Buffer chunk(kMinChunkBytes - 1, Byte{7});
   const std::pair<Buffer, Buffer> pairs[] = {
-      {repeated, repeated_changed}, {sparse, sparse_changed}, {random, grown}, {grown, random}, {{}, random}, {random, {}}, {Buffer(1, Byte{1}), Buffer(1, Byte{2})},
-      {random, Buffer(1, Byte{2})}, {chunk, random}, {random, chunk}, {random, random}, {Buffer(kMaxChunkBytes, Byte{3}), Buffer(kMaxChunkBytes, Byte{4})}, {sparse, Buffer(5u << 20, Byte{0})},
+      {repeated, repeated_changed},
+      {sparse, sparse_changed},
+      {random, grown},
+      {grown, random},
+      {{}, random},
+      {random, {}},
+      {Buffer(1, Byte{1}), Buffer(1, Byte{2})},
+      {random, Buffer(1, Byte{2})},
+      {chunk, random},
+      {random, chunk},
+      {random, random},
+      {Buffer(kMaxChunkBytes, Byte{3}), Buffer(kMaxChunkBytes, Byte{4})},
+      {sparse, Buffer(5u << 20, Byte{0})},
   };
   std::uint64_t seed = 1;
   for (const auto& [basis, target] : pairs) {

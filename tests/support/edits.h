@@ -10,7 +10,8 @@ namespace millrace::test {
 
 /// Lines of words, which compress to under half.
 inline Buffer random_text(std::size_t bytes, std::uint64_t seed) {
-  static constexpr std::string_view kWords[] = {"mill", "race", "wheel", "water", "stone", "grain", "flour", "sluice", "weir", "axle", "0x1f", "return", "const"};
+  static constexpr std::string_view kWords[] = {"mill",   "race", "wheel", "water", "stone",  "grain", "flour",
+                                                "sluice", "weir", "axle",  "0x1f",  "return", "const"};
   SeededRandom random(seed);
   Buffer out;
   while (out.size() < bytes) {
@@ -30,11 +31,21 @@ inline Buffer edited(const Buffer& data, SeededRandom& random) {
     const auto length = static_cast<std::ptrdiff_t>(piece.size());
     const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(out.size()) - at;
     switch (random.below(5)) {
-      case 0: out.insert(out.begin() + at, piece.begin(), piece.end()); break;
-      case 1: out.erase(out.begin() + at, out.begin() + at + std::min(left, length)); break;
-      case 2: std::copy_n(piece.begin(), std::min(length, left), out.begin() + at); break;
-      case 3: std::rotate(out.begin(), out.begin() + at, out.end()); break;
-      default: out.insert(out.begin() + at, 200'000, Byte{0}); break;
+      case 0:
+        out.insert(out.begin() + at, piece.begin(), piece.end());
+        break;
+      case 1:
+        out.erase(out.begin() + at, out.begin() + at + std::min(left, length));
+        break;
+      case 2:
+        std::copy_n(piece.begin(), std::min(length, left), out.begin() + at);
+        break;
+      case 3:
+        std::rotate(out.begin(), out.begin() + at, out.end());
+        break;
+      default:
+        out.insert(out.begin() + at, 200'000, Byte{0});
+        break;
     }
   }
   return out;

@@ -1,5 +1,5 @@
-// A client's and a server's multiplexer, connected in memory: bytes are cut at random places, jobs run in line but finish later. Everything
-// is decided by one seed.
+// A client's and a server's multiplexer, connected in memory: bytes are cut at random places, jobs run in line but
+// finish later. Everything is decided by one seed.
 #pragma once
 
 #include <deque>
@@ -12,7 +12,11 @@ namespace millrace::test {
 
 class Loopback {
  public:
-  Loopback(std::uint64_t seed, ServerContext context) : random_(seed), context_(std::move(context)), client_(*this, Mux::Role::kClient), server_(*this, Mux::Role::kServer) {}
+  Loopback(std::uint64_t seed, ServerContext context)
+      : random_(seed),
+        context_(std::move(context)),
+        client_(*this, Mux::Role::kClient),
+        server_(*this, Mux::Role::kServer) {}
 
   Mux& client() { return client_.mux; }
   std::uint64_t bytes_to_server() const { return client_.sent; }

@@ -19,7 +19,8 @@ TEST_CASE("messages hashed side by side have the digests that they have alone") 
     INFO("seed " << seed);
     SeededRandom random(seed);
     std::vector<Buffer> contents(random.below(70));
-    for (Buffer& content : contents) content = test::random_bytes(random.below(random.below(2) == 0 ? 200 : 70'000), random());
+    for (Buffer& content : contents)
+      content = test::random_bytes(random.below(random.below(2) == 0 ? 200 : 70'000), random());
     const std::vector<ByteView> pieces(contents.begin(), contents.end());
     std::vector<Digest> digests(pieces.size());
     hasher->hash_all(pieces, digests);
