@@ -145,15 +145,17 @@ Result<Buffer> TreeSearcher::on_nodes(std::uint64_t level, std::uint64_t count, 
   return answer.take();
 }
 
-void TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t end, std::vector<HolderPiece>& out) const {
+Status TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t end, std::size_t& steps,
+                            std::vector<HolderPiece>& out) const {
   const Level& level = levels_[depth];
   for (std::size_t i = begin; i < end; ++i) {
+    if (++steps > 4 * kMaxLeaves) return fail(Code::kTooLarge, "The server's tree stands for more chunks than a tree can have.");
     const Reference& node = level.nodes[i];
     HolderPiece piece;
     piece.matched = node.matched;
     if (!node.matched && level.level > 0) {
       const Level& below = levels_[depth + 1];
-      expand(depth + 1, below.group_begin[node.index], below.group_begin[node.index + 1], out);
+      MILLRACE_TRY(expand(depth + 1, below.group_begin[node.index], below.group_begin[node.index + 1], steps, out));
       continue;
     }
     if (node.matched) {
@@ -179,11 +181,13 @@ void TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t end,
       out.push_back(piece);
     }
   }
+  return {};
 }
 
-std::vector<HolderPiece> TreeSearcher::pieces() const {
+Result<std::vector<HolderPiece>> TreeSearcher::pieces() const {
   std::vector<HolderPiece> out;
-  if (!levels_.empty()) expand(0, 0, levels_[0].nodes.size(), out);
+  std::size_t steps = 0;
+  if (!levels_.empty()) MILLRACE_TRY(expand(0, 0, levels_[0].nodes.size(), steps, out));
   return out;
 }
 

@@ -154,7 +154,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       port_.send_data(SharedBytes::of(std::move(bits)));
       return {};
     }
-    place_pieces();
+    MILLRACE_ASSIGN(std::vector<HolderPiece> pieces, searcher_->pieces());
+    place_pieces(pieces);
     const bool lacking = nodes_level_ == 0 && searcher_->any_lacking();
     if (lacking && options_.max_depth != 0) {
       std::vector<bool> covered(basis_chunks_->size());
@@ -162,7 +163,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
       ladder_.emplace(
           port_, toolbox_, target_.basis,
-          std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), offsets_of(*basis_chunks_),
+          std::make_shared<LadderSearcher>(std::move(pieces), searcher_->lacking(), offsets_of(*basis_chunks_),
                                            covered, seed_),
           [this](double ratio) { on_rung(ratio); }, [this](Error error) { port_.fail(std::move(error)); });
       send_answer(1, ladder_->searcher().gap_bytes(), std::move(bits));
@@ -194,9 +195,9 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   }
 
   /// Where the target's chunks stand in the basis.
-  void place_pieces() {
+  void place_pieces(const std::vector<HolderPiece>& pieces) {
     std::uint64_t position = 0;
-    for (const HolderPiece& piece : searcher_->pieces()) {
+    for (const HolderPiece& piece : pieces) {
       if (piece.matched) kept_.push_back({position, piece.first, piece.count});
       position += piece.count;
     }

@@ -242,9 +242,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       port_.send_data(SharedBytes::of(std::move(bits)));
       return {};
     }
-    know_kept_chunks();
+    MILLRACE_ASSIGN(std::vector<HolderPiece> pieces, searcher_->pieces());
+    know_kept_chunks(pieces);
     if (searcher_->any_lacking() && options_.max_depth != 0) {
-      start_ladder(std::move(bits));
+      start_ladder(std::move(pieces), std::move(bits));
     } else {
       send_delta({});
     }
@@ -252,11 +253,11 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   /// The tree is compared: chunks that the basis has are kept, by position or wherever else the same chunk stands.
-  void know_kept_chunks() {
+  void know_kept_chunks(const std::vector<HolderPiece>& pieces) {
     std::uint64_t position = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> known;
     const auto& leaves = tree_.levels.front();
-    for (const HolderPiece& piece : searcher_->pieces()) {
+    for (const HolderPiece& piece : pieces) {
       for (std::uint32_t i = 0; piece.matched && i < piece.count; ++i) {
         TargetChunk& chunk = chunks_[piece.first + i];
         if (chunk.basis == kNoChunk) chunk.basis = position + i;
@@ -271,7 +272,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   /// `bits`: the answer to the last tree nodes, which names the chunks to sign.
-  void start_ladder(Buffer bits) {
+  void start_ladder(std::vector<HolderPiece> pieces, Buffer bits) {
     std::vector<std::uint64_t> offsets{0};
     std::vector<bool> covered;
     std::uint64_t kept = 0;
@@ -280,7 +281,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       covered.push_back(chunk.basis != kNoChunk || chunk.zero);
       if (covered.back()) kept += chunk.length;
     }
-    auto searcher = std::make_shared<LadderSearcher>(searcher_->pieces(), searcher_->lacking(), std::move(offsets),
+    auto searcher = std::make_shared<LadderSearcher>(std::move(pieces), searcher_->lacking(), std::move(offsets),
                                                      covered, basis_->seed);
     if (searcher->gaps().empty()) return send_delta({});
     ladder_.emplace(

@@ -55,7 +55,8 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
         nodes = holder.descend(bits).value();
       }
       std::uint64_t position = 0;
-      for (const HolderPiece& piece : searcher.pieces()) {
+      const std::vector<HolderPiece> pieces = searcher.pieces().value();
+      for (const HolderPiece& piece : pieces) {
         for (std::uint32_t i = 0; piece.matched && i < piece.count; ++i) known[piece.first + i].basis = position + i;
         position += piece.count;
       }
