@@ -143,9 +143,19 @@ class Signals(ServerTest):
         client = self.start_client("upload", "-", self.url + "f", stdin=subprocess.PIPE)
         client.stdin.write(b"a part")
         client.stdin.flush()
+
+        def spools():
+            folder = f"/proc/{client.pid}/fd"
+            for name in os.listdir(folder):
+                try:
+                    if os.readlink(f"{folder}/{name}").endswith("(deleted)"):
+                        return True
+                except FileNotFoundError:  # closed meanwhile
+                    continue
+            return False
+
         # The signal is watched for before the pipe is read.
-        wait_for(lambda: any(os.readlink(f"/proc/{client.pid}/fd/{name}").endswith("(deleted)") for name in os.listdir(f"/proc/{client.pid}/fd")),
-                 "the client to spool")
+        wait_for(spools, "the client to spool")
         client.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(PATIENCE), 130)
         self.assertFalse(os.path.exists(self.server.stored_path("f")))
