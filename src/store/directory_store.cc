@@ -312,6 +312,8 @@ class DirectoryStore final : public Store {
     const Expected& expected = draft.request().expected;
     const bool holds = expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
                        (expected.kind == Expected::Kind::kRoot && before && before->version.token.root == expected.root);
+    // Another attempt of the same upload was faster, or somebody else had the same content: there is nothing left to do.
+    if (!holds && before && before->version.token.root == root) return before->version;
     if (!holds) {
       return fail(Code::kConflict, "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
                                        (before ? to_hex(before->version.token.root).substr(0, 12) : std::string("gone")) + "); fetch it, or use --force to replace it.");

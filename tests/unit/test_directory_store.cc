@@ -83,6 +83,21 @@ TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a confl
   CHECK(fs::is_empty(folder / "staging"));
 }
 
+TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as one version") {
+  const Buffer old = test::random_bytes(50'000, 1);
+  const Buffer content = test::random_bytes(60'000, 2);
+  const auto before = put("f", old);
+  REQUIRE(before);
+  const Expected expected{Expected::Kind::kRoot, before->token.root};
+  const auto first = put("f", content, expected);
+  const auto second = put("f", content, expected);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->token == second->token);
+  CHECK(read_file(folder / "files/f") == as_text(content));
+  CHECK(fs::is_empty(folder / "staging"));
+}
+
 TEST_CASE_METHOD(Fixture, "a file changed behind the store's back is indexed again") {
   const auto version = put("f", test::random_bytes(1000, 1));
   std::ofstream(folder / "files/f") << "something else";
