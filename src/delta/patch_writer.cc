@@ -13,13 +13,14 @@ std::uint64_t PatchPlanner::pending_bytes() const {
 void PatchPlanner::plan_chunk(const TargetChunk& chunk, PartPlan& part) {
   PatchItem item;
   item.bytes = chunk.length;
-  if (chunk.basis != kNoChunk) {
+  if (chunk.zero) {
+    // Even where the basis has such a chunk: a run of holes is one instruction, and nothing is read.
+    item.kind = PatchItem::Kind::kZeros;
+    zero_bytes_ += chunk.length;
+  } else if (chunk.basis != kNoChunk) {
     item.kind = PatchItem::Kind::kKeep;
     item.first = addressing_ == Addressing::kBasis ? chunk.basis : index_;
     matched_bytes_ += chunk.length;
-  } else if (chunk.zero) {
-    item.kind = PatchItem::Kind::kZeros;
-    zero_bytes_ += chunk.length;
   } else {
     item.kind = PatchItem::Kind::kChunk;
     item.op_begin = static_cast<std::uint32_t>(part.ops.size());

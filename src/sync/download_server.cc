@@ -7,6 +7,7 @@
 #include "delta/literal_sample.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
+#include "sync/node_reply.h"
 #include "sync/patch_sender.h"
 #include "sync/signer.h"
 
@@ -58,7 +59,7 @@ class DownloadServer final : public Conversation {
     if (type == FrameType::kDescend && holder_ && !sender_ && !bits_.active()) {
       MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
       if (descend.start) {
-        send_nodes(holder_->start());
+        send_nodes(port_, holder_->start());
         return {};
       }
       return bits_.expect(descend.bulk_bytes, kMaxBitsBytes);
@@ -86,7 +87,7 @@ class DownloadServer final : public Conversation {
       const Buffer bits = bits_.take();
       if (!last_bits_) {
         MILLRACE_ASSIGN(NodesAnswer nodes, holder_->descend(bits));
-        send_nodes(std::move(nodes));
+        send_nodes(port_, std::move(nodes));
         continue;
       }
       MILLRACE_TRY(on_answer(bits));
@@ -137,15 +138,6 @@ class DownloadServer final : public Conversation {
     }
     port_.send(basis);
     if (!bulk.empty()) port_.send_data(SharedBytes::of(std::move(bulk)));
-  }
-
-  void send_nodes(NodesAnswer nodes) {
-    wire::Nodes message;
-    message.level = nodes.level;
-    message.count = nodes.count;
-    message.bulk_bytes = nodes.bulk.size();
-    port_.send(message);
-    if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(std::move(nodes.bulk)));
   }
 
   /// The searcher's bits for the chunks, or for a rung: sign the next one, or send the patch.

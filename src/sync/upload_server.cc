@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
+#include "sync/node_reply.h"
 #include "sync/patch_receiver.h"
 #include "sync/signer.h"
 
@@ -106,7 +107,7 @@ class UploadServer final : public Conversation {
     if (type == FrameType::kDescend && basis_ && !patch_started_ && !bits_.active()) {
       MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
       if (descend.start) {
-        load_tree([this] { send_nodes(holder_->start()); });
+        load_tree([this] { send_nodes(port_, holder_->start()); });
         return {};
       }
       if (!holder_) return fail(Code::kProtocol, "Tree nodes were asked for before the first ones.");
@@ -138,7 +139,7 @@ class UploadServer final : public Conversation {
           MILLRACE_TRY(sign(bits));
         } else {
           MILLRACE_ASSIGN(NodesAnswer nodes, holder_->descend(bits));
-          send_nodes(std::move(nodes));
+          send_nodes(port_, std::move(nodes));
         }
       }
       if (bytes.empty()) return {};
@@ -174,15 +175,6 @@ class UploadServer final : public Conversation {
   }
 
   std::string printable_path() const { return printable(request_.path); }
-
-  void send_nodes(NodesAnswer nodes) {
-    wire::Nodes message;
-    message.level = nodes.level;
-    message.count = nodes.count;
-    message.bulk_bytes = nodes.bulk.size();
-    port_.send(message);
-    if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(std::move(nodes.bulk)));
-  }
 
   /// Loads the basis's chunk list and tree, then goes on.
   void load_tree(std::function<void()> then) {

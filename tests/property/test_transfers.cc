@@ -195,6 +195,18 @@ TEST_CASE_METHOD(Fixture, "the traps: zeros, repeats, growth, shrinkage, tiny an
   }
 }
 
+TEST_CASE_METHOD(Fixture, "a change among zeros costs next to nothing however long they are") {
+  Buffer basis(32u << 20, Byte{0});
+  basis[5'000'000] = 1;
+  Buffer target = basis;
+  target[20'000'000] = 1;
+  REQUIRE(upload(1, basis));
+  CHECK(bytes < 2000);
+  REQUIRE(upload(2, target, deep(3)));
+  CHECK(stored() == target);
+  CHECK(bytes < 2000);
+}
+
 TEST_CASE_METHOD(Fixture, "data that shares nothing and does not compress costs at most 0.5 % more than itself") {
   const Buffer basis = test::random_bytes(5u << 20, 20);
   const Buffer target = test::random_bytes(5u << 20, 21);
