@@ -45,6 +45,7 @@ struct Version {
   VersionToken token;
   std::uint64_t bytes = 0;
   Attributes attributes;
+  bool operator==(const Version&) const = default;
 };
 
 /// One line of a listing. Folders and symlinks have no version (token all zero).
@@ -65,6 +66,7 @@ struct Expected {
   enum class Kind : std::uint8_t { kAny = 0, kNone = 1, kRoot = 2 };
   Kind kind = Kind::kAny;
   Digest root;  ///< for kRoot
+  bool operator==(const Expected&) const = default;
 };
 
 using UploadId = std::array<Byte, 16>;

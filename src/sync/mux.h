@@ -1,5 +1,5 @@
-// One connection carries many streams: this is the session on either side, sans I/O. Bytes go in by on_bytes(), come out
-// by next_output(); conversations sit on streams. Credit as in HTTP/2: DATA costs it, everything else does not.
+// One connection carries many streams: this is the session on either side, sans I/O. Bytes go in by on_bytes(), come
+// out by next_output(); conversations sit on streams. Credit as in HTTP/2: DATA costs it, everything else does not.
 #pragma once
 
 #include <functional>
@@ -35,23 +35,27 @@ class Mux {
   Mux(const Mux&) = delete;
   Mux& operator=(const Mux&) = delete;
 
-  /// Client: opens a stream; `make` gets the port and returns the conversation, which then sends its request. Before HELLO has arrived too.
-  /// Errors: kBusy when the peer's max_streams are open (try again after one closed).
+  /// Client: opens a stream; `make` gets the port and returns the conversation, which then sends its request. Before
+  /// HELLO has arrived too. A conversation that fails while it is made gets on_closed() before this returns. Errors:
+  /// kBusy when the peer's max_streams are open (try again after one closed); after a fatal error or the transport's
+  /// end that error.
   Result<std::uint32_t> open(const std::function<std::shared_ptr<Conversation>(StreamPort&)>& make);
 
-  /// Bytes from the transport. An error is fatal to the connection: flush the output (it has an ERROR on stream 0), then close.
+  /// Bytes from the transport. An error is fatal to the connection and given again at each further call: flush the
+  /// output (it has an ERROR on stream 0 and nothing of the streams any more), then close.
   Status on_bytes(ByteView bytes);
   /// The transport is gone or given up: every conversation gets on_closed(error).
   void on_transport_closed(const Error& error);
 
-  /// The next piece of output, header and payload as one or two views; nothing when there is nothing to send (or no credit). DATA of
-  /// different streams takes turns. The bytes stay valid as long as `owner` of the piece.
+  /// The next piece of output, header and payload as one or two views; nothing when there is nothing to send (or no
+  /// credit). DATA of different streams takes turns. The bytes stay valid as long as `owner` of the piece.
   struct Piece {
-    Buffer header;       ///< frame header, and for messages the payload
-    SharedBytes payload; ///< DATA payload, may be empty
+    Buffer header;        ///< frame header, and for messages the payload
+    SharedBytes payload;  ///< DATA payload, may be empty
   };
   std::optional<Piece> next_output();
 
+  /// Ends the conversation with kCancelled, from within this call, and tells the peer. Does nothing once it has ended.
   void cancel(std::uint32_t stream);
   void send_goaway(const wire::GoAway& message);
   void ping(std::uint64_t token);

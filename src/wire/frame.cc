@@ -6,6 +6,39 @@
 
 namespace millrace {
 
+bool is_known_type(std::uint8_t type) {
+  switch (static_cast<FrameType>(type)) {
+    case FrameType::kData:
+    case FrameType::kHello:
+    case FrameType::kError:
+    case FrameType::kWindow:
+    case FrameType::kCancel:
+    case FrameType::kGoAway:
+    case FrameType::kPing:
+    case FrameType::kPong:
+    case FrameType::kUpload:
+    case FrameType::kUploadDelta:
+    case FrameType::kDownload:
+    case FrameType::kList:
+    case FrameType::kStat:
+    case FrameType::kDelete:
+    case FrameType::kMove:
+    case FrameType::kVerify:
+    case FrameType::kChanges:
+    case FrameType::kBasis:
+    case FrameType::kDescend:
+    case FrameType::kNodes:
+    case FrameType::kSign:
+    case FrameType::kSignatures:
+    case FrameType::kPatch:
+    case FrameType::kMismatch:
+    case FrameType::kDone:
+    case FrameType::kEntries:
+      return true;
+  }
+  return false;
+}
+
 void append_frame_header(Buffer& to, const FrameHeader& header) {
   to.push_back(header.type);
   to.push_back(header.flags);
@@ -34,7 +67,8 @@ Status FrameDecoder::feed(ByteView bytes, Sink& sink) {
       state_ = header_.type == static_cast<std::uint8_t>(FrameType::kData) ? State::kData : State::kPayload;
       if (remaining_ > 0) continue;
       state_ = State::kHeader;
-      MILLRACE_TRY(header_.type == static_cast<std::uint8_t>(FrameType::kData) ? sink.on_data(header_, {}, true) : sink.on_frame(header_, {}));
+      MILLRACE_TRY(header_.type == static_cast<std::uint8_t>(FrameType::kData) ? sink.on_data(header_, {}, true)
+                                                                               : sink.on_frame(header_, {}));
       continue;
     }
     const std::size_t count = std::min(remaining_, bytes.size());

@@ -17,7 +17,8 @@ inline constexpr std::size_t kMaxFramePayload = 256 * 1024;
 inline constexpr std::size_t kMaxFrameHeader = 1 + 1 + 5 + 3;
 inline constexpr std::uint32_t kMaxStreamId = 0x7fffffff;
 
-/// Numbers are on the wire. Below 16: the connection's own. An unknown type with kMustUnderstand is a named error, without it skipped.
+/// Numbers are on the wire. Below 16: the connection's own. An unknown type with kMustUnderstand is a named error,
+/// without it skipped.
 enum class FrameType : std::uint8_t {
   kData = 0,
   kHello = 1,
@@ -47,6 +48,13 @@ enum class FrameType : std::uint8_t {
   kEntries = 49,
 };
 
+/// False: to be skipped, or refused where kMustUnderstand is set.
+bool is_known_type(std::uint8_t type);
+/// 16 to 31: what begins a stream.
+inline bool is_request_type(std::uint8_t type) {
+  return type >= 16 && type < 32;
+}
+
 inline constexpr std::uint8_t kMustUnderstand = 1;  ///< flag: who does not know the type must answer with an error
 inline constexpr std::uint8_t kEndOfStream = 2;     ///< flag: the sender's last frame on this stream
 
@@ -65,14 +73,15 @@ class FrameDecoder {
   class Sink {
    public:
     virtual ~Sink() = default;
-    /// A part of a DATA frame's payload, as it arrived; the view is valid during the call only. `last` ends the frame: only
-    /// then do its flags count. Empty DATA frames give one call.
+    /// A part of a DATA frame's payload, as it arrived; the view is valid during the call only. `last` ends the frame:
+    /// only then do its flags count. Empty DATA frames give one call.
     virtual Status on_data(const FrameHeader& header, ByteView part, bool last) = 0;
     /// A whole frame of any other type; the view is valid during the call only.
     virtual Status on_frame(const FrameHeader& header, ByteView payload) = 0;
   };
 
-  /// Decodes all of `bytes`. Errors: kTooLarge (a payload over its limit), kProtocol, or the sink's; the decoder is then spent.
+  /// Decodes all of `bytes`. Errors: kTooLarge (a payload over its limit), kProtocol, or the sink's; the decoder is
+  /// then spent.
   Status feed(ByteView bytes, Sink& sink);
 
  private:

@@ -10,11 +10,14 @@ namespace millrace::wire {
 
 namespace {
 
-// Each message is described once, by a function that names its fields to a visitor; one visitor writes, the other reads.
+// Each message is described once, by a function that names its fields to a visitor; one visitor writes, the other
+// reads.
 
 constexpr std::size_t kMaxText = 64 * 1024;
 
-Buffer coded(const Digest& digest) { return Buffer(digest.bytes.begin(), digest.bytes.end()); }
+Buffer coded(const Digest& digest) {
+  return Buffer(digest.bytes.begin(), digest.bytes.end());
+}
 
 Buffer coded(const VersionToken& token) {
   Buffer out;
@@ -30,7 +33,9 @@ Buffer coded(const Expected& expected) {
   return out;
 }
 
-Buffer coded(const UploadId& id) { return Buffer(id.begin(), id.end()); }
+Buffer coded(const UploadId& id) {
+  return Buffer(id.begin(), id.end());
+}
 
 Status decode_value(ByteView value, Digest& into) {
   if (value.size() != into.bytes.size()) return fail(Code::kProtocol, "A digest has the wrong length.");
@@ -54,8 +59,10 @@ Status decode_value(ByteView value, Expected& into) {
   MILLRACE_ASSIGN(const ByteView kind, reader.take(1));
   if (kind[0] > 2) return fail(Code::kProtocol, "An expectation is of an unknown kind.");
   into.kind = static_cast<Expected::Kind>(kind[0]);
-  if (into.kind != Expected::Kind::kRoot) return {};
-  MILLRACE_ASSIGN(const ByteView root, reader.take(32));
+  const std::size_t root_bytes = into.kind == Expected::Kind::kRoot ? into.root.bytes.size() : 0;
+  if (reader.remaining() != root_bytes) return fail(Code::kProtocol, "An expectation has the wrong length.");
+  if (root_bytes == 0) return {};
+  MILLRACE_ASSIGN(const ByteView root, reader.take(root_bytes));
   return decode_value(root, into.root);
 }
 
@@ -137,7 +144,7 @@ class Read {
     }
   }
   void texts(std::uint32_t id, std::vector<std::string>& values) {
-    if (!mine(id)) return;
+    if (!mine(id) || full(values.size())) return;
     values.emplace_back();
     text(id, values.back());
   }
@@ -166,6 +173,11 @@ class Read {
   Status status() const { return status_; }
 
  private:
+  bool full(std::size_t count) {
+    if (count < kMaxRepeated) return false;
+    status_ = fail(Code::kTooLarge, "A field is repeated more than " + std::to_string(kMaxRepeated) + " times.");
+    return true;
+  }
   bool mine(std::uint32_t id) {
     known_ = known_ || field_.number == id;
     return field_.number == id;
@@ -176,7 +188,7 @@ class Read {
 };
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Hello>
+requires std::is_same_v<std::remove_const_t<M>, Hello>
 void describe(M& m, V& v) {
   v.number(1, m.min_version, Hello{}.min_version);
   v.number(2, m.max_version, Hello{}.max_version);
@@ -191,7 +203,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, ErrorMessage>
+requires std::is_same_v<std::remove_const_t<M>, ErrorMessage>
 void describe(M& m, V& v) {
   v.number(1, m.code, ErrorMessage{}.code);
   v.text(2, m.name);
@@ -200,18 +212,17 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Window>
+requires std::is_same_v<std::remove_const_t<M>, Window>
 void describe(M& m, V& v) {
   v.number(1, m.credit);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Cancel>
-void describe(M&, V&) {
-}
+requires std::is_same_v<std::remove_const_t<M>, Cancel>
+void describe(M&, V&) {}
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, GoAway>
+requires std::is_same_v<std::remove_const_t<M>, GoAway>
 void describe(M& m, V& v) {
   v.number(1, m.deadline_ms);
   v.number(2, m.retry_after_ms);
@@ -219,19 +230,19 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Ping>
+requires std::is_same_v<std::remove_const_t<M>, Ping>
 void describe(M& m, V& v) {
   v.number(1, m.token);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Pong>
+requires std::is_same_v<std::remove_const_t<M>, Pong>
 void describe(M& m, V& v) {
   v.number(1, m.token);
 }
 
 template <typename M, typename V>
-  requires std::is_base_of_v<UploadFields, std::remove_const_t<M>>
+requires std::is_base_of_v<UploadFields, std::remove_const_t<M>>
 void describe(M& m, V& v) {
   v.text(1, m.path);
   v.number(2, m.bytes);
@@ -246,7 +257,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Download>
+requires std::is_same_v<std::remove_const_t<M>, Download>
 void describe(M& m, V& v) {
   v.text(1, m.path);
   v.number(2, m.basis_bytes);
@@ -257,7 +268,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, List>
+requires std::is_same_v<std::remove_const_t<M>, List>
 void describe(M& m, V& v) {
   v.text(1, m.path);
   v.flag(2, m.recursive);
@@ -266,13 +277,13 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Stat>
+requires std::is_same_v<std::remove_const_t<M>, Stat>
 void describe(M& m, V& v) {
   v.texts(1, m.paths);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Delete>
+requires std::is_same_v<std::remove_const_t<M>, Delete>
 void describe(M& m, V& v) {
   v.text(1, m.path);
   v.flag(2, m.recursive);
@@ -280,7 +291,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Move>
+requires std::is_same_v<std::remove_const_t<M>, Move>
 void describe(M& m, V& v) {
   v.text(1, m.from);
   v.text(2, m.to);
@@ -288,20 +299,20 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Verify>
+requires std::is_same_v<std::remove_const_t<M>, Verify>
 void describe(M& m, V& v) {
   v.text(1, m.path);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Changes>
+requires std::is_same_v<std::remove_const_t<M>, Changes>
 void describe(M& m, V& v) {
   v.number(1, m.since);
   v.number(2, m.limit, Changes{}.limit);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Basis>
+requires std::is_same_v<std::remove_const_t<M>, Basis>
 void describe(M& m, V& v) {
   v.version(1, m.version);
   v.number(5, m.seed);
@@ -312,7 +323,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Descend>
+requires std::is_same_v<std::remove_const_t<M>, Descend>
 void describe(M& m, V& v) {
   v.number(1, m.level);
   v.number(2, m.bulk_bytes);
@@ -320,7 +331,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Nodes>
+requires std::is_same_v<std::remove_const_t<M>, Nodes>
 void describe(M& m, V& v) {
   v.number(1, m.level);
   v.number(2, m.count);
@@ -328,7 +339,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Sign>
+requires std::is_same_v<std::remove_const_t<M>, Sign>
 void describe(M& m, V& v) {
   v.number(1, m.rung);
   v.number(2, m.block_bytes);
@@ -337,7 +348,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Signatures>
+requires std::is_same_v<std::remove_const_t<M>, Signatures>
 void describe(M& m, V& v) {
   v.number(1, m.rung);
   v.number(2, m.block_bytes);
@@ -346,26 +357,26 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Patch>
+requires std::is_same_v<std::remove_const_t<M>, Patch>
 void describe(M& m, V& v) {
   v.flag(1, m.repair);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Mismatch>
+requires std::is_same_v<std::remove_const_t<M>, Mismatch>
 void describe(M& m, V& v) {
   v.number(1, m.bulk_bytes);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Done>
+requires std::is_same_v<std::remove_const_t<M>, Done>
 void describe(M& m, V& v) {
   v.version(1, m.version);
   v.flag(5, m.unchanged);
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, EntryMessage>
+requires std::is_same_v<std::remove_const_t<M>, EntryMessage>
 void describe(M& m, V& v) {
   v.text(1, m.path);
   v.number(2, m.kind);
@@ -378,7 +389,7 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
-  requires std::is_same_v<std::remove_const_t<M>, Entries>
+requires std::is_same_v<std::remove_const_t<M>, Entries>
 void describe(M& m, V& v) {
   v.nested(1, m.entries);
   v.text(2, m.next_cursor);
@@ -411,7 +422,7 @@ void Write::nested(std::uint32_t id, const std::vector<Message>& messages) {
 
 template <typename Message>
 void Read::nested(std::uint32_t id, std::vector<Message>& messages) {
-  if (!mine(id)) return;
+  if (!mine(id) || full(messages.size())) return;
   auto message = decode_fields<Message>(field_.value, "a nested message");
   if (message) {
     messages.push_back(std::move(*message));

@@ -1,0 +1,124 @@
+// The inside of the multiplexer: the table of streams and what each holds. For mux.cc and mux_stream.cc only.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "sync/mux.h"
+
+namespace millrace {
+
+inline constexpr std::uint64_t kMaxCredit = std::uint64_t{1} << 40;  ///< more is no credit that anybody could mean
+
+class Mux::Impl final : public FrameDecoder::Sink {
+ public:
+  struct Stream;
+  using StreamPtr = std::shared_ptr<Stream>;
+
+  Impl(Role given_role, wire::Hello hello, Owner& given_owner);
+  ~Impl() override;
+
+  Status on_data(const FrameHeader& header, ByteView part, bool last) override;
+  Status on_frame(const FrameHeader& header, ByteView payload) override;
+
+  void control(FrameType type, std::uint32_t stream, const Buffer& payload, std::uint8_t flags = 0);
+  void control_error(std::uint32_t stream, const Error& error, std::uint8_t flags = 0);
+  void make_ready(Stream& stream);
+  /// Our side is over: the stream leaves the table at once, its outbox is still sent.
+  void retire(Stream& stream);
+  /// `bytes` of the connection's credit go back to the peer, less what is to be taken back from it.
+  void release_connection(std::uint64_t bytes);
+  void end_by_peer(const StreamPtr& stream, const Error& error);
+  StreamPtr find(std::uint32_t id) const;
+  std::optional<Piece> next();
+  static Error not_ours();
+
+  Role role;
+  wire::Hello own;
+  wire::Hello peer;
+  Owner& owner;
+  FrameDecoder decoder;
+  bool hello_received = false;
+  bool first_bytes = true;
+  std::optional<Error> broken;                 ///< fatal: nothing more is read, nothing but what is in `controls` sent
+  std::map<std::uint32_t, StreamPtr> streams;  ///< open
+  std::vector<StreamPtr> retired;              ///< ended on our side, with output left
+  std::vector<std::shared_ptr<Conversation>> dying;  ///< kept until no call of theirs can be on the stack
+  std::deque<StreamPtr> ready;
+  std::deque<Buffer> controls;
+  std::size_t control_bytes = 0;
+  std::int64_t send_credit = 0;
+  std::int64_t receive_credit = 0;
+  std::uint64_t owed = 0;
+  std::uint64_t borrowed = 0;
+  std::uint32_t next_id = 1;
+  std::uint32_t next_peer_id = 1;
+  std::set<std::uint32_t> passed_over;  ///< ids below it that are still to come
+
+ private:
+  Status on_hello(ByteView payload);
+  Status on_window(const FrameHeader& header, ByteView payload);
+  Status on_request(const FrameHeader& header, ByteView payload);
+  /// Uses up a stream id of the peer's. Requests come when they are ready, not in the order of their ids: ids below the
+  /// highest that did not come yet are remembered, as many as may be open at once.
+  bool claim(std::uint32_t id);
+  /// The peer ended a stream, maybe before its request was sent: then none will come.
+  void give_up(std::uint32_t id);
+  std::size_t held_streams() const;
+  std::optional<Piece> take(Stream& stream);
+};
+
+struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream> {
+  Stream(Impl& mux, std::uint32_t number, bool peer_knows_it);
+
+  void send_frame(FrameType type, std::uint8_t flags, Buffer payload) override;
+  void send_data(SharedBytes bytes) override;
+  std::uint64_t unsent_bytes() const override { return unsent; }
+  void release_credit(std::uint64_t bytes) override;
+  void set_window(std::uint64_t bytes) override;
+  void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
+  void finish() override;
+  void fail(Error error) override;
+  Link link() const override { return impl == nullptr ? Link{} : impl->owner.link(); }
+  const wire::Hello& peer() const override { return impl->peer; }
+
+  void grant();
+  /// Last call to the conversation; if it is still being made, the error is kept for when it is there.
+  void close(const Error& error);
+  /// Hands a conversation over that was made with this port.
+  void attach(std::shared_ptr<Conversation> made);
+  /// The peer may not send on after its end.
+  Status check_order() const;
+
+  /// What a stream has to send, in order.
+  struct Outgoing {
+    Buffer message;  ///< a whole frame; empty: data
+    SharedBytes data;
+    bool end = false;
+  };
+
+  Impl* impl;
+  std::uint32_t id;
+  std::shared_ptr<Conversation> conversation;
+  std::optional<Error> unheard;  ///< ended with this before the conversation was there
+  std::deque<Outgoing> outbox;
+  std::uint64_t unsent = 0;
+  std::int64_t send_credit;
+  std::uint64_t window;
+  std::int64_t receive_credit;
+  std::uint64_t unreleased = 0;  ///< received and still held by the conversation
+  std::uint64_t owed = 0;        ///< processed bytes whose credit was not given back yet
+  std::uint64_t extra = 0;       ///< what this stream added to the connection's window
+  bool announced;                ///< the peer knows of it: a first frame has left or come
+  bool end_queued = false;       ///< the last message carries the end of the stream
+  bool peer_ended = false;       ///< the peer's last frame was here
+  bool ended = false;            ///< our side: nothing more comes from or goes to the conversation
+  bool ready = false;            ///< stands in the queue of streams with output
+  bool above_high_water = false;
+};
+
+}  // namespace millrace
