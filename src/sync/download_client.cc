@@ -103,7 +103,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     }
     MILLRACE_TRY(receiver_->on_data(bytes));
     received_ += bytes.size();
-    if (observer_) observer_({"receiving", std::min(received_, version_->bytes), version_->bytes});
+    if (observer_ && done_) observer_({"receiving", std::min(received_, version_->bytes), version_->bytes});
     return {};
   }
 
@@ -120,7 +120,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       builder_.add(chunk.length, chunk.digest, *hasher_);
       basis_chunks_->push_back(chunk);
     }
-    if (observer_) observer_({"hashing", block.offset + block.length, target_.basis->size()});
+    if (observer_ && done_) observer_({"hashing", block.offset + block.length, target_.basis->size()});
     if (!block.last) return;
     tree_ = builder_.finish(*hasher_);
     request(tree_.root);

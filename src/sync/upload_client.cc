@@ -360,7 +360,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   void observe(const char* phase, std::uint64_t bytes) {
-    if (observer_) observer_({phase, bytes, target_.source->size()});
+    if (observer_ && done_) observer_({phase, bytes, target_.source->size()});
   }
 
   void complete(const Version& version, bool unchanged) {
