@@ -5,6 +5,9 @@
 namespace millrace {
 
 namespace {
+/// Bytes that are hashed and written while they are still in the processor's cache, and enough chunks to hash side by
+/// side.
+constexpr std::size_t kRunBytes = 512u << 10;
 constexpr const char* kNotInBasis = "A patch names something that its basis does not have.";
 }
 
@@ -172,6 +175,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
       chunk.length = static_cast<std::uint32_t>(item.bytes);
       used += item.bytes;
       run.push_back(chunk);
+      if (used - run_begin >= kRunBytes) MILLRACE_TRY(flush_run());
       continue;
     }
     MILLRACE_TRY(flush_run());
