@@ -6,7 +6,17 @@ namespace millrace {
 
 namespace {
 
-constexpr std::int64_t kSchema = 1;
+constexpr std::uint64_t kSchema = 2;
+
+/// From schema 1 to 2. A new catalogue is made as 1 and takes the same way as an old one.
+constexpr const char* kUpgradeTo2 = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE pending ADD COLUMN old_inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pending ADD COLUMN old_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pending ADD COLUMN old_mtime_ns INTEGER NOT NULL DEFAULT 0;
+UPDATE meta SET value=2 WHERE key='schema';
+COMMIT;
+)";
 
 constexpr const char* kCreate = R"(
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -67,8 +77,9 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Dura
     MILLRACE_TRY(write.bind_text(1, key).bind(2, standard).run());
     return standard;
   };
-  MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", kSchema));
+  MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", 1));
   if (schema > kSchema) return fail(Code::kVersion, "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
+  if (schema < 2) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo2));
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));
   return catalogue;
@@ -176,7 +187,7 @@ Status Catalogue::put_chunk_list(const Digest& root, ByteView list) {
 Result<std::vector<Pending>> Catalogue::pending() {
   const std::lock_guard lock(mutex_);
   Status status;
-  auto& query = statement("SELECT id,kind,path,other,inode FROM pending ORDER BY id", status);
+  auto& query = statement("SELECT id,kind,path,other,inode,old_inode,old_bytes,old_mtime_ns FROM pending ORDER BY id", status);
   MILLRACE_TRY(status);
   const StatementScope scope(query);
   std::vector<Pending> found;
@@ -184,7 +195,8 @@ Result<std::vector<Pending>> Catalogue::pending() {
     MILLRACE_ASSIGN(const bool more, query.step());
     if (!more) return found;
     found.push_back({query.integer(0), static_cast<Pending::Kind>(query.integer(1)), std::string(as_text(query.blob(2))),
-                     std::string(as_text(query.blob(3))), query.unsigned_integer(4)});
+                     std::string(as_text(query.blob(3))), query.unsigned_integer(4), query.unsigned_integer(5),
+                     query.unsigned_integer(6), query.integer(7)});
   }
 }
 
@@ -253,12 +265,15 @@ Status Catalogue::forget(const std::string& path) {
 
 Result<std::int64_t> Catalogue::add_pending(const Pending& pending) {
   Status status;
-  auto& insert = statement("INSERT INTO pending(kind,path,other,inode) VALUES(?,?,?,?)", status);
+  auto& insert = statement("INSERT INTO pending(kind,path,other,inode,old_inode,old_bytes,old_mtime_ns) VALUES(?,?,?,?,?,?,?)", status);
   MILLRACE_TRY(status);
   MILLRACE_TRY(insert.bind(1, static_cast<std::int64_t>(pending.kind))
                    .bind_blob(2, as_bytes(pending.path))
                    .bind_blob(3, as_bytes(pending.other))
                    .bind(4, pending.inode)
+                   .bind(5, pending.old_inode)
+                   .bind(6, pending.old_bytes)
+                   .bind(7, pending.old_mtime_ns)
                    .run());
   return sqlite3_last_insert_rowid(database_.handle());
 }

@@ -24,12 +24,18 @@ struct Row {
 
 /// An operation that is committed but perhaps not yet visible in files/.
 struct Pending {
-  enum class Kind : std::uint8_t { kPut = 0, kRemove = 1, kMove = 2 };
+  /// kAttributes: the row has the new ones, the file may have the old ones.
+  enum class Kind : std::uint8_t { kPut = 0, kRemove = 1, kMove = 2, kAttributes = 3 };
   std::int64_t id = 0;
   Kind kind = Kind::kPut;
   std::string path;
   std::string other;            ///< kPut: staging name; kMove: the new path
-  std::uint64_t inode = 0;      ///< of the file that is put, removed or moved
+  std::uint64_t inode = 0;      ///< of the file that is put, removed, moved or given attributes
+  /// kPut: what is replaced, as it was when the preconditions were checked; inode 0: nothing. Anything else that is
+  /// found in its place is somebody else's and stays.
+  std::uint64_t old_inode = 0;
+  std::uint64_t old_bytes = 0;
+  std::int64_t old_mtime_ns = 0;
 };
 
 class Catalogue {

@@ -96,18 +96,19 @@ class DirectoryStore final : public Store {
     MILLRACE_ASSIGN(auto row, current(full));
     if (!row || row->version.token.root != root) return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
     if (row->version.attributes == attributes) return row->version;
-    const auto file = disk().open({Area::kFiles, full}, Access::kReadWrite);
-    if (!file) return fail(disk_error(file.error(), "open", path));
-    const auto set = disk().set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
-    if (!set) return fail(disk_error(set.error(), "set mode and time of", path));
-    const auto stat = disk().stat_file(*file);
-    if (!stat) return fail(disk_error(stat.error(), "stat", path));
+    MILLRACE_TRY(writable());
     row->version.attributes = attributes;
-    row->stat = *stat;
+    Pending pending;
+    pending.kind = Pending::Kind::kAttributes;
+    pending.path = full;
+    pending.inode = row->stat.inode;
     MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
       MILLRACE_ASSIGN(row->version.token.sequence, parts_->catalogue->next_sequence());
-      return parts_->catalogue->put(full, *row);
+      MILLRACE_TRY(parts_->catalogue->put(full, *row));
+      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
+      return {};
     }));
+    MILLRACE_TRY(finish(pending));
     return row->version;
   }
 
@@ -217,7 +218,6 @@ class DirectoryStore final : public Store {
     if (options_.wall_clock_ns) return options_.wall_clock_ns();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   }
-  static std::uint32_t disk_mode(const Attributes& attributes) { return (attributes.mode & 0777) | 0600; }
   static std::string below(const Principal& principal, const std::string& path) {
     if (principal.account.empty()) return path;
     return path.empty() ? principal.account : principal.account + "/" + path;
@@ -325,6 +325,11 @@ class DirectoryStore final : public Store {
     row.version.token = {parts_->catalogue->epoch(), 0, root};
     row.stat = *stat;
     Pending pending{0, Pending::Kind::kPut, path, draft.name(), stat->inode};
+    if (before) {
+      pending.old_inode = before->stat.inode;
+      pending.old_bytes = before->stat.bytes;
+      pending.old_mtime_ns = before->stat.mtime_ns;
+    }
     MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
       MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
       MILLRACE_TRY(parts_->catalogue->put(path, row));
@@ -332,26 +337,30 @@ class DirectoryStore final : public Store {
       return {};
     }));
     draft.release();
-    MILLRACE_TRY(finish(pending));
-    // After an exchange the old version stands under the staging name.
-    if (before) {
+    auto finished = finish(pending);
+    // After an exchange the old version stands under the staging name; where somebody else's file kept its place, the
+    // draft does.
+    if (broken_.empty()) {
       const auto removed = disk().unlink({Area::kStaging, draft.name()});
-      if (!removed && removed.error() != ENOENT) return fail(disk_error(removed.error(), "remove the old version of", path));
+      if (!removed && removed.error() != ENOENT && finished) {
+        return fail(disk_error(removed.error(), "remove the old version of", path));
+      }
     }
+    if (!finished) return fail(std::move(finished).error());
     return row.version;
   }
 
   /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery may go on.
   Status finish(const Pending& pending) {
-    auto present = materialise(*parts_, pending);
-    Status status;
-    if (!present) {
-      status = fail(present.error());
-    } else {
-      status = settle(*parts_, pending, *present);
+    auto outcome = materialise(*parts_, pending);
+    Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
+    if (!status) {
+      broken_ = status.error().sentence;
+      return status;
     }
-    if (!status) broken_ = status.error().sentence;
-    return status;
+    if (*outcome == Outcome::kDone) return {};
+    return fail(Code::kConflict, "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
+                                     "' was changed on the server by another program meanwhile; that is kept; try again.");
   }
 
   Status remove_locked(const std::string& full, const std::string& path, Recursive recursive, const Expected& expected) {

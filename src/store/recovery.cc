@@ -37,57 +37,123 @@ Status make_parents(Disk& disk, const std::string& path) {
   return {};
 }
 
-Result<bool> materialise(StoreParts& parts, const Pending& pending) {
+namespace {
+
+bool is_replaced_version(const Pending& pending, const FileStat& stat) {
+  // Not ctime: the exchange itself changes it.
+  return stat.inode == pending.old_inode && stat.bytes == pending.old_bytes && stat.mtime_ns == pending.old_mtime_ns;
+}
+
+/// New: rename. Replacement: exchange, then a look at what came out.
+Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
   const Place place{Area::kFiles, pending.path};
+  const Place staged{Area::kStaging, pending.other};
+  if (!has_inode(disk, place, pending.inode)) {
+    if (!has_inode(disk, staged, pending.inode)) return Outcome::kGone;
+    if (auto made = make_parents(disk, pending.path); !made) {
+      if (made.error().code == Code::kConflict) return Outcome::kForeign;
+      return fail(std::move(made).error());
+    }
+    auto moved = disk.rename_noreplace(staged, place);
+    if (!moved && moved.error() == EEXIST) {
+      if (pending.old_inode == 0) return Outcome::kForeign;
+      moved = disk.exchange(staged, place);
+    }
+    if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
+  }
+  const auto came_out = disk.stat(staged);
+  if (came_out && !is_replaced_version(pending, *came_out)) {
+    if (const auto back = disk.exchange(staged, place); !back) {
+      return fail(disk_error(back.error(), "give back its place to", pending.path));
+    }
+    return Outcome::kForeign;
+  }
+  if (!came_out && came_out.error() != ENOENT) return fail(disk_error(came_out.error(), "stat", pending.other));
+  return Outcome::kDone;
+}
+
+Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
+  const Place from{Area::kFiles, pending.path};
+  const Place to{Area::kFiles, pending.other};
+  if (has_inode(disk, to, pending.inode)) return Outcome::kDone;
+  if (!has_inode(disk, from, pending.inode)) return Outcome::kGone;
+  if (auto made = make_parents(disk, pending.other); !made) {
+    if (made.error().code == Code::kConflict) return Outcome::kForeign;
+    return fail(std::move(made).error());
+  }
+  const auto moved = disk.rename_noreplace(from, to);
+  if (!moved && moved.error() == EEXIST) return Outcome::kForeign;
+  if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
+  return Outcome::kDone;
+}
+
+Result<Outcome> give_attributes(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
+  MILLRACE_ASSIGN(const auto row, parts.catalogue->find(pending.path));
+  if (!row) return Outcome::kGone;
+  const auto file = disk.open({Area::kFiles, pending.path}, Access::kReadWrite);
+  if (!file) return file.error() == EIO ? Result<Outcome>(fail(disk_error(EIO, "open", pending.path))) : Outcome::kGone;
+  const auto stat = disk.stat_file(*file);
+  if (!stat) return fail(disk_error(stat.error(), "stat", pending.path));
+  const Attributes& attributes = row->version.attributes;
+  // It may have been interrupted between mode and time, or before the row was settled.
+  const bool ours = stat->inode == pending.inode && stat->bytes == row->stat.bytes &&
+                    (stat->mtime_ns == row->stat.mtime_ns || stat->mtime_ns == attributes.mtime_ns);
+  if (!ours) return Outcome::kForeign;
+  const auto set = disk.set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
+  if (!set) return fail(disk_error(set.error(), "set mode and time of", pending.path));
+  if (parts.durability == Durability::kFull) {
+    const auto flushed = disk.fsync(*file);
+    if (!flushed) return fail(disk_error(flushed.error(), "flush mode and time of", pending.path));
+  }
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
+  Outcome outcome = Outcome::kDone;
   switch (pending.kind) {
+    case Pending::Kind::kAttributes:
+      return give_attributes(parts, pending);
     case Pending::Kind::kPut: {
-      const Place staged{Area::kStaging, pending.other};
-      if (!has_inode(disk, place, pending.inode)) {
-        if (!has_inode(disk, staged, pending.inode)) return false;
-        MILLRACE_TRY(make_parents(disk, pending.path));
-        auto moved = disk.rename_noreplace(staged, place);
-        if (!moved && moved.error() == EEXIST) moved = disk.exchange(staged, place);
-        if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
-      }
+      MILLRACE_ASSIGN(outcome, put_in_place(parts, pending));
       break;
     }
-    case Pending::Kind::kRemove:
-      if (has_inode(disk, place, pending.inode)) {
-        const auto removed = disk.unlink(place);
-        if (!removed) return fail(disk_error(removed.error(), "remove", pending.path));
-      }
+    case Pending::Kind::kRemove: {
+      const Place place{Area::kFiles, pending.path};
+      if (!has_inode(disk, place, pending.inode)) break;
+      const auto removed = disk.unlink(place);
+      if (!removed) return fail(disk_error(removed.error(), "remove", pending.path));
       break;
+    }
     case Pending::Kind::kMove: {
-      const Place to{Area::kFiles, pending.other};
-      if (has_inode(disk, place, pending.inode) && !has_inode(disk, to, pending.inode)) {
-        MILLRACE_TRY(make_parents(disk, pending.other));
-        const auto moved = disk.rename_noreplace(place, to);
-        if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
-      }
+      MILLRACE_ASSIGN(outcome, move_to_place(disk, pending));
       MILLRACE_TRY(flush_parent(parts, pending.other));
       break;
     }
   }
   MILLRACE_TRY(flush_parent(parts, pending.path));
-  return true;
+  return outcome;
 }
 
-Status settle(StoreParts& parts, const Pending& pending, bool present) {
+Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   Catalogue& catalogue = *parts.catalogue;
   std::vector<std::pair<std::string, Row>> rows;
-  if (pending.kind == Pending::Kind::kPut) {
-    MILLRACE_ASSIGN(const auto row, catalogue.find(pending.path));
-    if (row) rows.emplace_back(pending.path, *row);
-  } else if (pending.kind == Pending::Kind::kMove) {
+  if (pending.kind == Pending::Kind::kMove) {
     MILLRACE_ASSIGN(rows, catalogue.below(pending.other));
-    MILLRACE_ASSIGN(const auto row, catalogue.find(pending.other));
-    if (row) rows.emplace_back(pending.other, *row);
+  }
+  if (pending.kind != Pending::Kind::kRemove) {
+    const std::string& path = pending.kind == Pending::Kind::kMove ? pending.other : pending.path;
+    MILLRACE_ASSIGN(const auto row, catalogue.find(path));
+    if (row) rows.emplace_back(path, *row);
   }
   return catalogue.transaction(parts.disk(), [&]() -> Status {
     for (auto& [path, row] : rows) {
       const auto stat = parts.disk().stat({Area::kFiles, path});
-      if (present && stat) {
+      if (outcome == Outcome::kDone && stat) {
         row.stat = *stat;
         row.indexed_ns = 0;
         MILLRACE_TRY(catalogue.put(path, row));
@@ -103,8 +169,8 @@ Status settle(StoreParts& parts, const Pending& pending, bool present) {
 Status recover(StoreParts& parts) {
   MILLRACE_ASSIGN(const auto operations, parts.catalogue->pending());
   for (const Pending& pending : operations) {
-    MILLRACE_ASSIGN(const bool present, materialise(parts, pending));
-    MILLRACE_TRY(settle(parts, pending, present));
+    MILLRACE_ASSIGN(const Outcome outcome, materialise(parts, pending));
+    MILLRACE_TRY(settle(parts, pending, outcome));
   }
   const auto names = parts.disk().list({Area::kStaging, ""});
   if (!names) return fail(disk_error(names.error(), "list", "staging"));

@@ -5,12 +5,19 @@
 
 namespace millrace {
 
-/// Brings one committed operation to its end in files/ and flushes the folders it touched; may be called again after any interruption.
-/// Gives false when neither files/ nor staging has the file any more: the row is to be forgotten.
-Result<bool> materialise(StoreParts& parts, const Pending& pending);
+enum class Outcome : std::uint8_t {
+  kDone,
+  kGone,     ///< the file is no longer there to do it with
+  kForeign,  ///< somebody else's file stands in the way, and stays
+};
 
-/// The row of a file whose operation is done: its stat data are those of now.
-Status settle(StoreParts& parts, const Pending& pending, bool present);
+/// Brings one committed operation to its end in files/ and flushes the folders it touched; may be called again after
+/// any interruption. Errors: the system's; nothing is known then, and it has to be called again.
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending);
+
+/// The row of a file whose operation is done gets the stat data of now; the row of one that was not possible is
+/// forgotten, and whatever is at the path is indexed at the next look.
+Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
 
 Status recover(StoreParts& parts);
 

@@ -8,6 +8,9 @@
 
 namespace millrace {
 
+/// On disk the owner keeps read and write, so that the server can go on with the file.
+inline std::uint32_t disk_mode(const Attributes& attributes) { return (attributes.mode & 0777) | 0600; }
+
 /// What the parts of a directory store share.
 struct StoreParts {
   DataFolder folder;

@@ -6,11 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "codec/sha256.h"
-#include "delta/chunk_tree.h"
-#include "delta/chunker.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
+#include "support/store_files.h"
 
 using namespace millrace;
 namespace fs = std::filesystem;
@@ -33,22 +31,7 @@ struct Fixture {
     store = std::move(*opened);
   }
   Result<Version> put(const std::string& path, const Buffer& content, Expected expected = {}) {
-    DraftRequest request;
-    request.path = path;
-    request.expected = expected;
-    auto draft = store->begin({}, request);
-    if (!draft) return fail(draft.error());
-    std::vector<std::uint32_t> lengths;
-    cut_chunks(content, Tail::kEndOfFile, lengths);
-    const auto hasher = make_sha256();
-    ChunkList chunks;
-    ByteView rest(content);
-    for (const std::uint32_t length : lengths) {
-      chunks.push_back({hasher->hash(rest.first(length)), 0, length});
-      rest = rest.subspan(length);
-    }
-    MILLRACE_TRY((*draft)->add(chunks, content));
-    return (*draft)->commit(build_tree(chunks, *hasher).root, content.size(), {1'000'000'000, 0640});
+    return test::put_file(*store, path, content, expected);
   }
   fs::path folder;
   std::uint64_t seed = 1;

@@ -1,0 +1,270 @@
+// Every operation of the store is interrupted at every one of its disk operations, in three ways: that operation fails
+// and the store goes on; the process ends there; the power fails there and what was not flushed is lost. Afterwards the
+// store is opened again.
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "store/directory_store.h"
+#include "support/bytes.h"
+#include "support/faulty_disk.h"
+#include "support/store_files.h"
+
+using namespace millrace;
+using test::Faults;
+namespace fs = std::filesystem;
+
+namespace {
+
+const Buffer kOld = test::random_bytes(70'000, 1);
+const Buffer kNew = test::random_bytes(90'000, 2);
+constexpr Attributes kNewAttributes{2'000'000'000, 0600};
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+enum class Interruption { kFailure, kFull, kKill, kPowerLoss };
+
+struct Fixture {
+  Fixture() : folder(fs::temp_directory_path() / ("millrace-recovery-" + std::to_string(getpid()))) {}
+  ~Fixture() {
+    store.reset();
+    fs::remove_all(folder);
+  }
+  void start_empty() {
+    store.reset();
+    fs::remove_all(folder);
+    REQUIRE(try_open(std::make_shared<Faults>()));
+  }
+  Status try_open(std::shared_ptr<Faults> with) {
+    store.reset();
+    faults = std::move(with);
+    MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
+    opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
+    MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite",
+                                                {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr}));
+    return {};
+  }
+  void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
+  std::string content(const std::string& path) const { return read_file(folder / "files" / path); }
+  bool exists(const std::string& path) const { return fs::exists(folder / "files" / path); }
+  /// What is stored is what the catalogue says, and nothing lies about.
+  void check_sound() {
+    CHECK(fs::is_empty(folder / "staging"));
+    const Listing listing = store->list({}, "", Recursive::kYes, "", 100).value();
+    for (const Entry& entry : listing.entries) {
+      if (entry.kind != EntryKind::kFile) continue;
+      INFO(entry.path);
+      CHECK(store->stat({}, entry.path));
+      CHECK(store->verify({}, entry.path));
+    }
+  }
+  /// Interrupts `operation` at each of its disk operations; `check` gets whether it was acknowledged.
+  void interrupt_everywhere(const std::function<void()>& prepare, const std::function<Status()>& operation,
+                            const std::function<void(bool acknowledged)>& check) {
+    for (const auto how : {Interruption::kFailure, Interruption::kFull, Interruption::kKill, Interruption::kPowerLoss}) {
+      for (std::size_t at = 0;; ++at) {
+        INFO("interruption " << static_cast<int>(how) << " at operation " << at);
+        REQUIRE(at < 200);
+        start_empty();
+        prepare();
+        reopen();
+        const bool dies = how == Interruption::kKill || how == Interruption::kPowerLoss;
+        faults->arm(dies ? Faults::Kind::kCrash : Faults::Kind::kFailOnce, at, how == Interruption::kFull ? ENOSPC : EIO);
+        const bool acknowledged = operation().has_value();
+        const bool hit = faults->hit;
+        if (how == Interruption::kPowerLoss) faults->cut_power();
+        reopen();
+        check_sound();
+        check(acknowledged);
+        CHECK(test::put_file(*store, "later", kNew));
+        if (!hit) {
+          CHECK(acknowledged);
+          CHECK(at > 1);
+          break;
+        }
+      }
+    }
+  }
+  fs::path folder;
+  std::uint64_t seed = 1;
+  std::shared_ptr<Faults> faults;
+  std::unique_ptr<Store> store;
+};
+
+Status status_of(const Result<Version>& result) {
+  if (!result) return fail(result.error());
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a new file in new folders is there as a whole or not at all") {
+  interrupt_everywhere([] {}, [&] { return status_of(test::put_file(*store, "a/b/new", kNew, {}, kNewAttributes)); },
+                       [&](bool acknowledged) {
+                         const auto found = store->lookup({}, "a/b/new").value();
+                         if (acknowledged) REQUIRE(found);
+                         CHECK(exists("a/b/new") == found.has_value());
+                         if (!found) return;
+                         CHECK(content("a/b/new") == as_text(kNew));
+                         CHECK(found->attributes == kNewAttributes);
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "a replaced file has its old or its new version, with the attributes of that one") {
+  interrupt_everywhere([&] { REQUIRE(test::put_file(*store, "f", kOld)); },
+                       [&] { return status_of(test::put_file(*store, "f", kNew, {}, kNewAttributes)); },
+                       [&](bool acknowledged) {
+                         const auto found = store->lookup({}, "f").value();
+                         REQUIRE(found);
+                         const bool is_new = content("f") == as_text(kNew);
+                         CHECK((is_new || content("f") == as_text(kOld)));
+                         if (acknowledged) CHECK(is_new);
+                         CHECK(found->attributes == (is_new ? kNewAttributes : Attributes{1'000'000'000, 0640}));
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "a deleted file is there or gone") {
+  interrupt_everywhere([&] { REQUIRE(test::put_file(*store, "d/f", kOld)); },
+                       [&] { return store->remove({}, "d/f", Recursive::kNo, {}); },
+                       [&](bool acknowledged) {
+                         const auto found = store->lookup({}, "d/f").value();
+                         CHECK(exists("d/f") == found.has_value());
+                         if (acknowledged) CHECK_FALSE(found);
+                         if (found) CHECK(content("d/f") == as_text(kOld));
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "a moved file is at one of its two places") {
+  interrupt_everywhere([&] { REQUIRE(test::put_file(*store, "from", kOld)); },
+                       [&] { return store->move({}, "from", "to/there", Force::kNo); },
+                       [&](bool acknowledged) {
+                         CHECK(exists("from") != exists("to/there"));
+                         if (acknowledged) CHECK(exists("to/there"));
+                         const std::string path = exists("from") ? "from" : "to/there";
+                         CHECK(content(path) == as_text(kOld));
+                         CHECK(store->lookup({}, path).value());
+                         CHECK_FALSE(store->lookup({}, path == "from" ? "to/there" : "from").value());
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "a moved folder is at one of its two places, with all that is in it") {
+  interrupt_everywhere(
+      [&] {
+        REQUIRE(test::put_file(*store, "from/a", kOld));
+        REQUIRE(test::put_file(*store, "from/b/c", kNew));
+      },
+      [&] { return store->move({}, "from", "to", Force::kNo); },
+      [&](bool acknowledged) {
+        CHECK(exists("from") != exists("to"));
+        if (acknowledged) CHECK(exists("to"));
+        const std::string folder_now = exists("from") ? "from" : "to";
+        CHECK(content(folder_now + "/a") == as_text(kOld));
+        CHECK(content(folder_now + "/b/c") == as_text(kNew));
+      });
+}
+
+TEST_CASE_METHOD(Fixture, "attributes are the old or the new ones, both of them") {
+  Digest root;
+  interrupt_everywhere([&] { root = test::put_file(*store, "f", kOld).value().token.root; },
+                       [&] { return status_of(store->set_attributes({}, "f", root, kNewAttributes)); },
+                       [&](bool acknowledged) {
+                         const auto found = store->lookup({}, "f").value();
+                         REQUIRE(found);
+                         CHECK(found->token.root == root);
+                         if (acknowledged) CHECK(found->attributes == kNewAttributes);
+                         const bool old = found->attributes == Attributes{1'000'000'000, 0640};
+                         CHECK((old || found->attributes == kNewAttributes));
+                         struct stat on_disk {};
+                         REQUIRE(::stat((folder / "files/f").c_str(), &on_disk) == 0);
+                         CHECK((on_disk.st_mode & 0777) == (old ? 0640 : 0600));
+                         CHECK(on_disk.st_mtim.tv_sec == (old ? 1 : 2));
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "recovery may be interrupted at each of its operations, and is then done again") {
+  for (std::size_t at = 0;; ++at) {
+    INFO("crash at operation " << at);
+    bool was_hit = false;
+    for (std::size_t again = 0;; ++again) {
+      INFO("recovery crashes at operation " << again);
+      start_empty();
+      REQUIRE(test::put_file(*store, "f", kOld));
+      reopen();
+      faults->arm(Faults::Kind::kCrash, at);
+      const bool acknowledged = test::put_file(*store, "f", kNew).has_value();
+      was_hit = faults->hit;
+      faults->cut_power();
+      auto second = std::make_shared<Faults>();
+      second->arm(Faults::Kind::kCrash, again);
+      const bool recovered = try_open(second).has_value();
+      reopen();
+      check_sound();
+      const bool is_new = content("f") == as_text(kNew);
+      CHECK((is_new || content("f") == as_text(kOld)));
+      if (acknowledged) CHECK(is_new);
+      if (recovered && !second->hit) break;
+      REQUIRE(again < 100);
+    }
+    if (!was_hit) break;
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "another program's file that takes the place during a commit is kept") {
+  const bool replaces = GENERATE(false, true);
+  const bool crashes = GENERATE(false, true);
+  start_empty();
+  if (replaces) REQUIRE(test::put_file(*store, "f", kOld));
+  bool done = false;
+  faults->before = [&](std::string_view operation) {
+    if (done || operation != (replaces ? "exchange" : "rename")) return;
+    done = true;
+    std::ofstream(folder / "foreign") << "theirs";
+    fs::rename(folder / "foreign", folder / "files/f");
+    if (crashes) faults->dead = true;
+  };
+  const auto result = test::put_file(*store, "f", kNew);
+  REQUIRE_FALSE(result);
+  REQUIRE(done);
+  if (!crashes) {
+    CHECK(result.error().code == Code::kConflict);
+    CHECK(store->lookup({}, "f").value()->bytes == 6);
+    CHECK(test::put_file(*store, "g", kNew));
+  }
+  reopen();
+  check_sound();
+  CHECK(content("f") == "theirs");
+  CHECK(store->lookup({}, "f").value()->bytes == 6);
+}
+
+TEST_CASE_METHOD(Fixture, "another program's file at the new place of a move is kept, and the store goes on") {
+  start_empty();
+  REQUIRE(test::put_file(*store, "from", kOld));
+  faults->before = [&](std::string_view operation) {
+    if (operation == "rename") std::ofstream(folder / "files/to") << "theirs";
+  };
+  CHECK(store->move({}, "from", "to", Force::kNo).error().code == Code::kConflict);
+  faults->before = nullptr;
+  CHECK(content("to") == "theirs");
+  CHECK(store->lookup({}, "from").value()->bytes == kOld.size());
+  CHECK(test::put_file(*store, "g", kNew));
+  check_sound();
+}
+
+TEST_CASE_METHOD(Fixture, "a catalogue that was deleted is made again from the files, in a new epoch") {
+  start_empty();
+  const auto before = test::put_file(*store, "a/f", kOld).value();
+  store.reset();
+  for (const char* name : {"catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"}) fs::remove(folder / name);
+  reopen();
+  const auto found = store->lookup({}, "a/f").value();
+  REQUIRE(found);
+  CHECK(found->token.root == before.token.root);
+  CHECK(found->token.epoch != before.token.epoch);
+  CHECK(found->attributes == before.attributes);
+}
