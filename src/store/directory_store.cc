@@ -78,8 +78,10 @@ class DirectoryStore final : public Store {
     DraftRequest full = request;
     full.path = below(principal, request.path);
     std::string name;
+    std::shared_ptr<std::atomic<bool>> superseded;
     {
       const std::lock_guard lock(mutex_);
+      MILLRACE_ASSIGN(superseded, take_over(full));
       name = hex(options_.random()) + hex(options_.random());
     }
     auto file = disk().create({Area::kStaging, name});
@@ -87,7 +89,8 @@ class DirectoryStore final : public Store {
     return std::make_unique<StagedDraft>(parts_, std::move(full), name, std::move(*file),
                                          [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
                                            return commit(draft, root, attributes);
-                                         });
+                                         },
+                                         std::move(superseded));
   }
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root, const Attributes& attributes) override {
@@ -289,6 +292,19 @@ class DirectoryStore final : public Store {
     return std::optional<Row>(row);
   }
 
+  /// Ends the open attempt of the same upload, if this one is not older. Gives what will end this one.
+  Result<std::shared_ptr<std::atomic<bool>>> take_over(const DraftRequest& request) {
+    if (request.upload_id == UploadId{}) return std::make_shared<std::atomic<bool>>(false);
+    std::erase_if(attempts_, [](const auto& entry) { return entry.second.superseded.use_count() == 1; });
+    Attempt& attempt = attempts_[{request.path, request.upload_id}];
+    if (attempt.superseded && request.attempt < attempt.number) {
+      return fail(Code::kConflict, "A newer attempt to upload '" + printable(request.path) + "' is under way.");
+    }
+    if (attempt.superseded) *attempt.superseded = true;
+    attempt = {request.attempt, std::make_shared<std::atomic<bool>>(false)};
+    return attempt.superseded;
+  }
+
   /// Steps 5 to 10 of a commit, for a group of one.
   Result<Version> commit(StagedDraft& draft, const Digest& root, const Attributes& attributes) {
     const std::string& path = draft.request().path;
@@ -308,6 +324,7 @@ class DirectoryStore final : public Store {
 
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY(writable());
+    MILLRACE_TRY(draft.still_wanted());
     MILLRACE_ASSIGN(const auto before, current(path));
     const Expected& expected = draft.request().expected;
     const bool holds = expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
@@ -430,6 +447,11 @@ class DirectoryStore final : public Store {
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
   std::mutex mutex_;     ///< one commit, move, delete or indexing at a time
+  struct Attempt {
+    std::uint64_t number = 0;
+    std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
+  };
+  std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts
   std::string broken_;   ///< why writing stopped
 };
 

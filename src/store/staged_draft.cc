@@ -13,15 +13,22 @@ constexpr std::uint64_t kWritebackBytes = 8u << 20;
 constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
-StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer)
-    : parts_(std::move(parts)), request_(std::move(request)), name_(std::move(name)), file_(std::move(file)), committer_(std::move(committer)) {}
+StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer,
+                         std::shared_ptr<const std::atomic<bool>> superseded)
+    : parts_(std::move(parts)), request_(std::move(request)), name_(std::move(name)), file_(std::move(file)), committer_(std::move(committer)), superseded_(std::move(superseded)) {}
 
 StagedDraft::~StagedDraft() {
   // Nobody can be told of a failure here; what is left is swept at the next start.
   if (owns_name_) (void)parts_->disk().unlink({Area::kStaging, name_});
 }
 
+Status StagedDraft::still_wanted() const {
+  if (!*superseded_) return {};
+  return fail(Code::kConflict, "A newer attempt to upload '" + printable(request_.path) + "' has taken over from this one.");
+}
+
 Status StagedDraft::write(ByteView bytes) {
+  MILLRACE_TRY(still_wanted());
   if (all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && bytes.size() >= kHoleBytes && all_zero(bytes)) {
     size_ += bytes.size();
     return {};

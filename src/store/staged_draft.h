@@ -1,6 +1,8 @@
 // A draft in DIR/staging: written with large writes in target order; zero chunks become holes.
 #pragma once
 
+#include <atomic>
+
 #include "delta/chunk_tree.h"
 #include "store/stored_file.h"
 
@@ -11,7 +13,9 @@ class StagedDraft : public StoreDraft {
   /// Makes the commit: given the finished staging file. See directory_store.cc.
   using Committer = std::function<Result<Version>(StagedDraft&, const Digest&, const Attributes&)>;
 
-  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer);
+  /// `superseded` becomes true when another attempt took over; any thread may set it.
+  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer,
+              std::shared_ptr<const std::atomic<bool>> superseded);
   ~StagedDraft() override;
 
   Status keep(std::uint64_t first, std::uint64_t count) override;
@@ -28,6 +32,7 @@ class StagedDraft : public StoreDraft {
   const std::string& name() const { return name_; }  ///< in staging
   File& file() { return file_; }
   const ChunkList& chunks() const { return chunks_; }
+  Status still_wanted() const;
   /// The staging name is no longer ours to remove.
   void release() { owns_name_ = false; }
 
@@ -38,6 +43,7 @@ class StagedDraft : public StoreDraft {
   std::string name_;
   File file_;
   Committer committer_;
+  std::shared_ptr<const std::atomic<bool>> superseded_;
   ChunkList chunks_;
   std::vector<std::uint64_t> basis_offsets_;
   std::shared_ptr<const ChunkList> basis_chunks_;

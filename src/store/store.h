@@ -89,8 +89,10 @@ class StoreDraft : public Draft {
 struct DraftRequest {
   std::string path;
   Expected expected;
-  UploadId upload_id{};       ///< the idempotency key
-  std::uint64_t attempt = 0;  ///< a lower attempt of the same id is refused from then on; a new attempt takes over from the old one
+  UploadId upload_id{};       ///< the idempotency key; all zero: none
+  /// While an attempt of the same id at the same path is open, a lower one is refused and any other takes over from it:
+  /// the old draft takes no more and cannot be committed (kConflict).
+  std::uint64_t attempt = 0;
   std::uint64_t bytes = 0;    ///< announced size of the target: refused early (kQuota) where it cannot fit
   std::shared_ptr<const StoredFile> basis;  ///< what keep() copies from; may be null
 };

@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "store/directory_store.h"
+#include "codec/sha256.h"
+#include "delta/chunk_tree.h"
 #include "support/bytes.h"
 #include "support/store_files.h"
 
@@ -79,6 +81,38 @@ TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as o
   CHECK(first->token == second->token);
   CHECK(read_file(folder / "files/f") == as_text(content));
   CHECK(fs::is_empty(folder / "staging"));
+}
+
+TEST_CASE_METHOD(Fixture, "a newer attempt of an upload takes over, an older one is refused") {
+  DraftRequest request;
+  request.path = "f";
+  request.upload_id[0] = Byte{7};
+  request.attempt = 1;
+  auto first = store->begin({}, request).value();
+  request.attempt = 0;
+  const auto late = store->begin({}, request);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Code::kConflict);
+  request.attempt = 2;
+  auto second = store->begin({}, request).value();
+  const Buffer content = test::random_bytes(2000, 1);
+  const auto hasher = make_sha256();
+  const Chunk chunk{hasher->hash(content), 0, 2000};
+  const ChunkList chunks{chunk};
+  const Digest root = build_tree(chunks, *hasher).root;
+  CHECK(first->add(std::span(&chunk, 1), content).error().code == Code::kConflict);
+  REQUIRE(second->add(std::span(&chunk, 1), content));
+  CHECK_FALSE(first->commit(root, 2000, {}));
+  CHECK(second->commit(root, 2000, {}));
+  first.reset();
+  second.reset();
+  CHECK(fs::is_empty(folder / "staging"));
+  // Another upload of the same path is nobody's attempt, nor is one without an id.
+  request.upload_id = UploadId{};
+  request.attempt = 0;
+  const auto other = store->begin({}, request).value();
+  const auto third = store->begin({}, request).value();
+  CHECK(other->add(std::span(&chunk, 1), content));
 }
 
 TEST_CASE_METHOD(Fixture, "a file changed behind the store's back is indexed again") {
