@@ -455,6 +455,22 @@ class DirectoryStore final : public Store {
   std::string broken_;   ///< why writing stopped
 };
 
+/// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is
+/// in files/ already.
+Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptions& options) {
+  const std::string name(last_part(catalogue_path));
+  const std::string kept = name + ".damaged-" + hex(options.random());
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const auto moved = disk.rename_noreplace({Area::kData, name + suffix}, {Area::kData, kept + suffix});
+    if (!moved && moved.error() != ENOENT) return fail(disk_error(moved.error(), "set aside the damaged catalogue", name));
+  }
+  if (options.report) {
+    options.report("The catalogue is damaged. It was set aside as '" + kept +
+                   "' and is made again from the files: deletes and sequences of before are forgotten.");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path, StoreOptions options) {
@@ -462,7 +478,13 @@ Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std
   parts->folder = std::move(folder);
   parts->durability = options.durability;
   parts->hasher = options.hasher;
-  MILLRACE_ASSIGN(parts->catalogue, Catalogue::open(catalogue_path, options.durability, options.random()));
+  auto opened = Catalogue::open(catalogue_path, options.durability, options.random());
+  if (!opened && opened.error().code == Code::kIntegrity) {
+    MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));
+    opened = Catalogue::open(catalogue_path, options.durability, options.random());
+  }
+  if (!opened) return fail(std::move(opened).error());
+  parts->catalogue = std::move(*opened);
   MILLRACE_TRY(recover(*parts));
   return std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
 }

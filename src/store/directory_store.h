@@ -16,6 +16,7 @@ struct StoreOptions {
   Random random;            ///< called under the store's lock; any thread
   HasherFactory hasher;
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
+  std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.

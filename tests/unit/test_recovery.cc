@@ -47,7 +47,8 @@ struct Fixture {
     MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
     MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite",
-                                                {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr}));
+                                                {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr,
+                                                 [this](const std::string& sentence) { reports.push_back(sentence); }}));
     return {};
   }
   void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
@@ -93,6 +94,7 @@ struct Fixture {
   }
   fs::path folder;
   std::uint64_t seed = 1;
+  std::vector<std::string> reports;
   std::shared_ptr<Faults> faults;
   std::unique_ptr<Store> store;
 };
@@ -256,12 +258,15 @@ TEST_CASE_METHOD(Fixture, "another program's file at the new place of a move is 
   check_sound();
 }
 
-TEST_CASE_METHOD(Fixture, "a catalogue that was deleted is made again from the files, in a new epoch") {
+TEST_CASE_METHOD(Fixture, "a catalogue that is gone or damaged is made again from the files, in a new epoch") {
+  const bool damaged = GENERATE(false, true);
   start_empty();
   const auto before = test::put_file(*store, "a/f", kOld).value();
   store.reset();
   for (const char* name : {"catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"}) fs::remove(folder / name);
+  if (damaged) std::ofstream(folder / "catalogue.sqlite") << std::string(20'000, 'x');
   reopen();
+  CHECK(reports.size() == (damaged ? 1 : 0));
   const auto found = store->lookup({}, "a/f").value();
   REQUIRE(found);
   CHECK(found->token.root == before.token.root);
