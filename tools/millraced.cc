@@ -41,7 +41,7 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   keep_freed_memory();
   setenv("UV_THREADPOOL_SIZE", "4", 0);
   auto store = open_directory_store(data, {durability, system_random(), make_sha256, nullptr,
-                                           [](const std::string& sentence) { std::cerr << "millraced: warning: " << sentence << "\n"; }});
+                                           [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
   Loop loop;
   int result = 0;
