@@ -7,28 +7,12 @@
 #include "delta/patch_applier.h"
 #include "delta/patch_writer.h"
 #include "delta/tree_exchange.h"
+#include "support/chunks.h"
 #include "support/bytes.h"
 #include "support/edits.h"
 #include "support/memory_draft.h"
 
 using namespace millrace;
-
-namespace {
-
-ChunkList cut(const Buffer& data) {
-  std::vector<std::uint32_t> lengths;
-  cut_chunks(data, Tail::kEndOfFile, lengths);
-  const auto hasher = make_sha256();
-  ChunkList chunks;
-  ByteView rest(data);
-  for (const std::uint32_t length : lengths) {
-    chunks.push_back({hasher->hash(rest.first(length)), 0, length});
-    rest = rest.subspan(length);
-  }
-  return chunks;
-}
-
-}  // namespace
 
 TEST_CASE("tree exchange and patch rebuild the target from the basis") {
   const auto hasher = make_sha256();
@@ -38,8 +22,8 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
     SeededRandom random(seed);
     const Buffer basis = seed % 7 == 0 ? Buffer() : test::random_bytes(random.below(6u << 20), random());
     const Buffer target = test::edited(basis, random);
-    const ChunkList basis_chunks = cut(basis);
-    const ChunkList target_chunks = cut(target);
+    const ChunkList basis_chunks = test::chunks_of(basis);
+    const ChunkList target_chunks = test::chunks_of(target);
     const ChunkTree basis_tree = build_tree(basis_chunks, *hasher);
     const ChunkTree target_tree = build_tree(target_chunks, *hasher);
 

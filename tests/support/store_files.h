@@ -1,10 +1,8 @@
 // Puts whole files into a store, as an upload would.
 #pragma once
 
-#include "codec/sha256.h"
-#include "delta/chunk_tree.h"
-#include "delta/chunker.h"
 #include "store/store.h"
+#include "support/chunks.h"
 
 namespace millrace::test {
 
@@ -14,17 +12,9 @@ inline Result<Version> put_file(Store& store, const std::string& path, const Buf
   request.path = path;
   request.expected = expected;
   MILLRACE_ASSIGN(const auto draft, store.begin({}, request));
-  std::vector<std::uint32_t> lengths;
-  cut_chunks(content, Tail::kEndOfFile, lengths);
-  const auto hasher = make_sha256();
-  ChunkList chunks;
-  ByteView rest(content);
-  for (const std::uint32_t length : lengths) {
-    chunks.push_back({hasher->hash(rest.first(length)), 0, length});
-    rest = rest.subspan(length);
-  }
+  const ChunkList chunks = chunks_of(content);
   MILLRACE_TRY(draft->add(chunks, content));
-  return draft->commit(build_tree(chunks, *hasher).root, content.size(), attributes);
+  return draft->commit(build_tree(chunks, *make_sha256()).root, content.size(), attributes);
 }
 
 }  // namespace millrace::test
