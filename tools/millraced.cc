@@ -21,7 +21,8 @@ int complain(const Error& error) {
 
 std::string default_data_folder() {
   if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/millraced";
-  if (const char* home = std::getenv("HOME"); home != nullptr && geteuid() != 0) return std::string(home) + "/.local/state/millraced";
+  if (const char* home = std::getenv("HOME"); home != nullptr && geteuid() != 0)
+    return std::string(home) + "/.local/state/millraced";
   return "/var/lib/millrace";
 }
 
@@ -33,25 +34,31 @@ int serve(const std::string& data, const std::string& address, Durability durabi
     port = static_cast<int>(std::strtol(address.c_str() + colon + 1, &end, 10));
     if (*end != '\0') port = -1;
   }
-  if (port < 0 || port > 65535) return complain({Code::kUsage, "'" + address + "' is not an address; write HOST:PORT, for example 127.0.0.1:5000."});
+  if (port < 0 || port > 65535)
+    return complain(
+        {Code::kUsage, "'" + address + "' is not an address; write HOST:PORT, for example 127.0.0.1:5000."});
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
 
   std::signal(SIGPIPE, SIG_IGN);
   keep_freed_memory();
   setenv("UV_THREADPOOL_SIZE", "4", 0);
-  auto store = open_directory_store(data, {durability, system_random(), make_sha256, nullptr,
-                                           [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
+  auto store = open_directory_store(
+      data, {durability, system_random(), make_sha256, nullptr,
+             [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
   Loop loop;
   int result = 0;
   {
-    Server server(loop, {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9});
+    Server server(loop,
+                  {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9});
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
       if (host != "127.0.0.1" && host != "::1" && host != "localhost") {
-        std::fprintf(stderr, "warning: there is no encryption and no login yet: whoever reaches this port reads and writes everything.\n");
+        std::fprintf(stderr,
+                     "warning: there is no encryption and no login yet: whoever reaches this port reads and writes "
+                     "everything.\n");
       }
       const auto end = [&] { server.stop(); };
       const SignalWatch terminate(loop, SIGTERM, end);
@@ -75,7 +82,9 @@ int main(int argc, char** argv) {
   std::string durability = "full";
   command->add_option("--data", data, "data folder; files end up in DIR/files")->capture_default_str();
   command->add_option("--listen", address, "HOST:PORT; port 0 takes a free one")->capture_default_str();
-  command->add_option("--durability", durability, "full: acknowledged means on disk; none: faster, for data that can be made again")
+  command
+      ->add_option("--durability", durability,
+                   "full: acknowledged means on disk; none: faster, for data that can be made again")
       ->check(CLI::IsMember({"full", "none"}))
       ->capture_default_str();
   try {

@@ -61,9 +61,10 @@ struct Outcome {
 struct Options {
   /// Rungs of the delta's ladder at most, 0 to 3; absent: the first, and more where the link makes them pay.
   std::optional<std::uint32_t> max_depth;
-  std::optional<int> level;     ///< zstd level of what travels, 1 to 19 (what lies outside counts as the nearest); absent: by the link
-  bool whole_file = false;      ///< no delta
-  bool force = false;           ///< replace whatever is there, even if it changed during the transfer
+  std::optional<int>
+      level;  ///< zstd level of what travels, 1 to 19 (what lies outside counts as the nearest); absent: by the link
+  bool whole_file = false;  ///< no delta
+  bool force = false;       ///< replace whatever is there, even if it changed during the transfer
 };
 
 /// How far one transfer is. A transfer may have several phases, each with its own count; hashing comes first.

@@ -34,7 +34,8 @@ class Hasher {
   virtual ~Hasher() = default;
   /// The digest of all bytes of `data`.
   virtual Digest hash(ByteView data) = 0;
-  /// The digests of several pieces, as many as `digests` has room for: as hash() for each, faster where the CPU takes them side by side.
+  /// The digests of several pieces, as many as `digests` has room for: as hash() for each, faster where the CPU takes
+  /// them side by side.
   virtual void hash_all(std::span<const ByteView> pieces, std::span<Digest> digests) {
     for (std::size_t i = 0; i < pieces.size(); ++i) digests[i] = hash(pieces[i]);
   }

@@ -7,22 +7,38 @@ namespace millrace {
 
 std::string_view code_name(Code code) {
   switch (code) {
-    case Code::kFailed: return "E_FAILED";
-    case Code::kUsage: return "E_USAGE";
-    case Code::kNotFound: return "E_NOT_FOUND";
-    case Code::kConflict: return "E_CONFLICT";
-    case Code::kNotAuthenticated: return "E_NOT_AUTHENTICATED";
-    case Code::kNotAllowed: return "E_NOT_ALLOWED";
-    case Code::kQuota: return "E_QUOTA";
-    case Code::kIntegrity: return "E_INTEGRITY";
-    case Code::kNetwork: return "E_NETWORK";
-    case Code::kProtocol: return "E_PROTOCOL";
-    case Code::kVersion: return "E_VERSION";
-    case Code::kTooLarge: return "E_TOO_LARGE";
-    case Code::kSourceChanged: return "E_SOURCE_CHANGED";
-    case Code::kBusy: return "E_BUSY";
-    case Code::kCancelled: return "E_CANCELLED";
-    case Code::kInternal: return "E_INTERNAL";
+    case Code::kFailed:
+      return "E_FAILED";
+    case Code::kUsage:
+      return "E_USAGE";
+    case Code::kNotFound:
+      return "E_NOT_FOUND";
+    case Code::kConflict:
+      return "E_CONFLICT";
+    case Code::kNotAuthenticated:
+      return "E_NOT_AUTHENTICATED";
+    case Code::kNotAllowed:
+      return "E_NOT_ALLOWED";
+    case Code::kQuota:
+      return "E_QUOTA";
+    case Code::kIntegrity:
+      return "E_INTEGRITY";
+    case Code::kNetwork:
+      return "E_NETWORK";
+    case Code::kProtocol:
+      return "E_PROTOCOL";
+    case Code::kVersion:
+      return "E_VERSION";
+    case Code::kTooLarge:
+      return "E_TOO_LARGE";
+    case Code::kSourceChanged:
+      return "E_SOURCE_CHANGED";
+    case Code::kBusy:
+      return "E_BUSY";
+    case Code::kCancelled:
+      return "E_CANCELLED";
+    case Code::kInternal:
+      return "E_INTERNAL";
   }
   return "E_FAILED";
 }

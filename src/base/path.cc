@@ -9,7 +9,9 @@ namespace {
 /// Length of the valid UTF-8 sequence at the front of `text`, 0 if there is none. Follows Unicode table 3-7.
 std::size_t utf8_length(std::string_view text) {
   const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) { return at(i) >= low && at(i) <= high; };
+  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+    return at(i) >= low && at(i) <= high;
+  };
   const unsigned first = at(0);
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first <= 0xdf) return tail(1) ? 2 : 0;

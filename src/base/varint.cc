@@ -37,8 +37,8 @@ Result<std::uint64_t> Reader::varint() {
 Result<std::uint64_t> Reader::varint_up_to(std::uint64_t limit, const char* what) {
   MILLRACE_ASSIGN(const std::uint64_t value, varint());
   if (value > limit) {
-    return fail(Code::kTooLarge, std::string(what) + " is " + std::to_string(value) + ", the limit is " +
-                                     std::to_string(limit) + ".");
+    return fail(Code::kTooLarge,
+                std::string(what) + " is " + std::to_string(value) + ", the limit is " + std::to_string(limit) + ".");
   }
   return value;
 }

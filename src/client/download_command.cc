@@ -76,7 +76,8 @@ class DownloadRun {
     if (attempt == Attempt::kWhole) transfer.whole_file = true;
     const bool was_delta = target->basis && !transfer.whole_file;
     const auto done = [this, index, over, was_delta](const Result<TransferResult>& result) {
-      // A false match, or a basis that changed while it was used: the root told, nothing was replaced, the whole file helps.
+      // A false match, or a basis that changed while it was used: the root told, nothing was replaced, the whole file
+      // helps.
       if (!result && result.error().code == Code::kIntegrity && was_delta) return start(index, over, Attempt::kWhole);
       on_done(items_[index], result);
       over();

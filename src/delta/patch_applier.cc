@@ -9,7 +9,7 @@ namespace {
 /// side.
 constexpr std::size_t kRunBytes = 512u << 10;
 constexpr const char* kNotInBasis = "A patch names something that its basis does not have.";
-}
+}  // namespace
 
 /// Turns the part's places into basis positions and checks that the basis has them.
 Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {

@@ -149,7 +149,8 @@ Status TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t en
                             std::vector<HolderPiece>& out) const {
   const Level& level = levels_[depth];
   for (std::size_t i = begin; i < end; ++i) {
-    if (++steps > 4 * kMaxLeaves) return fail(Code::kTooLarge, "The server's tree stands for more chunks than a tree can have.");
+    if (++steps > 4 * kMaxLeaves)
+      return fail(Code::kTooLarge, "The server's tree stands for more chunks than a tree can have.");
     const Reference& node = level.nodes[i];
     HolderPiece piece;
     piece.matched = node.matched;

@@ -67,7 +67,8 @@ class TreeSearcher {
   bool any_lacking() const { return !levels_.empty() && levels_.back().lacking > 0; }
   std::uint32_t lacking() const { return levels_.empty() ? 0 : levels_.back().lacking; }
   /// After the chunk level (or once nothing is lacking): the holder's file piece by piece.
-  /// Errors: kTooLarge where a hostile holder's nodes refer to each other so often that they would stand for more chunks than are exchanged.
+  /// Errors: kTooLarge where a hostile holder's nodes refer to each other so often that they would stand for more
+  /// chunks than are exchanged.
   Result<std::vector<HolderPiece>> pieces() const;
 
  private:
@@ -81,7 +82,8 @@ class TreeSearcher {
     std::vector<std::uint32_t> group_begin;  ///< children of lacking node g of the level above: [g], [g + 1]
     std::uint32_t lacking = 0;
   };
-  Status expand(std::size_t depth, std::size_t begin, std::size_t end, std::size_t& steps, std::vector<HolderPiece>& out) const;
+  Status expand(std::size_t depth, std::size_t begin, std::size_t end, std::size_t& steps,
+                std::vector<HolderPiece>& out) const;
   const ChunkTree& own_;
   std::vector<Level> levels_;
 };

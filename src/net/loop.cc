@@ -93,16 +93,19 @@ struct SignalWatch::Handle {
   std::function<void()> on_signal;
 };
 
-SignalWatch::SignalWatch(Loop& loop, int signal_number, std::function<void()> on_signal) : handle_(new Handle{{}, std::move(on_signal)}) {
+SignalWatch::SignalWatch(Loop& loop, int signal_number, std::function<void()> on_signal)
+    : handle_(new Handle{{}, std::move(on_signal)}) {
   uv_signal_init(loop.raw(), &handle_->signal);
   handle_->signal.data = handle_;
   uv_signal_start(
-      &handle_->signal, [](uv_signal_t* signal, int) { static_cast<Handle*>(signal->data)->on_signal(); }, signal_number);
+      &handle_->signal, [](uv_signal_t* signal, int) { static_cast<Handle*>(signal->data)->on_signal(); },
+      signal_number);
   uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->signal));
 }
 
 SignalWatch::~SignalWatch() {
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->signal), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->signal),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
 }
 
 Random system_random() {

@@ -1,4 +1,5 @@
-// libuv's event loop as a value, with jobs on its worker pool. Everything but run_job's `work` happens on the loop's thread.
+// libuv's event loop as a value, with jobs on its worker pool. Everything but run_job's `work` happens on the loop's
+// thread.
 #pragma once
 
 #include <uv.h>
@@ -16,11 +17,13 @@ enum class Workers : std::uint8_t { kShared, kDisk, kCatalogue };
 
 class Loop {
  public:
-  /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints its longest turn, waiting left out, when it ends.
+  /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints its longest turn, waiting left out,
+  /// when it ends.
   Loop();
   /// On the caller's loop, which must outlive this object by one turn; run() and stop() are the caller's business then.
   explicit Loop(uv_loop_t* existing) : loop_(existing) {}
-  /// Every handle must be closed before. A loop of its own waits for its jobs, the caller's only for those that are running.
+  /// Every handle must be closed before. A loop of its own waits for its jobs, the caller's only for those that are
+  /// running.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;

@@ -16,7 +16,9 @@ Buffer& read_buffer() {
   return buffer;
 }
 
-Error network_error(int status, const std::string& what) { return {Code::kNetwork, what + ": " + uv_strerror(status)}; }
+Error network_error(int status, const std::string& what) {
+  return {Code::kNetwork, what + ": " + uv_strerror(status)};
+}
 
 }  // namespace
 
@@ -38,9 +40,13 @@ struct TcpStream::Connecting {
   std::string where;
 };
 
-TcpStream::TcpStream(Loop& loop) { make_handle(loop.raw()); }
+TcpStream::TcpStream(Loop& loop) {
+  make_handle(loop.raw());
+}
 
-TcpStream::~TcpStream() { close(); }
+TcpStream::~TcpStream() {
+  close();
+}
 
 void TcpStream::make_handle(uv_loop_t* loop) {
   handle_ = new Handle;
@@ -52,7 +58,8 @@ void TcpStream::make_handle(uv_loop_t* loop) {
 void TcpStream::close_handle() {
   handle_->owner = nullptr;
   handle_->events = {};
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
   handle_ = nullptr;
 }
 
@@ -65,7 +72,8 @@ void TcpStream::connect(const std::string& host, const std::string& port, std::f
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int looked_up = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-  if (looked_up != 0) return done(fail(Code::kNetwork, "The host '" + host + "' cannot be found: " + gai_strerror(looked_up)));
+  if (looked_up != 0)
+    return done(fail(Code::kNetwork, "The host '" + host + "' cannot be found: " + gai_strerror(looked_up)));
   auto connecting = std::make_unique<Connecting>();
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
     std::memcpy(&connecting->addresses.emplace_back(), one->ai_addr, one->ai_addrlen);
@@ -87,14 +95,15 @@ void TcpStream::try_next(std::unique_ptr<Connecting> connecting) {
     const auto* const address = reinterpret_cast<const sockaddr*>(&connecting->addresses[connecting->next++]);
     connecting->handle = handle_;
     connecting->request.data = connecting.get();
-    connecting->status = uv_tcp_connect(&connecting->request, &handle_->tcp, address, [](uv_connect_t* request, int status) {
-      std::unique_ptr<Connecting> ended(static_cast<Connecting*>(request->data));
-      if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
-      ended->status = status;
-      if (status != 0) return ended->handle->owner->try_next(std::move(ended));
-      uv_tcp_nodelay(&ended->handle->tcp, 1);
-      ended->done({});
-    });
+    connecting->status =
+        uv_tcp_connect(&connecting->request, &handle_->tcp, address, [](uv_connect_t* request, int status) {
+          std::unique_ptr<Connecting> ended(static_cast<Connecting*>(request->data));
+          if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
+          ended->status = status;
+          if (status != 0) return ended->handle->owner->try_next(std::move(ended));
+          uv_tcp_nodelay(&ended->handle->tcp, 1);
+          ended->done({});
+        });
     if (connecting->status == 0) {
       (void)connecting.release();  // its callback's
       return;
@@ -159,15 +168,16 @@ void TcpStream::write(std::vector<WritePiece> pieces) {
   std::vector<uv_buf_t> buffers;
   const auto add = [&](ByteView bytes) {
     if (bytes.empty()) return;
-    buffers.push_back(uv_buf_init(const_cast<char*>(reinterpret_cast<const char*>(bytes.data())), static_cast<unsigned>(bytes.size())));
+    buffers.push_back(uv_buf_init(const_cast<char*>(reinterpret_cast<const char*>(bytes.data())),
+                                  static_cast<unsigned>(bytes.size())));
     bytes_written_ += bytes.size();
   };
   for (const WritePiece& piece : request->pieces) {
     add(piece.header);
     add(piece.payload);
   }
-  uv_write(&request->request, reinterpret_cast<uv_stream_t*>(&handle_->tcp), buffers.data(), static_cast<unsigned>(buffers.size()),
-           [](uv_write_t* written, int status) {
+  uv_write(&request->request, reinterpret_cast<uv_stream_t*>(&handle_->tcp), buffers.data(),
+           static_cast<unsigned>(buffers.size()), [](uv_write_t* written, int status) {
              const std::unique_ptr<Request> ended(static_cast<Request*>(written->data));
              if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
              if (status != 0) {
@@ -205,7 +215,8 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
   addrinfo* found = nullptr;
   const std::string service = std::to_string(port);
   const int looked_up = getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
-  if (looked_up != 0) return fail(Code::kUsage, "The address '" + host + "' cannot be listened on: " + gai_strerror(looked_up));
+  if (looked_up != 0)
+    return fail(Code::kUsage, "The address '" + host + "' cannot be listened on: " + gai_strerror(looked_up));
   auto* handle = new Handle;
   handle->on_connection = std::move(on_connection);
   uv_tcp_init(loop.raw(), &handle->tcp);
@@ -219,14 +230,18 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
     });
   }
   if (status == UV_EADDRINUSE) {
-    return fail(Code::kConflict, "The port " + service + " is in use already; end the other program or choose another port with --listen.");
+    return fail(Code::kConflict, "The port " + service +
+                                     " is in use already; end the other program or choose another port with --listen.");
   }
-  if (status != 0) return fail(Code::kUsage, "The address " + host + ":" + service + " cannot be listened on: " + uv_strerror(status) + ".");
+  if (status != 0)
+    return fail(Code::kUsage,
+                "The address " + host + ":" + service + " cannot be listened on: " + uv_strerror(status) + ".");
   return listener;
 }
 
 TcpListener::~TcpListener() {
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp), [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
 }
 
 std::uint16_t TcpListener::port() const {

@@ -1,4 +1,5 @@
-// TCP over libuv: a stream that counts its bytes, and a listener. A stream is owned by one object; nothing is called back after close().
+// TCP over libuv: a stream that counts its bytes, and a listener. A stream is owned by one object; nothing is called
+// back after close().
 #pragma once
 
 #include <deque>
@@ -24,8 +25,8 @@ class TcpStream {
  public:
   struct Events {
     std::function<void(ByteView)> on_bytes;
-    std::function<void()> on_drained;        ///< all that was written has left
-    std::function<void(Error)> on_closed;    ///< the peer ended or broke the connection; kNetwork
+    std::function<void()> on_drained;      ///< all that was written has left
+    std::function<void(Error)> on_closed;  ///< the peer ended or broke the connection; kNetwork
   };
   explicit TcpStream(Loop& loop);
   ~TcpStream();

@@ -58,7 +58,8 @@ struct WorkerPool::State {
 };
 
 WorkerPool::WorkerPool(uv_loop_t* loop, unsigned threads) : state_(new State) {
-  if (uv_async_init(loop, &state_->wake, [](uv_async_t* wake) { static_cast<State*>(wake->data)->deliver(); }) != 0) std::abort();
+  if (uv_async_init(loop, &state_->wake, [](uv_async_t* wake) { static_cast<State*>(wake->data)->deliver(); }) != 0)
+    std::abort();
   state_->wake.data = state_;
   uv_unref(reinterpret_cast<uv_handle_t*>(&state_->wake));
   for (unsigned i = 0; i < threads; ++i) state_->threads.emplace_back([state = state_] { state->work(); });
@@ -74,7 +75,8 @@ WorkerPool::~WorkerPool() {
   // Their owners may go with them, so not under the lock.
   const std::deque<Job> waiting = std::move(state_->waiting);
   const std::deque<Job> finished = std::move(state_->finished);
-  uv_close(reinterpret_cast<uv_handle_t*>(&state_->wake), [](uv_handle_t* handle) { delete static_cast<State*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&state_->wake),
+           [](uv_handle_t* handle) { delete static_cast<State*>(handle->data); });
 }
 
 void WorkerPool::run(std::function<void()> work, std::function<void()> done) {

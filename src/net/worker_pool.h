@@ -1,4 +1,5 @@
-// A few threads of their own for jobs that would hold up libuv's shared pool: a slow flush must not stop the hashing beside it.
+// A few threads of their own for jobs that would hold up libuv's shared pool: a slow flush must not stop the hashing
+// beside it.
 #pragma once
 
 #include <uv.h>
@@ -12,8 +13,8 @@ class WorkerPool {
  public:
   /// Starts `threads` threads. Everything but `work` happens on the thread of `loop`.
   WorkerPool(uv_loop_t* loop, unsigned threads);
-  /// Waits for jobs that are running. Those not started yet are dropped, and no `done` is called any more. The loop must turn once
-  /// more before it is closed.
+  /// Waits for jobs that are running. Those not started yet are dropped, and no `done` is called any more. The loop
+  /// must turn once more before it is closed.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

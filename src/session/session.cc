@@ -7,12 +7,20 @@ constexpr std::size_t kWriteHighWater = 2u << 20;
 constexpr std::size_t kWriteBatch = 1u << 20;
 }  // namespace
 
-Session::Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept, std::function<void(const Error&)> on_closed)
-    : loop_(loop), stream_(std::move(stream)), accept_(std::move(accept)), on_closed_(std::move(on_closed)), mux_(role, [] {
-        wire::Hello hello;
-        hello.connection_window = 4u << 20;
-        return hello;
-      }(), *this) {}
+Session::Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept,
+                 std::function<void(const Error&)> on_closed)
+    : loop_(loop),
+      stream_(std::move(stream)),
+      accept_(std::move(accept)),
+      on_closed_(std::move(on_closed)),
+      mux_(
+          role,
+          [] {
+            wire::Hello hello;
+            hello.connection_window = 4u << 20;
+            return hello;
+          }(),
+          *this) {}
 
 void Session::start() {
   started_ = true;
@@ -55,20 +63,27 @@ void Session::flush() {
   flushing_ = false;
   // A peer that does not read what it asks for is not read from either.
   if (!closing_) {
-    if (stream_->pending_bytes() >= kWriteHighWater) stream_->pause_reading(); else stream_->resume_reading();
+    if (stream_->pending_bytes() >= kWriteHighWater)
+      stream_->pause_reading();
+    else
+      stream_->resume_reading();
   } else if (stream_->pending_bytes() == 0) {
     close(*closing_);
   }
 }
 
 void Session::run(Lane lane, std::function<void()> work, std::function<void()> done) {
-  const Workers workers = lane == Lane::kDisk ? Workers::kDisk : lane == Lane::kCatalogue ? Workers::kCatalogue : Workers::kShared;
+  const Workers workers = lane == Lane::kDisk        ? Workers::kDisk
+                          : lane == Lane::kCatalogue ? Workers::kCatalogue
+                                                     : Workers::kShared;
   loop_.run_job(workers, std::move(work), [self = shared_from_this(), done = std::move(done)] {
     if (!self->closed_) done();
   });
 }
 
-Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) { return accept_(type, payload, port); }
+Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) {
+  return accept_(type, payload, port);
+}
 
 Link Session::link() const {
   const TcpMeasured measured = stream_->measured();

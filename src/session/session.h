@@ -10,7 +10,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  public:
   using Accept = std::function<Result<std::shared_ptr<Conversation>>(FrameType, ByteView, StreamPort&)>;
   /// `accept` is null on a client. `on_closed` is called once; the session may be dropped then.
-  Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept, std::function<void(const Error&)> on_closed);
+  Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept,
+          std::function<void(const Error&)> on_closed);
   void start();
   Mux& mux() { return mux_; }
   TcpStream& stream() { return *stream_; }

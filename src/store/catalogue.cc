@@ -31,14 +31,16 @@ CREATE TABLE IF NOT EXISTS chunk_lists(root BLOB PRIMARY KEY, list BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS pending(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL, other BLOB NOT NULL, inode INTEGER NOT NULL);
 )";
 
-constexpr const char* kColumns = "sequence,root,bytes,mtime_ns,mode,device,inode,stat_bytes,stat_mtime_ns,stat_ctime_ns,indexed_ns";
+constexpr const char* kColumns =
+    "sequence,root,bytes,mtime_ns,mode,device,inode,stat_bytes,stat_mtime_ns,stat_ctime_ns,indexed_ns";
 
 Row read_row(const Statement& from, int column, std::uint64_t epoch) {
   Row row;
   row.version.token.epoch = epoch;
   row.version.token.sequence = from.unsigned_integer(column);
   const ByteView root = from.blob(column + 1);
-  std::copy_n(root.begin(), std::min(root.size(), row.version.token.root.bytes.size()), row.version.token.root.bytes.begin());
+  std::copy_n(root.begin(), std::min(root.size(), row.version.token.root.bytes.size()),
+              row.version.token.root.bytes.begin());
   row.version.bytes = from.unsigned_integer(column + 2);
   row.version.attributes.mtime_ns = from.integer(column + 3);
   row.version.attributes.mode = static_cast<std::uint32_t>(from.integer(column + 4));
@@ -53,17 +55,20 @@ Row read_row(const Statement& from, int column, std::uint64_t epoch) {
 
 /// First path behind everything below a folder: '0' follows '/'.
 std::pair<std::string, std::string> range_below(const std::string& folder) {
-  if (folder.empty()) return {std::string(), std::string(1, static_cast<char>(0xff)) + std::string(8, static_cast<char>(0xff))};
+  if (folder.empty())
+    return {std::string(), std::string(1, static_cast<char>(0xff)) + std::string(8, static_cast<char>(0xff))};
   return {folder + "/", folder + "0"};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Durability durability, std::uint64_t new_epoch) {
+Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Durability durability,
+                                                   std::uint64_t new_epoch) {
   auto catalogue = std::make_unique<Catalogue>();
   MILLRACE_ASSIGN(catalogue->database_, Database::open(path));
   MILLRACE_TRY(catalogue->database_.execute("PRAGMA journal_mode=WAL"));
-  MILLRACE_TRY(catalogue->database_.execute(durability == Durability::kFull ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF"));
+  MILLRACE_TRY(catalogue->database_.execute(durability == Durability::kFull ? "PRAGMA synchronous=FULL"
+                                                                            : "PRAGMA synchronous=OFF"));
   MILLRACE_TRY(catalogue->database_.execute(kCreate));
   Status status;
   auto& read = catalogue->statement("SELECT value FROM meta WHERE key=?", status);
@@ -78,7 +83,9 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Dura
     return standard;
   };
   MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", 1));
-  if (schema > kSchema) return fail(Code::kVersion, "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
+  if (schema > kSchema)
+    return fail(Code::kVersion,
+                "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
   if (schema < 2) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo2));
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));
@@ -118,7 +125,8 @@ Result<std::optional<std::string>> Catalogue::find_root(const Digest& root, cons
   MILLRACE_TRY(status);
   const StatementScope scope(query);
   const auto [low, high] = range_below(prefix);
-  MILLRACE_ASSIGN(const bool found, query.bind_blob(1, root.bytes).bind_blob(2, as_bytes(low)).bind_blob(3, as_bytes(high)).step());
+  MILLRACE_ASSIGN(const bool found,
+                  query.bind_blob(1, root.bytes).bind_blob(2, as_bytes(low)).bind_blob(3, as_bytes(high)).step());
   if (!found) return std::nullopt;
   return std::optional<std::string>(std::string(as_text(query.blob(0))));
 }
@@ -126,7 +134,8 @@ Result<std::optional<std::string>> Catalogue::find_root(const Digest& root, cons
 Result<std::vector<std::pair<std::string, Row>>> Catalogue::below(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   Status status;
-  static const std::string kSql = std::string("SELECT path,") + kColumns + " FROM versions WHERE path>=? AND path<? ORDER BY path";
+  static const std::string kSql =
+      std::string("SELECT path,") + kColumns + " FROM versions WHERE path>=? AND path<? ORDER BY path";
   auto& query = statement(kSql.c_str(), status);
   MILLRACE_TRY(status);
   const StatementScope scope(query);
@@ -145,12 +154,16 @@ Result<std::vector<Change>> Catalogue::changes(const std::string& prefix, std::u
   Status status;
   static const std::string kSql = std::string("SELECT path,1,") + kColumns +
                                   " FROM versions WHERE sequence>?1 AND path>=?2 AND path<?3 UNION ALL "
-                                  "SELECT path,0,sequence,x'',0,0,0,0,0,0,0,0,0 FROM tombstones WHERE sequence>?1 AND path>=?2 AND path<?3 ORDER BY 3 LIMIT ?4";
+                                  "SELECT path,0,sequence,x'',0,0,0,0,0,0,0,0,0 FROM tombstones WHERE sequence>?1 AND "
+                                  "path>=?2 AND path<?3 ORDER BY 3 LIMIT ?4";
   auto& query = statement(kSql.c_str(), status);
   MILLRACE_TRY(status);
   const StatementScope scope(query);
   const auto [low, high] = range_below(prefix);
-  query.bind(1, since).bind_blob(2, as_bytes(low)).bind_blob(3, as_bytes(high)).bind(4, static_cast<std::uint64_t>(limit));
+  query.bind(1, since)
+      .bind_blob(2, as_bytes(low))
+      .bind_blob(3, as_bytes(high))
+      .bind(4, static_cast<std::uint64_t>(limit));
   std::vector<Change> found;
   for (;;) {
     MILLRACE_ASSIGN(const bool more, query.step());
@@ -187,16 +200,18 @@ Status Catalogue::put_chunk_list(const Digest& root, ByteView list) {
 Result<std::vector<Pending>> Catalogue::pending() {
   const std::lock_guard lock(mutex_);
   Status status;
-  auto& query = statement("SELECT id,kind,path,other,inode,old_inode,old_bytes,old_mtime_ns FROM pending ORDER BY id", status);
+  auto& query =
+      statement("SELECT id,kind,path,other,inode,old_inode,old_bytes,old_mtime_ns FROM pending ORDER BY id", status);
   MILLRACE_TRY(status);
   const StatementScope scope(query);
   std::vector<Pending> found;
   for (;;) {
     MILLRACE_ASSIGN(const bool more, query.step());
     if (!more) return found;
-    found.push_back({query.integer(0), static_cast<Pending::Kind>(query.integer(1)), std::string(as_text(query.blob(2))),
-                     std::string(as_text(query.blob(3))), query.unsigned_integer(4), query.unsigned_integer(5),
-                     query.unsigned_integer(6), query.integer(7)});
+    found.push_back({query.integer(0), static_cast<Pending::Kind>(query.integer(1)),
+                     std::string(as_text(query.blob(2))), std::string(as_text(query.blob(3))),
+                     query.unsigned_integer(4), query.unsigned_integer(5), query.unsigned_integer(6),
+                     query.integer(7)});
   }
 }
 
@@ -205,7 +220,8 @@ Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
   MILLRACE_TRY(database_.execute("BEGIN IMMEDIATE"));
   Status status = body();
   if (status) {
-    if (const auto allowed = disk.before_transaction(); !allowed) status = fail(disk_error(allowed.error(), "commit to", "the catalogue"));
+    if (const auto allowed = disk.before_transaction(); !allowed)
+      status = fail(disk_error(allowed.error(), "commit to", "the catalogue"));
   }
   if (status) status = database_.execute("COMMIT");
   if (!status) {
@@ -221,7 +237,9 @@ Result<std::uint64_t> Catalogue::next_sequence() {
   MILLRACE_TRY(status);
   const StatementScope scope(update);
   MILLRACE_ASSIGN(const bool found, update.step());
-  if (!found) return fail(Code::kIntegrity, "The catalogue has no sequence; restore it, or delete it to have it made again from the files.");
+  if (!found)
+    return fail(Code::kIntegrity,
+                "The catalogue has no sequence; restore it, or delete it to have it made again from the files.");
   return update.unsigned_integer(0);
 }
 
@@ -265,7 +283,8 @@ Status Catalogue::forget(const std::string& path) {
 
 Result<std::int64_t> Catalogue::add_pending(const Pending& pending) {
   Status status;
-  auto& insert = statement("INSERT INTO pending(kind,path,other,inode,old_inode,old_bytes,old_mtime_ns) VALUES(?,?,?,?,?,?,?)", status);
+  auto& insert = statement(
+      "INSERT INTO pending(kind,path,other,inode,old_inode,old_bytes,old_mtime_ns) VALUES(?,?,?,?,?,?,?)", status);
   MILLRACE_TRY(status);
   MILLRACE_TRY(insert.bind(1, static_cast<std::int64_t>(pending.kind))
                    .bind_blob(2, as_bytes(pending.path))

@@ -1,6 +1,6 @@
-// The catalogue: which version stands at each path, the sequence, tombstones, chunk lists and pending operations. SQLite in WAL
-// mode, one connection under one mutex. The store's transactions are COMMIT points: see directory_store.h.
-// Paths here are those below files/, accounts included.
+// The catalogue: which version stands at each path, the sequence, tombstones, chunk lists and pending operations.
+// SQLite in WAL mode, one connection under one mutex. The store's transactions are COMMIT points: see
+// directory_store.h. Paths here are those below files/, accounts included.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ struct Pending {
   std::int64_t id = 0;
   Kind kind = Kind::kPut;
   std::string path;
-  std::string other;            ///< kPut: staging name; kMove: the new path
-  std::uint64_t inode = 0;      ///< of the file that is put, removed, moved or given attributes
+  std::string other;        ///< kPut: staging name; kMove: the new path
+  std::uint64_t inode = 0;  ///< of the file that is put, removed, moved or given attributes
   /// kPut: what is replaced, as it was when the preconditions were checked; inode 0: nothing. Anything else that is
   /// found in its place is somebody else's and stays.
   std::uint64_t old_inode = 0;
@@ -41,7 +41,8 @@ struct Pending {
 class Catalogue {
  public:
   /// Errors: kVersion for a catalogue of a newer program, kIntegrity for a damaged one.
-  static Result<std::unique_ptr<Catalogue>> open(const std::string& path, Durability durability, std::uint64_t new_epoch);
+  static Result<std::unique_ptr<Catalogue>> open(const std::string& path, Durability durability,
+                                                 std::uint64_t new_epoch);
 
   std::uint64_t epoch() const { return epoch_; }
   Result<std::optional<Row>> find(const std::string& path);

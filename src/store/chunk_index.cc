@@ -37,7 +37,8 @@ Result<ChunkList> decode_chunk_list(ByteView bytes) {
   const std::size_t body = bytes.size() - kHeaderBytes - kTrailerBytes;
   const auto count = load_le<std::uint64_t>(bytes.data() + 8);
   if (body % kIndexBytesPerChunk != 0 || body / kIndexBytesPerChunk != count) return damaged();
-  if (load_le<std::uint64_t>(bytes.data() + bytes.size() - kTrailerBytes) != xxh3_64(bytes.first(bytes.size() - kTrailerBytes))) {
+  if (load_le<std::uint64_t>(bytes.data() + bytes.size() - kTrailerBytes) !=
+      xxh3_64(bytes.first(bytes.size() - kTrailerBytes))) {
     return damaged();
   }
   ChunkList chunks(static_cast<std::size_t>(count));

@@ -1,6 +1,6 @@
-// The chunk lists of stored versions, by root. A disposable index: each list carries a checksum, and one that is missing or
-// damaged is made again from the file. Layout, little-endian: "MRCL", version 1, the count in 8 bytes, then {length 4, digest 32, XXH3 8}
-// for each chunk, then the XXH3 of all of that.
+// The chunk lists of stored versions, by root. A disposable index: each list carries a checksum, and one that is
+// missing or damaged is made again from the file. Layout, little-endian: "MRCL", version 1, the count in 8 bytes, then
+// {length 4, digest 32, XXH3 8} for each chunk, then the XXH3 of all of that.
 #pragma once
 
 #include "base/bytes.h"

@@ -26,7 +26,8 @@ std::string hex(std::uint64_t value) {
 
 class DirectoryStore final : public Store {
  public:
-  DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options) : parts_(std::move(parts)), options_(std::move(options)) {}
+  DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options)
+      : parts_(std::move(parts)), options_(std::move(options)) {}
 
   Result<std::optional<Version>> lookup(const Principal& principal, const std::string& path) override {
     const std::string full = below(principal, path);
@@ -48,7 +49,8 @@ class DirectoryStore final : public Store {
     const std::string full = below(principal, path);
     const auto found = disk().stat({Area::kFiles, full});
     if (!found && !(path.empty() && found.error() == ENOENT)) {
-      if (found.error() == ENOENT || found.error() == ENOTDIR) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+      if (found.error() == ENOENT || found.error() == ENOTDIR)
+        return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
       return fail(disk_error(found.error(), "stat", path));
     }
     Entry entry;
@@ -73,7 +75,8 @@ class DirectoryStore final : public Store {
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
     if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
       return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
-                                    std::to_string(request.bytes) + " bytes and " + std::to_string(*free) + " are free.");
+                                    std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
+                                    " are free.");
     }
     DraftRequest full = request;
     full.path = below(principal, request.path);
@@ -86,18 +89,21 @@ class DirectoryStore final : public Store {
     }
     auto file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
-    return std::make_unique<StagedDraft>(parts_, std::move(full), name, std::move(*file),
-                                         [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
-                                           return commit(draft, root, attributes);
-                                         },
-                                         std::move(superseded));
+    return std::make_unique<StagedDraft>(
+        parts_, std::move(full), name, std::move(*file),
+        [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
+          return commit(draft, root, attributes);
+        },
+        std::move(superseded));
   }
 
-  Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root, const Attributes& attributes) override {
+  Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,
+                                 const Attributes& attributes) override {
     const std::string full = below(principal, path);
     const std::lock_guard lock(mutex_);
     MILLRACE_ASSIGN(auto row, current(full));
-    if (!row || row->version.token.root != root) return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
+    if (!row || row->version.token.root != root)
+      return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
     if (row->version.attributes == attributes) return row->version;
     MILLRACE_TRY(writable());
     row->version.attributes = attributes;
@@ -115,13 +121,14 @@ class DirectoryStore final : public Store {
     return row->version;
   }
 
-  Result<Listing> list(const Principal& principal, const std::string& prefix, Recursive recursive, const std::string& cursor,
-                       std::size_t limit) override {
+  Result<Listing> list(const Principal& principal, const std::string& prefix, Recursive recursive,
+                       const std::string& cursor, std::size_t limit) override {
     const std::string full = below(principal, prefix);
     if (!prefix.empty()) {
       const auto found = disk().stat({Area::kFiles, full});
       if (!found) return fail(Code::kNotFound, "There is no folder '" + printable(prefix) + "' on the server.");
-      if (found->kind != FileKind::kFolder) return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
+      if (found->kind != FileKind::kFolder)
+        return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
     }
     std::vector<Entry> all;
     MILLRACE_TRY(walk(principal, prefix, recursive, all));
@@ -138,7 +145,8 @@ class DirectoryStore final : public Store {
     return listing;
   }
 
-  Status remove(const Principal& principal, const std::string& path, Recursive recursive, const Expected& expected) override {
+  Status remove(const Principal& principal, const std::string& path, Recursive recursive,
+                const Expected& expected) override {
     const std::string full = below(principal, path);
     const std::lock_guard lock(mutex_);
     return remove_locked(full, path, recursive, expected);
@@ -152,9 +160,11 @@ class DirectoryStore final : public Store {
     const auto source = disk().stat({Area::kFiles, full_from});
     if (!source) return fail(Code::kNotFound, "There is no '" + printable(from) + "' on the server.");
     if (full_from == full_to) return {};
-    if (full_to.starts_with(full_from + "/")) return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
+    if (full_to.starts_with(full_from + "/"))
+      return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
     if (disk().stat({Area::kFiles, full_to})) {
-      if (force == Force::kNo) return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
+      if (force == Force::kNo)
+        return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
       MILLRACE_TRY(remove_locked(full_to, to, Recursive::kNo, Expected{}));
     }
     Catalogue& catalogue = *parts_->catalogue;
@@ -201,9 +211,11 @@ class DirectoryStore final : public Store {
     std::uint64_t offset = 0;
     if (const auto chunks = parts_->chunks(file->version().token.root); chunks && *chunks) {
       const std::size_t count = std::min((*chunks)->size(), indexed.chunks.size());
-      for (std::size_t i = 0; i < count && (**chunks)[i].digest == indexed.chunks[i].digest; ++i) offset += indexed.chunks[i].length;
+      for (std::size_t i = 0; i < count && (**chunks)[i].digest == indexed.chunks[i].digest; ++i)
+        offset += indexed.chunks[i].length;
     }
-    return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " + std::to_string(offset) + "; upload it again with --whole-file.");
+    return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " +
+                                      std::to_string(offset) + "; upload it again with --whole-file.");
   }
 
   std::uint64_t signature_seed(const Principal& principal) override {
@@ -219,7 +231,8 @@ class DirectoryStore final : public Store {
   Disk& disk() { return parts_->disk(); }
   std::int64_t now() const {
     if (options_.wall_clock_ns) return options_.wall_clock_ns();
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
   static std::string below(const Principal& principal, const std::string& path) {
     if (principal.account.empty()) return path;
@@ -231,7 +244,8 @@ class DirectoryStore final : public Store {
 
   Status writable() const {
     if (broken_.empty()) return {};
-    return fail(Code::kFailed, "The store stopped writing after a failure (" + broken_ + "); files can be read; restart the server.");
+    return fail(Code::kFailed,
+                "The store stopped writing after a failure (" + broken_ + "); files can be read; restart the server.");
   }
 
   Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
@@ -255,17 +269,20 @@ class DirectoryStore final : public Store {
       return std::nullopt;
     }
     if (stat->kind != FileKind::kRegular) return fail(not_a_file(stat->kind, path));
-    const bool settled = row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs || would_show(*stat));
+    const bool settled =
+        row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs || would_show(*stat));
     if (row && settled && same_content(row->stat, *stat)) return row;
     return index(path, row);
   }
 
   /// Mode is left out: it is an attribute, and whatever changes it changes ctime.
   static bool same_content(const FileStat& a, const FileStat& b) {
-    return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes && a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns;
+    return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes && a.mtime_ns == b.mtime_ns &&
+           a.ctime_ns == b.ctime_ns;
   }
 
-  /// A write in the same grain of the clock as the last change leaves ctime as it is, but not a modification time that lies elsewhere.
+  /// A write in the same grain of the clock as the last change leaves ctime as it is, but not a modification time that
+  /// lies elsewhere.
   static bool would_show(const FileStat& stat) { return std::abs(stat.ctime_ns - stat.mtime_ns) > kTooRecentNs; }
 
   Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old) {
@@ -281,7 +298,8 @@ class DirectoryStore final : public Store {
     row.stat = indexed.stat;
     row.indexed_ns = started;
     const bool same = old && old->version.token.root == indexed.root;
-    if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && old->stat.mode == indexed.stat.mode) row.version.attributes = old->version.attributes;
+    if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && old->stat.mode == indexed.stat.mode)
+      row.version.attributes = old->version.attributes;
     MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
     MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
       if (!same || row.version.attributes != old->version.attributes) {
@@ -313,7 +331,8 @@ class DirectoryStore final : public Store {
       return fail(disk_error(done.error(), what, path));
     };
     MILLRACE_TRY(check(disk().truncate(draft.file(), draft.size()), "size the new version of"));
-    MILLRACE_TRY(check(disk().set_attributes(draft.file(), disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
+    MILLRACE_TRY(
+        check(disk().set_attributes(draft.file(), disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
     if (options_.durability == Durability::kFull) {
       MILLRACE_TRY(check(disk().fsync(draft.file()), "flush the new version of"));
       MILLRACE_TRY(check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"));
@@ -327,13 +346,17 @@ class DirectoryStore final : public Store {
     MILLRACE_TRY(draft.still_wanted());
     MILLRACE_ASSIGN(const auto before, current(path));
     const Expected& expected = draft.request().expected;
-    const bool holds = expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
-                       (expected.kind == Expected::Kind::kRoot && before && before->version.token.root == expected.root);
-    // Another attempt of the same upload was faster, or somebody else had the same content: there is nothing left to do.
+    const bool holds =
+        expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
+        (expected.kind == Expected::Kind::kRoot && before && before->version.token.root == expected.root);
+    // Another attempt of the same upload was faster, or somebody else had the same content: there is nothing left to
+    // do.
     if (!holds && before && before->version.token.root == root) return before->version;
     if (!holds) {
-      return fail(Code::kConflict, "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
-                                       (before ? to_hex(before->version.token.root).substr(0, 12) : std::string("gone")) + "); fetch it, or use --force to replace it.");
+      return fail(Code::kConflict,
+                  "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
+                      (before ? to_hex(before->version.token.root).substr(0, 12) : std::string("gone")) +
+                      "); fetch it, or use --force to replace it.");
     }
     MILLRACE_TRY(make_parents(disk(), path));
     Row row;
@@ -367,7 +390,8 @@ class DirectoryStore final : public Store {
     return row.version;
   }
 
-  /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery may go on.
+  /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
+  /// may go on.
   Status finish(const Pending& pending) {
     auto outcome = materialise(*parts_, pending);
     Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
@@ -376,11 +400,13 @@ class DirectoryStore final : public Store {
       return status;
     }
     if (*outcome == Outcome::kDone) return {};
-    return fail(Code::kConflict, "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
-                                     "' was changed on the server by another program meanwhile; that is kept; try again.");
+    return fail(Code::kConflict,
+                "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
+                    "' was changed on the server by another program meanwhile; that is kept; try again.");
   }
 
-  Status remove_locked(const std::string& full, const std::string& path, Recursive recursive, const Expected& expected) {
+  Status remove_locked(const std::string& full, const std::string& path, Recursive recursive,
+                       const Expected& expected) {
     MILLRACE_TRY(writable());
     const auto stat = disk().stat({Area::kFiles, full});
     if (!stat) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
@@ -388,16 +414,19 @@ class DirectoryStore final : public Store {
       const auto names = disk().list({Area::kFiles, full});
       if (!names) return fail(disk_error(names.error(), "list", path));
       if (!names->empty() && recursive == Recursive::kNo) {
-        return fail(Code::kConflict, "The folder '" + printable(path) + "' is not empty; use -r to delete it with all that is in it.");
+        return fail(Code::kConflict,
+                    "The folder '" + printable(path) + "' is not empty; use -r to delete it with all that is in it.");
       }
-      for (const std::string& name : *names) MILLRACE_TRY(remove_locked(full + "/" + name, path + "/" + name, recursive, Expected{}));
+      for (const std::string& name : *names)
+        MILLRACE_TRY(remove_locked(full + "/" + name, path + "/" + name, recursive, Expected{}));
       const auto removed = disk().remove_folder({Area::kFiles, full});
       if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
       return {};
     }
     MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
     if (expected.kind == Expected::Kind::kRoot && (!row || row->version.token.root != expected.root)) {
-      return fail(Code::kConflict, "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
+      return fail(Code::kConflict,
+                  "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
     }
     Pending pending{0, Pending::Kind::kRemove, full, "", stat->inode};
     MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
@@ -428,7 +457,8 @@ class DirectoryStore final : public Store {
         if (stat->kind == FileKind::kFolder) {
           entry.kind = EntryKind::kFolder;
           if (recursive == Recursive::kYes) {
-            if (folders.size() >= kMaxFolders) return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
+            if (folders.size() >= kMaxFolders)
+              return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
             folders.push_back(entry.path);
           }
         } else if (stat->kind == FileKind::kSymlink) {
@@ -446,13 +476,13 @@ class DirectoryStore final : public Store {
 
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
-  std::mutex mutex_;     ///< one commit, move, delete or indexing at a time
+  std::mutex mutex_;  ///< one commit, move, delete or indexing at a time
   struct Attempt {
     std::uint64_t number = 0;
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
   };
   std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts
-  std::string broken_;   ///< why writing stopped
+  std::string broken_;                                            ///< why writing stopped
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is
@@ -462,7 +492,8 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
   const std::string kept = name + ".damaged-" + hex(options.random());
   for (const char* suffix : {"", "-wal", "-shm"}) {
     const auto moved = disk.rename_noreplace({Area::kData, name + suffix}, {Area::kData, kept + suffix});
-    if (!moved && moved.error() != ENOENT) return fail(disk_error(moved.error(), "set aside the damaged catalogue", name));
+    if (!moved && moved.error() != ENOENT)
+      return fail(disk_error(moved.error(), "set aside the damaged catalogue", name));
   }
   if (options.report) {
     options.report("The catalogue is damaged. It was set aside as '" + kept +
@@ -473,7 +504,8 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path, StoreOptions options) {
+Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                    StoreOptions options) {
   auto parts = std::make_shared<StoreParts>();
   parts->folder = std::move(folder);
   parts->durability = options.durability;

@@ -1,7 +1,7 @@
-// The plain-directory store: ordinary files under DIR/files, usable by any other program; DIR/staging, where versions are built;
-// DIR/chunks and DIR/catalogue.sqlite. A version becomes visible in this order: bytes and their folder flushed; one durable transaction
-// with the new row and a `pending` row (the commit point); the rename or exchange; the folder flushed; the pending row removed. Opening the
-// store replays what is pending, then sweeps staging.
+// The plain-directory store: ordinary files under DIR/files, usable by any other program; DIR/staging, where versions
+// are built; DIR/chunks and DIR/catalogue.sqlite. A version becomes visible in this order: bytes and their folder
+// flushed; one durable transaction with the new row and a `pending` row (the commit point); the rename or exchange; the
+// folder flushed; the pending row removed. Opening the store replays what is pending, then sweeps staging.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace millrace {
 
 struct StoreOptions {
   Durability durability = Durability::kFull;
-  Random random;            ///< called under the store's lock; any thread
+  Random random;  ///< called under the store's lock; any thread
   HasherFactory hasher;
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
   std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread
@@ -22,6 +22,7 @@ struct StoreOptions {
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.
 Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
 /// For tests: on a given disk, whose folders exist already.
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path, StoreOptions options);
+Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                    StoreOptions options);
 
 }  // namespace millrace

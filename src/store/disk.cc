@@ -58,9 +58,12 @@ timespec to_timespec(std::int64_t ns) {
 
 int kind_errno(FileKind kind) {
   switch (kind) {
-    case FileKind::kFolder: return EISDIR;
-    case FileKind::kSymlink: return ELOOP;
-    default: return ENXIO;
+    case FileKind::kFolder:
+      return EISDIR;
+    case FileKind::kSymlink:
+      return ELOOP;
+    default:
+      return ENXIO;
   }
 }
 
@@ -87,7 +90,8 @@ class SystemDisk final : public Disk {
   DiskResult<std::size_t> pread(const File& file, MutableBytes into, std::uint64_t offset) override {
     std::size_t have = 0;
     while (have < into.size()) {
-      const auto n = ::pread(file.descriptor(), into.data() + have, into.size() - have, static_cast<off_t>(offset + have));
+      const auto n =
+          ::pread(file.descriptor(), into.data() + have, into.size() - have, static_cast<off_t>(offset + have));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return disk_fail(errno);
       if (n == 0) break;
@@ -195,7 +199,8 @@ class SystemDisk final : public Disk {
     if (!b) return disk_fail(b.error());
     if (::renameat2(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), RENAME_NOREPLACE) == 0) return {};
     if (errno != EINVAL && errno != ENOSYS) return disk_fail(errno);
-    // A file system without the flag. link refuses a taken name as well, but not for folders: those are looked up first.
+    // A file system without the flag. link refuses a taken name as well, but not for folders: those are looked up
+    // first.
     if (::linkat(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), 0) == 0) {
       return done(::unlinkat(a->folder(), a->name.c_str(), 0));
     }
@@ -304,8 +309,10 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
     return fail(disk_error(errno, "look at the folders of", data_dir.native()));
   }
   if (files.st_dev != staging.st_dev) {
-    return fail(Code::kUsage, "The folders 'files' and 'staging' of '" + shown +
-                                  "' are on different file systems. They must share one, because a new version is renamed into its place.");
+    return fail(
+        Code::kUsage,
+        "The folders 'files' and 'staging' of '" + shown +
+            "' are on different file systems. They must share one, because a new version is renamed into its place.");
   }
   out.disk = std::make_unique<SystemDisk>(std::move(areas));
   return out;
@@ -322,9 +329,13 @@ Error disk_error(int errno_value, std::string_view what, std::string_view path) 
 Error not_a_file(FileKind kind, std::string_view path) {
   const std::string shown = "'" + printable(path) + "'";
   switch (kind) {
-    case FileKind::kFolder: return {Code::kUsage, shown + " is a folder, not a file (`sync` for whole folders is to come)."};
-    case FileKind::kSymlink: return {Code::kNotAllowed, shown + " is a symbolic link or lies behind one. The server does not follow them."};
-    default: return {Code::kNotAllowed, shown + " is neither a file nor a folder. The server does not open pipes, sockets and devices."};
+    case FileKind::kFolder:
+      return {Code::kUsage, shown + " is a folder, not a file (`sync` for whole folders is to come)."};
+    case FileKind::kSymlink:
+      return {Code::kNotAllowed, shown + " is a symbolic link or lies behind one. The server does not follow them."};
+    default:
+      return {Code::kNotAllowed,
+              shown + " is neither a file nor a folder. The server does not open pipes, sockets and devices."};
   }
 }
 

@@ -1,6 +1,6 @@
-// The file operations of the store, and nothing else that touches a disk (SQLite apart). Every path is relative to one of four
-// folders and can never leave it: no symlink is followed and no special file opened, whoever put it there. The commit
-// steps and recovery are written against this interface, so that a test can stand in its place, fail any one
+// The file operations of the store, and nothing else that touches a disk (SQLite apart). Every path is relative to one
+// of four folders and can never leave it: no symlink is followed and no special file opened, whoever put it there. The
+// commit steps and recovery are written against this interface, so that a test can stand in its place, fail any one
 // operation or cut the power after it.
 //
 // Operations block, may be called from any thread, and give the errno of what failed.
@@ -22,7 +22,9 @@ template <typename T>
 using DiskResult = tl::expected<T, int>;
 using DiskStatus = DiskResult<void>;
 
-inline tl::unexpected<int> disk_fail(int errno_value) { return tl::unexpected<int>(errno_value); }
+inline tl::unexpected<int> disk_fail(int errno_value) {
+  return tl::unexpected<int>(errno_value);
+}
 
 enum class Area : std::uint8_t { kData = 0, kFiles = 1, kStaging = 2, kChunks = 3 };
 

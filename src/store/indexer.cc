@@ -22,7 +22,8 @@ Result<Indexed> index_file(Disk& disk, const File& file, std::string_view path, 
     block.resize(std::min<std::uint64_t>(kBlockBytes, before->bytes - offset));
     const auto got = disk.pread(file, block, offset);
     if (!got) return fail(disk_error(got.error(), "read", path));
-    if (*got != block.size()) return fail(Code::kSourceChanged, "'" + printable(path) + "' got shorter while it was read; try again.");
+    if (*got != block.size())
+      return fail(Code::kSourceChanged, "'" + printable(path) + "' got shorter while it was read; try again.");
     lengths.clear();
     const bool last = offset + block.size() == before->bytes;
     const std::size_t covered = cut_chunks(block, last ? Tail::kEndOfFile : Tail::kMoreFollows, lengths);

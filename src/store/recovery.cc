@@ -30,7 +30,9 @@ Status make_parents(Disk& disk, const std::string& path) {
     const std::string folder = path.substr(0, slash);
     const auto stat = disk.stat({Area::kFiles, folder});
     if (stat && stat->kind == FileKind::kFolder) continue;
-    if (stat) return fail(Code::kConflict, "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
+    if (stat)
+      return fail(Code::kConflict,
+                  "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
     const auto made = disk.make_folder({Area::kFiles, folder});
     if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
   }

@@ -26,7 +26,8 @@ class Statement {
   Statement& bind_blob(int index, ByteView value);
   Statement& bind_text(int index, std::string_view value);
 
-  /// True: a row is there. False: finished. Errors: kQuota for a full disk, kIntegrity for a damaged file, else kFailed.
+  /// True: a row is there. False: finished. Errors: kQuota for a full disk, kIntegrity for a damaged file, else
+  /// kFailed.
   Result<bool> step();
   /// Runs to the end and makes the statement ready for new parameters.
   Status run();

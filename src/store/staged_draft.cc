@@ -13,9 +13,14 @@ constexpr std::uint64_t kWritebackBytes = 8u << 20;
 constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
-StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer,
-                         std::shared_ptr<const std::atomic<bool>> superseded)
-    : parts_(std::move(parts)), request_(std::move(request)), name_(std::move(name)), file_(std::move(file)), committer_(std::move(committer)), superseded_(std::move(superseded)) {}
+StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file,
+                         Committer committer, std::shared_ptr<const std::atomic<bool>> superseded)
+    : parts_(std::move(parts)),
+      request_(std::move(request)),
+      name_(std::move(name)),
+      file_(std::move(file)),
+      committer_(std::move(committer)),
+      superseded_(std::move(superseded)) {}
 
 StagedDraft::~StagedDraft() {
   // Nobody can be told of a failure here; what is left is swept at the next start.
@@ -24,7 +29,8 @@ StagedDraft::~StagedDraft() {
 
 Status StagedDraft::still_wanted() const {
   if (!*superseded_) return {};
-  return fail(Code::kConflict, "A newer attempt to upload '" + printable(request_.path) + "' has taken over from this one.");
+  return fail(Code::kConflict,
+              "A newer attempt to upload '" + printable(request_.path) + "' has taken over from this one.");
 }
 
 Status StagedDraft::write(ByteView bytes) {
@@ -55,12 +61,14 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
     }
     basis_offsets_.push_back(offset);
   }
-  if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first) return fail(Code::kUsage, "The basis does not have the chunks to keep.");
+  if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
+    return fail(Code::kUsage, "The basis does not have the chunks to keep.");
   std::unique_ptr<Hasher> hasher;
   for (std::uint64_t at = first; at < first + count;) {
     std::uint64_t end = at;
     std::uint64_t bytes = 0;
-    while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes)) bytes += (*basis_chunks_)[end++].length;
+    while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes))
+      bytes += (*basis_chunks_)[end++].length;
     buffer_.resize(bytes);
     MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer_));
     ByteView rest(buffer_);
@@ -100,7 +108,8 @@ Status StagedDraft::add_zeros(const Chunk& chunk, std::uint64_t count) {
 }
 
 Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView content) {
-  if (index >= chunks_.size() || chunks_[index].length != chunk.length) return fail(Code::kUsage, "There is no such chunk to replace.");
+  if (index >= chunks_.size() || chunks_[index].length != chunk.length)
+    return fail(Code::kUsage, "There is no such chunk to replace.");
   std::uint64_t offset = 0;
   for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
   const auto written = parts_->disk().pwrite(file_, content, offset);
@@ -127,7 +136,9 @@ Result<Chunk> StagedDraft::chunk_at(std::uint64_t index) const {
 Result<Version> StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) {
   const auto hasher = parts_->hasher();
   if (bytes != size_ || build_tree(chunks_, *hasher).root != root) {
-    return fail(Code::kIntegrity, "What was built of '" + printable(request_.path) + "' is not what its sender has; the stored version is unchanged; try again with --whole-file.");
+    return fail(Code::kIntegrity,
+                "What was built of '" + printable(request_.path) +
+                    "' is not what its sender has; the stored version is unchanged; try again with --whole-file.");
   }
   return committer_(*this, root, attributes);
 }

@@ -28,8 +28,8 @@ struct Principal {
 enum class EntryKind : std::uint8_t { kFile = 0, kFolder = 1, kSymlink = 2 };
 
 struct Attributes {
-  std::int64_t mtime_ns = 0;   ///< since 1970
-  std::uint32_t mode = 0644;   ///< permission bits, 0777 at most
+  std::int64_t mtime_ns = 0;  ///< since 1970
+  std::uint32_t mode = 0644;  ///< permission bits, 0777 at most
   bool operator==(const Attributes&) const = default;
 };
 
@@ -52,7 +52,8 @@ struct Version {
 struct Entry {
   std::string path;  ///< whole remote path
   EntryKind kind = EntryKind::kFile;
-  Version version;   ///< for files whose root is not known yet (never indexed) the root is zero; size and attributes are right
+  Version version;  ///< for files whose root is not known yet (never indexed) the root is zero; size and attributes are
+                    ///< right
 };
 
 struct Change {
@@ -71,29 +72,32 @@ struct Expected {
 
 using UploadId = std::array<Byte, 16>;
 
-/// A stored version, open for reading. Keeps the version's bytes readable while it lives, even if the path gets a new version.
+/// A stored version, open for reading. Keeps the version's bytes readable while it lives, even if the path gets a new
+/// version.
 class StoredFile : public Source {
  public:
   virtual const Version& version() const = 0;
-  /// The chunks in order. Indexed before if need be; up to 44 bytes a chunk of memory. Loaded at the first call, then kept. Thread-safe.
+  /// The chunks in order. Indexed before if need be; up to 44 bytes a chunk of memory. Loaded at the first call, then
+  /// kept. Thread-safe.
   virtual Result<std::shared_ptr<const ChunkList>> chunks() const = 0;
 };
 
 class StoreDraft : public Draft {
  public:
-  /// Makes the draft the path's new version, durable as configured: COMMIT.md's steps. Errors: kConflict when `expected` does not
-  /// hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ from what was built), the system's. Spent afterwards.
+  /// Makes the draft the path's new version, durable as configured: COMMIT.md's steps. Errors: kConflict when
+  /// `expected` does not hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ
+  /// from what was built), the system's. Spent afterwards.
   virtual Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) = 0;
 };
 
 struct DraftRequest {
   std::string path;
   Expected expected;
-  UploadId upload_id{};       ///< the idempotency key; all zero: none
+  UploadId upload_id{};  ///< the idempotency key; all zero: none
   /// While an attempt of the same id at the same path is open, a lower one is refused and any other takes over from it:
   /// the old draft takes no more and cannot be committed (kConflict).
   std::uint64_t attempt = 0;
-  std::uint64_t bytes = 0;    ///< announced size of the target: refused early (kQuota) where it cannot fit
+  std::uint64_t bytes = 0;  ///< announced size of the target: refused early (kQuota) where it cannot fit
   std::shared_ptr<const StoredFile> basis;  ///< what keep() copies from; may be null
 };
 
@@ -109,19 +113,26 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// The current version of a file, or nothing. Stats first: a file changed behind the server's back is indexed again and gets a new
-  /// sequence. Errors: kNotAllowed for FIFOs, devices, sockets and symlinks (never opened), kUsage for a folder.
+  /// The current version of a file, or nothing. Stats first: a file changed behind the server's back is indexed again
+  /// and gets a new sequence. Errors: kNotAllowed for FIFOs, devices, sockets and symlinks (never opened), kUsage for a
+  /// folder.
   virtual Result<std::optional<Version>> lookup(const Principal&, const std::string& path) = 0;
   /// Like lookup, opened for reading. Errors: kNotFound too.
   virtual Result<std::shared_ptr<const StoredFile>> open(const Principal&, const std::string& path) = 0;
-  /// What stat says of a file, folder or symlink; a file's root too (indexes it if need be). Errors: kNotFound, kNotAllowed.
+  /// What stat says of a file, folder or symlink; a file's root too (indexes it if need be). Errors: kNotFound,
+  /// kNotAllowed.
   virtual Result<Entry> stat(const Principal&, const std::string& path) = 0;
   virtual Result<std::unique_ptr<StoreDraft>> begin(const Principal&, const DraftRequest&) = 0;
-  /// New attributes for unchanged content; a new sequence if they differ. Errors: kConflict when the root is no longer `root`.
-  virtual Result<Version> set_attributes(const Principal&, const std::string& path, const Digest& root, const Attributes&) = 0;
-  /// Entries of the folder `prefix` (empty: the root), at most `limit` after `cursor`. Special files are left out. Errors: kNotFound, kConflict (a file).
-  virtual Result<Listing> list(const Principal&, const std::string& prefix, Recursive, const std::string& cursor, std::size_t limit) = 0;
-  /// Removes a file or folder. Errors: kNotFound, kConflict (a folder that is not empty without Recursive::kYes, or `expected`).
+  /// New attributes for unchanged content; a new sequence if they differ. Errors: kConflict when the root is no longer
+  /// `root`.
+  virtual Result<Version> set_attributes(const Principal&, const std::string& path, const Digest& root,
+                                         const Attributes&) = 0;
+  /// Entries of the folder `prefix` (empty: the root), at most `limit` after `cursor`. Special files are left out.
+  /// Errors: kNotFound, kConflict (a file).
+  virtual Result<Listing> list(const Principal&, const std::string& prefix, Recursive, const std::string& cursor,
+                               std::size_t limit) = 0;
+  /// Removes a file or folder. Errors: kNotFound, kConflict (a folder that is not empty without Recursive::kYes, or
+  /// `expected`).
   virtual Status remove(const Principal&, const std::string& path, Recursive, const Expected& expected) = 0;
   /// Errors: kNotFound; kConflict when `to` exists and not forced, or lies below `from`.
   virtual Status move(const Principal&, const std::string& from, const std::string& to, Force) = 0;

@@ -46,7 +46,8 @@ Result<std::optional<ChunkList>> StoreParts::chunks(const Digest& root) {
 Status OpenVersion::read_at(std::uint64_t offset, MutableBytes into) const {
   const auto got = parts_->disk().pread(file_, into, offset);
   if (!got) return fail(disk_error(got.error(), "read", path_));
-  if (*got != into.size()) return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again.");
+  if (*got != into.size())
+    return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again.");
   return {};
 }
 
@@ -58,7 +59,8 @@ Result<std::shared_ptr<const ChunkList>> OpenVersion::chunks() const {
     const auto hasher = parts_->hasher();
     MILLRACE_ASSIGN(Indexed indexed, index_file(parts_->disk(), file_, path_, *hasher));
     if (indexed.root != version_.token.root) {
-      return fail(Code::kIntegrity, "'" + printable(path_) + "' is not what the catalogue says; verify it, and upload it again if need be.");
+      return fail(Code::kIntegrity, "'" + printable(path_) +
+                                        "' is not what the catalogue says; verify it, and upload it again if need be.");
     }
     MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
     list = std::move(indexed.chunks);

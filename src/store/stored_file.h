@@ -9,7 +9,9 @@
 namespace millrace {
 
 /// On disk the owner keeps read and write, so that the server can go on with the file.
-inline std::uint32_t disk_mode(const Attributes& attributes) { return (attributes.mode & 0777) | 0600; }
+inline std::uint32_t disk_mode(const Attributes& attributes) {
+  return (attributes.mode & 0777) | 0600;
+}
 
 /// What the parts of a directory store share.
 struct StoreParts {
@@ -18,7 +20,8 @@ struct StoreParts {
   Durability durability = Durability::kFull;
   HasherFactory hasher;
   Disk& disk() { return *folder.disk; }
-  /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index: losing it costs time only.
+  /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
+  /// losing it costs time only.
   Status put_chunks(const Digest& root, const ChunkList& chunks);
   Result<std::optional<ChunkList>> chunks(const Digest& root);
 };

@@ -163,8 +163,8 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         std::fill_n(covered.begin() + static_cast<std::ptrdiff_t>(run.basis), run.count, true);
       ladder_.emplace(
           port_, toolbox_, target_.basis,
-          std::make_shared<LadderSearcher>(std::move(pieces), searcher_->lacking(), offsets_of(*basis_chunks_),
-                                           covered, seed_),
+          std::make_shared<LadderSearcher>(std::move(pieces), searcher_->lacking(), offsets_of(*basis_chunks_), covered,
+                                           seed_),
           [this](double ratio) { on_rung(ratio); }, [this](Error error) { port_.fail(std::move(error)); });
       send_answer(1, ladder_->searcher().gap_bytes(), std::move(bits));
     } else {

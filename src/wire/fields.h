@@ -1,4 +1,5 @@
-// Tagged fields: {varint (number << 1 | must understand), varint length, value}. The writer leaves out what has its default.
+// Tagged fields: {varint (number << 1 | must understand), varint length, value}. The writer leaves out what has its
+// default.
 #pragma once
 
 #include <functional>
@@ -45,23 +46,29 @@ struct Field {
     return result;
   }
   Result<std::string> as_string(std::size_t limit) const {
-    if (value.size() > limit) return fail(Code::kTooLarge, "A text field is " + std::to_string(value.size()) + " bytes long, the limit is " + std::to_string(limit) + ".");
+    if (value.size() > limit)
+      return fail(Code::kTooLarge, "A text field is " + std::to_string(value.size()) + " bytes long, the limit is " +
+                                       std::to_string(limit) + ".");
     return std::string(as_text(value));
   }
 };
 
-/// Calls `take` for each field; it returns false for a number that it does not know. Unknown fields with the must-understand bit are an error.
-inline Status read_fields(ByteView payload, const char* message, const std::function<Result<bool>(const Field&)>& take) {
+/// Calls `take` for each field; it returns false for a number that it does not know. Unknown fields with the
+/// must-understand bit are an error.
+inline Status read_fields(ByteView payload, const char* message,
+                          const std::function<Result<bool>(const Field&)>& take) {
   Reader reader(payload);
   while (!reader.done()) {
     MILLRACE_ASSIGN(const std::uint64_t key, reader.varint_up_to(UINT32_MAX, "A field's key"));
     MILLRACE_ASSIGN(const std::uint64_t length, reader.varint());
-    if (length > reader.remaining()) return fail(Code::kProtocol, std::string("A field of ") + message + " is cut short.");
+    if (length > reader.remaining())
+      return fail(Code::kProtocol, std::string("A field of ") + message + " is cut short.");
     MILLRACE_ASSIGN(const ByteView value, reader.take(length));
     const Field field{static_cast<std::uint32_t>(key >> 1), value};
     MILLRACE_ASSIGN(const bool known, take(field));
     if (!known && (key & 1) != 0) {
-      return fail(Code::kProtocol, std::string("Field ") + std::to_string(field.number) + " of " + message + " must be understood and is unknown here; use a newer version.");
+      return fail(Code::kProtocol, std::string("Field ") + std::to_string(field.number) + " of " + message +
+                                       " must be understood and is unknown here; use a newer version.");
     }
   }
   return {};

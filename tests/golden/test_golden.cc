@@ -1,6 +1,7 @@
-// What is on the wire and on disk for ever: the examples of docs/PROTOCOL.md are what the encoder gives, byte for byte, and chunk
-// boundaries, roots and rolling hashes are those of tests/golden/values.txt. A changed byte here is a changed protocol.
-// With MILLRACE_WRITE_GOLDEN=1 in the environment both files are written anew; look at the difference before you keep it.
+// What is on the wire and on disk for ever: the examples of docs/PROTOCOL.md are what the encoder gives, byte for byte,
+// and chunk boundaries, roots and rolling hashes are those of tests/golden/values.txt. A changed byte here is a changed
+// protocol. With MILLRACE_WRITE_GOLDEN=1 in the environment both files are written anew; look at the difference before
+// you keep it.
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -22,7 +23,9 @@ namespace {
 
 const std::string kSource = MILLRACE_SOURCE;
 
-bool writing() { return std::getenv("MILLRACE_WRITE_GOLDEN") != nullptr; }
+bool writing() {
+  return std::getenv("MILLRACE_WRITE_GOLDEN") != nullptr;
+}
 
 std::string hex(ByteView bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -46,7 +49,9 @@ Digest digest_of(Byte first) {
   return digest;
 }
 
-Version example_version() { return {{0x0102030405060708, 300, digest_of(0x40)}, 1'000'000, {1'700'000'000'000'000'000, 0600}}; }
+Version example_version() {
+  return {{0x0102030405060708, 300, digest_of(0x40)}, 1'000'000, {1'700'000'000'000'000'000, 0600}};
+}
 
 using Examples = std::vector<std::pair<std::string, Buffer>>;
 
@@ -58,7 +63,8 @@ void add(Examples& examples, const std::string& name, std::uint32_t stream, cons
   REQUIRE(decoded);
   CHECK(wire::encode(*decoded) == payload);
   Buffer frame;
-  append_frame_header(frame, {static_cast<std::uint8_t>(Message::kType), kMustUnderstand, stream, static_cast<std::uint32_t>(payload.size())});
+  append_frame_header(frame, {static_cast<std::uint8_t>(Message::kType), kMustUnderstand, stream,
+                              static_cast<std::uint32_t>(payload.size())});
   append(frame, payload);
   examples.emplace_back(name, frame);
   // A field that nobody knows is skipped, unless it must be understood; a cut payload is an error, never a crash.
@@ -73,7 +79,8 @@ void add(Examples& examples, const std::string& name, std::uint32_t stream, cons
   const auto refused = wire::decode<Message>(forbidden);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().sentence.find("500") != std::string::npos);
-  for (std::size_t length = 0; length < payload.size(); ++length) (void)wire::decode<Message>(ByteView(payload).first(length));
+  for (std::size_t length = 0; length < payload.size(); ++length)
+    (void)wire::decode<Message>(ByteView(payload).first(length));
 }
 
 template <typename Message>
@@ -179,13 +186,16 @@ std::string values() {
       rest = rest.subspan(length);
       append_le(all, length);
     }
-    out << name << ": " << lengths.size() << " chunks, lengths " << to_hex(hasher->hash(all)) << ", root " << to_hex(builder.finish(*hasher).root) << "\n";
+    out << name << ": " << lengths.size() << " chunks, lengths " << to_hex(hasher->hash(all)) << ", root "
+        << to_hex(builder.finish(*hasher).root) << "\n";
   };
-  for (const std::size_t size : {0u, 1u, 4096u, 65'536u, 1u << 20, 5u << 20}) describe("random " + std::to_string(size), test::random_bytes(size, 42));
+  for (const std::size_t size : {0u, 1u, 4096u, 65'536u, 1u << 20, 5u << 20})
+    describe("random " + std::to_string(size), test::random_bytes(size, 42));
   describe("zeros 1048576", Buffer(1u << 20, Byte{0}));
   for (const std::uint32_t block : {64u, 512u, 2048u}) {
     const RollingHash hash(7, block);
-    out << "rolling hash, seed 7, " << block << " bytes, 61 bits: " << RollingHash::cut(hash.value(test::random_bytes(block, 42)), 61) << "\n";
+    out << "rolling hash, seed 7, " << block
+        << " bytes, 61 bits: " << RollingHash::cut(hash.value(test::random_bytes(block, 42)), 61) << "\n";
   }
   return out.str();
 }

@@ -7,8 +7,8 @@
 #include "delta/patch_applier.h"
 #include "delta/patch_writer.h"
 #include "delta/tree_exchange.h"
-#include "support/chunks.h"
 #include "support/bytes.h"
+#include "support/chunks.h"
 #include "support/edits.h"
 #include "support/memory_draft.h"
 

@@ -66,7 +66,8 @@ struct Faults {
 
 class FaultyDisk final : public Disk {
  public:
-  FaultyDisk(std::unique_ptr<Disk> disk, std::shared_ptr<Faults> faults) : disk_(std::move(disk)), faults_(std::move(faults)) {}
+  FaultyDisk(std::unique_ptr<Disk> disk, std::shared_ptr<Faults> faults)
+      : disk_(std::move(disk)), faults_(std::move(faults)) {}
 
   DiskResult<File> open(const Place& place, Access access) override {
     if (faults_->dead) return disk_fail(EIO);
@@ -106,7 +107,8 @@ class FaultyDisk final : public Disk {
   }
   DiskStatus fsync_folder(const Place& place) override {
     if (const int error = step("fsync_folder")) return disk_fail(error);
-    if (place.area == Area::kFiles) std::erase_if(faults_->names, [&](const Faults::Undo& undo) { return undo.folder == place.path; });
+    if (place.area == Area::kFiles)
+      std::erase_if(faults_->names, [&](const Faults::Undo& undo) { return undo.folder == place.path; });
     return disk_->fsync_folder(place);
   }
   DiskStatus start_writeback(const File& file, std::uint64_t offset, std::uint64_t bytes) override {

@@ -1,14 +1,14 @@
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
-#include "store/directory_store.h"
 #include "codec/sha256.h"
 #include "delta/chunk_tree.h"
+#include "store/directory_store.h"
 #include "support/bytes.h"
 #include "support/store_files.h"
 

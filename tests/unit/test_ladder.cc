@@ -37,7 +37,8 @@ TEST_CASE("Thue-Morse strings, which collide modulo 2^64 at every point, do not 
   }
   Buffer inverse = straight;
   for (Byte& byte : inverse) byte ^= 1;
-  for (std::uint64_t seed = 0; seed < 20; ++seed) CHECK(RollingHash(seed, 2048).value(straight) != RollingHash(seed, 2048).value(inverse));
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    CHECK(RollingHash(seed, 2048).value(straight) != RollingHash(seed, 2048).value(inverse));
 }
 
 TEST_CASE("widths count every compared pair") {
@@ -59,7 +60,8 @@ TEST_CASE("the ladder's blocks follow how the literals compress") {
 
 namespace {
 
-/// One lacking chunk of 16,000 random bytes at the holder; the searcher has it with one byte changed, behind 5,000 bytes of its own.
+/// One lacking chunk of 16,000 random bytes at the holder; the searcher has it with one byte changed, behind 5,000
+/// bytes of its own.
 struct Pair {
   Pair() : holder_bytes(test::random_bytes(16'000, 7)), own_bytes(test::random_bytes(5'000, 8)) {
     append(own_bytes, holder_bytes);
@@ -95,7 +97,8 @@ TEST_CASE_METHOD(Pair, "rungs close in on a changed byte wherever the rest has m
     for (const BlockMatch& match : search.by_own()) {
       matched += match.length;
       CHECK(match.own == match.holder + 5'000);
-      CHECK(std::equal(own_bytes.begin() + static_cast<std::ptrdiff_t>(match.own), own_bytes.begin() + static_cast<std::ptrdiff_t>(match.own + match.length),
+      CHECK(std::equal(own_bytes.begin() + static_cast<std::ptrdiff_t>(match.own),
+                       own_bytes.begin() + static_cast<std::ptrdiff_t>(match.own + match.length),
                        holder_bytes.begin() + static_cast<std::ptrdiff_t>(match.holder)));
     }
     CHECK(matched == found);

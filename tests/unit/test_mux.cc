@@ -55,7 +55,8 @@ struct Side : Mux::Owner {
 };
 
 struct Fixture {
-  explicit Fixture(wire::Hello client_hello = {}, wire::Hello server_hello = {}) : client(Mux::Role::kClient, client_hello), server(Mux::Role::kServer, server_hello) {}
+  explicit Fixture(wire::Hello client_hello = {}, wire::Hello server_hello = {})
+      : client(Mux::Role::kClient, client_hello), server(Mux::Role::kServer, server_hello) {}
 
   Status carry(Side& from, Side& to, bool& moved) {
     for (int pieces = 0; pieces < 5; ++pieces) {
@@ -215,12 +216,14 @@ TEST_CASE_METHOD(Fixture, "who sends more than its credit, or asks without readi
   Side other(Mux::Role::kServer);
   Buffer hello;
   const Buffer text = wire::encode(wire::Hello{});
-  append_frame_header(hello, {static_cast<std::uint8_t>(FrameType::kHello), kMustUnderstand, 0, static_cast<std::uint32_t>(text.size())});
+  append_frame_header(hello, {static_cast<std::uint8_t>(FrameType::kHello), kMustUnderstand, 0,
+                              static_cast<std::uint32_t>(text.size())});
   append(hello, text);
   REQUIRE(other.mux.on_bytes(hello));
   Buffer ping;
   const Buffer token = wire::encode(wire::Ping{1});
-  append_frame_header(ping, {static_cast<std::uint8_t>(FrameType::kPing), kMustUnderstand, 0, static_cast<std::uint32_t>(token.size())});
+  append_frame_header(ping, {static_cast<std::uint8_t>(FrameType::kPing), kMustUnderstand, 0,
+                             static_cast<std::uint32_t>(token.size())});
   append(ping, token);
   bool cut_off = false;
   for (int i = 0; i < 3'000'000 && !cut_off; ++i) cut_off = !other.mux.on_bytes(ping);

@@ -13,7 +13,8 @@ SCENARIO("a job's work runs beside the loop and its end on it") {
   for (const Workers workers : {Workers::kShared, Workers::kDisk, Workers::kCatalogue}) {
     std::thread::id worked;
     std::thread::id ended;
-    loop.run_job(workers, [&] { worked = std::this_thread::get_id(); }, [&] { ended = std::this_thread::get_id(); });
+    loop.run_job(
+        workers, [&] { worked = std::this_thread::get_id(); }, [&] { ended = std::this_thread::get_id(); });
     loop.run();
     CHECK(worked != here);
     CHECK(ended == here);
@@ -25,13 +26,20 @@ SCENARIO("a slow disk holds up no other lane") {
   std::atomic<bool> release{false};
   bool slow_ended = false;
   for (int i = 0; i < 8; ++i) {
-    loop.run_job(Workers::kDisk, [&] { while (!release) std::this_thread::yield(); }, [&] { slow_ended = true; });
+    loop.run_job(
+        Workers::kDisk,
+        [&] {
+          while (!release) std::this_thread::yield();
+        },
+        [&] { slow_ended = true; });
   }
   bool ended_first = false;
-  loop.run_job(Workers::kShared, [] {}, [&] {
-    ended_first = !slow_ended;
-    release = true;
-  });
+  loop.run_job(
+      Workers::kShared, [] {},
+      [&] {
+        ended_first = !slow_ended;
+        release = true;
+      });
   loop.run();
   CHECK(ended_first);
   CHECK(slow_ended);
@@ -72,7 +80,8 @@ SCENARIO("bytes arrive in order and both sides count them") {
     client.start({});
     client.write({{{1, 2, 3}, nullptr, {}}});
     std::vector<WritePiece> pieces;
-    for (std::size_t at = 0; at < sent.size(); at += 500'000) pieces.push_back({{}, nullptr, ByteView(sent).subspan(at, 500'000)});
+    for (std::size_t at = 0; at < sent.size(); at += 500'000)
+      pieces.push_back({{}, nullptr, ByteView(sent).subspan(at, 500'000)});
     client.write(std::move(pieces));
   });
   Buffer expected{1, 2, 3};

@@ -1,9 +1,9 @@
 // Every operation of the store is interrupted at every one of its disk operations, in three ways: that operation fails
 // and the store goes on; the process ends there; the power fails there and what was not flushed is lost. Afterwards the
 // store is opened again.
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -46,9 +46,10 @@ struct Fixture {
     faults = std::move(with);
     MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
-    MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite",
-                                                {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr,
-                                                 [this](const std::string& sentence) { reports.push_back(sentence); }}));
+    MILLRACE_ASSIGN(store,
+                    open_directory_store(std::move(opened), folder / "catalogue.sqlite",
+                                         {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr,
+                                          [this](const std::string& sentence) { reports.push_back(sentence); }}));
     return {};
   }
   void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
@@ -68,7 +69,8 @@ struct Fixture {
   /// Interrupts `operation` at each of its disk operations; `check` gets whether it was acknowledged.
   void interrupt_everywhere(const std::function<void()>& prepare, const std::function<Status()>& operation,
                             const std::function<void(bool acknowledged)>& check) {
-    for (const auto how : {Interruption::kFailure, Interruption::kFull, Interruption::kKill, Interruption::kPowerLoss}) {
+    for (const auto how :
+         {Interruption::kFailure, Interruption::kFull, Interruption::kKill, Interruption::kPowerLoss}) {
       for (std::size_t at = 0;; ++at) {
         INFO("interruption " << static_cast<int>(how) << " at operation " << at);
         REQUIRE(at < 200);
@@ -76,7 +78,8 @@ struct Fixture {
         prepare();
         reopen();
         const bool dies = how == Interruption::kKill || how == Interruption::kPowerLoss;
-        faults->arm(dies ? Faults::Kind::kCrash : Faults::Kind::kFailOnce, at, how == Interruption::kFull ? ENOSPC : EIO);
+        faults->arm(dies ? Faults::Kind::kCrash : Faults::Kind::kFailOnce, at,
+                    how == Interruption::kFull ? ENOSPC : EIO);
         const bool acknowledged = operation().has_value();
         const bool hit = faults->hit;
         if (how == Interruption::kPowerLoss) faults->cut_power();
@@ -263,7 +266,8 @@ TEST_CASE_METHOD(Fixture, "a catalogue that is gone or damaged is made again fro
   start_empty();
   const auto before = test::put_file(*store, "a/f", kOld).value();
   store.reset();
-  for (const char* name : {"catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"}) fs::remove(folder / name);
+  for (const char* name : {"catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"})
+    fs::remove(folder / name);
   if (damaged) std::ofstream(folder / "catalogue.sqlite") << std::string(20'000, 'x');
   reopen();
   CHECK(reports.size() == (damaged ? 1 : 0));
