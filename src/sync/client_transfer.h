@@ -11,8 +11,8 @@ namespace millrace {
 
 struct TransferOptions {
   /// Rungs of the ladder at most; 0: only the chunk tree. Absent: the first, and more where the link makes them pay.
-  std::optional<std::uint32_t> max_depth;
-  std::optional<int> level;          ///< zstd level of literals; absent: by the link
+  std::optional<std::uint32_t> max_depth{};
+  std::optional<int> level{};        ///< zstd level of literals; absent: by the link
   bool whole_file = false;           ///< no delta
   std::optional<Expected> expected;  ///< absent: what the server has when it is asked
 };
