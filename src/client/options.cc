@@ -2,7 +2,10 @@
 #include "delta/ladder_policy.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <map>
 
 #include "base/path.h"
 
@@ -33,9 +36,11 @@ struct VerbInfo {
 
 constexpr VerbInfo kVerbs[] = {
     {Verb::kUpload, "upload", "put",
-     "upload LOCAL... ADDRESS; - reads standard input; an ADDRESS that ends in / is a folder", 2, kAnyNumber},
+     "upload LOCAL... ADDRESS; - reads standard input; an ADDRESS that ends in / is a folder; -r takes folders too", 2,
+     kAnyNumber},
     {Verb::kDownload, "download", "get",
-     "download ADDRESS... LOCAL; - writes to standard output; a LOCAL that ends in / is a folder", 2, kAnyNumber},
+     "download ADDRESS... LOCAL; - writes to standard output; a LOCAL that ends in / is a folder; -r takes folders too",
+     2, kAnyNumber},
     {Verb::kList, "list", "ls", "list ADDRESS: the entries of a folder", 0, 1},
     {Verb::kStat, "stat", "", "stat ADDRESS: one entry", 0, 1},
     {Verb::kDelete, "delete", "rm", "delete ADDRESS: a file, or with -r a folder", 1, 1},
@@ -60,6 +65,73 @@ std::string shield(std::string word) {
 std::string unshield(std::string word) {
   return word.starts_with(kShield) ? word.substr(1) : word;
 }
+
+constexpr std::array<std::string_view, 5> kPatternOptions = {"--exclude", "--include", "--exclude-from",
+                                                             "--include-from", "--files-from"};
+
+/// The words as the parser wants them, the last first. An option's pattern becomes a word of its own, so that it can be
+/// shielded too.
+std::vector<std::string> parser_words(int argc, char** argv) {
+  std::vector<std::string> words;
+  bool options_over = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    options_over = options_over || word == "--";
+    const std::size_t equals = word.find('=');
+    const bool pattern =
+        !options_over && equals != std::string::npos &&
+        std::find(kPatternOptions.begin(), kPatternOptions.end(), word.substr(0, equals)) != kPatternOptions.end();
+    if (pattern) {
+      words.push_back(word.substr(0, equals));
+      words.push_back(kShield + word.substr(equals + 1));
+    } else {
+      words.push_back(shield(word));
+    }
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
+/// What chooses files in a tree. The parser calls back for each kind of option by itself; their common order is read
+/// from where each stood.
+class FilterOptions {
+ public:
+  void add_to(CLI::App& command) {
+    command_ = &command;
+    add("--exclude", RuleKind::kExclude, false, "leave out what matches PATTERN (as rsync does; needs -r)", "PATTERN");
+    add("--include", RuleKind::kInclude, false, "do not leave out what matches PATTERN", "PATTERN");
+    add("--exclude-from", RuleKind::kExclude, true, "patterns from FILE, one a line; - is standard input", "FILE");
+    add("--include-from", RuleKind::kInclude, true, "patterns to keep from FILE", "FILE");
+  }
+  std::vector<FilterOption> in_order() const {
+    std::vector<FilterOption> result;
+    std::map<const CLI::Option*, std::size_t> used;
+    for (const CLI::Option* const parsed : command_->parse_order()) {
+      const auto known =
+          std::find_if(options_.begin(), options_.end(), [&](const Known& option) { return option.option == parsed; });
+      if (known == options_.end()) continue;
+      const std::size_t at = used[parsed]++;
+      if (at < parsed->results().size()) {
+        result.push_back({known->kind, known->from_file, unshield(parsed->results()[at])});
+      }
+    }
+    return result;
+  }
+
+ private:
+  struct Known {
+    const CLI::Option* option;
+    RuleKind kind;
+    bool from_file;
+  };
+  void add(const char* name, RuleKind kind, bool from_file, const char* help, const char* type) {
+    auto* const option = command_->add_option(name, texts_, help)->type_name(type)->allow_extra_args(false);
+    options_.push_back({option, kind, from_file});
+  }
+  CLI::App* command_ = nullptr;
+  std::vector<Known> options_;
+  std::vector<std::string> texts_;  ///< of the option that was stored last; their order needs results()
+};
 
 ProgressStyle progress_style(const std::string& name) {
   if (name == "bar") return ProgressStyle::kBar;
@@ -104,6 +176,7 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
   CommandOptions options;
   std::string progress = "auto";
   std::int64_t timeout = options.timeout.count();
+  std::vector<std::unique_ptr<FilterOptions>> filters;
   for (const VerbInfo& verb : kVerbs) {
     auto* const command = app.add_subcommand(verb.name, verb.help);
     if (*verb.alias != '\0') command->alias(verb.alias);
@@ -122,8 +195,16 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
       case Verb::kUpload:
       case Verb::kDownload:
         add_transfer_options(*command, options, progress);
-        break;
+        command->add_flag("-c,--checksum", options.checksum,
+                          "with -r: compare contents, also where size, time and mode are the same");
+        [[fallthrough]];
       case Verb::kList:
+        filters.push_back(std::make_unique<FilterOptions>());
+        filters.back()->add_to(*command);
+        command
+            ->add_option("--files-from", options.files_from, "only the names in FILE; - is standard input (needs -r)")
+            ->type_name("FILE");
+        [[fallthrough]];
       case Verb::kDelete:
         command->add_flag("-r,--recursive", options.recursive, "folders with all that is in them");
         break;
@@ -138,15 +219,20 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
     }
     command->final_callback([&options, which = verb.verb] { options.verb = which; });
   }
-  // The parser takes arguments from the back of its vector.
-  std::vector<std::string> words;
-  for (int i = argc - 1; i > 0; --i) words.push_back(shield(argv[i]));
   try {
-    app.parse(words);
+    app.parse(parser_words(argc, argv));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   for (std::string& argument : options.arguments) argument = unshield(std::move(argument));
+  options.files_from = unshield(std::move(options.files_from));
+  for (const auto& chosen : filters) {
+    for (FilterOption& filter : chosen->in_order()) options.filters.push_back(std::move(filter));
+  }
+  if (!options.recursive && (!options.filters.empty() || !options.files_from.empty())) {
+    std::fputs("error[E_USAGE]: --exclude, --include and --files-from choose files in folders; add -r.\n", stderr);
+    return 2;
+  }
   options.progress = progress_style(progress);
   options.timeout = std::chrono::seconds(timeout);
   if (const char* const server = std::getenv("MILLRACE_URL")) options.server = server;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "client/address.h"
+#include "client/patterns.h"
 #include "sync/client_transfer.h"
 
 namespace millrace {
@@ -25,6 +26,13 @@ enum class ProgressStyle : std::uint8_t {
   kNone,
 };
 
+/// One --include, --exclude, --include-from or --exclude-from, in the order of the command line.
+struct FilterOption {
+  RuleKind kind = RuleKind::kExclude;
+  bool from_file = false;  ///< `text` names a file of patterns, "-" standard input
+  std::string text;
+};
+
 struct CommandOptions {
   Verb verb = Verb::kList;
   std::vector<std::string> arguments;  ///< byte for byte as they were given
@@ -35,7 +43,10 @@ struct CommandOptions {
   bool dry_run = false;
   bool force = false;
   bool recursive = false;
+  bool checksum = false;  ///< compare contents, also where size, time and mode are alike
   bool whole_file = false;
+  std::vector<FilterOption> filters;
+  std::string files_from;            ///< a file of names, "-" standard input, empty: all of the tree
   std::string depth;                 ///< empty, "full" or a number
   std::chrono::seconds timeout{60};  ///< of a server that says nothing; 0: none
   ProgressStyle progress = ProgressStyle::kAuto;

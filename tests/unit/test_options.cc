@@ -98,3 +98,23 @@ SCENARIO("an address is taken byte for byte, or put behind the server of MILLRAC
   }
   REQUIRE_FALSE(resolve_address("x", "nonsense"));
 }
+
+TEST_CASE("filters keep the order in which they stand, whatever their kind and their bytes") {
+  const auto parsed = parse({"upload", "-r", "--include", "*.c", "--exclude=[a,b]", "--include={}", "--exclude-from",
+                             "file", "--exclude", "[x]", "folder", "millrace://host/"});
+  const auto& options = std::get<CommandOptions>(parsed);
+  REQUIRE(options.filters.size() == 5);
+  CHECK(options.filters[0].text == "*.c");
+  CHECK(options.filters[0].kind == RuleKind::kInclude);
+  CHECK(options.filters[1].text == "[a,b]");
+  CHECK(options.filters[1].kind == RuleKind::kExclude);
+  CHECK(options.filters[2].text == "{}");
+  CHECK(options.filters[3].from_file);
+  CHECK(options.filters[4].text == "[x]");
+  CHECK(options.arguments == std::vector<std::string>{"folder", "millrace://host/"});
+}
+
+TEST_CASE("filters without -r are a usage error") {
+  CHECK(std::get<int>(parse({"upload", "--exclude", "x", "a", "millrace://host/"})) == 2);
+  CHECK(std::get<int>(parse({"list", "--files-from", "x", "millrace://host/"})) == 2);
+}
