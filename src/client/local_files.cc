@@ -13,6 +13,9 @@ namespace millrace {
 
 namespace {
 
+constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+constexpr int kLoadAttempts = 2;
+
 std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
@@ -41,9 +44,10 @@ Status write_all(int descriptor, ByteView bytes, std::uint64_t offset, const std
 class FileDraft final : public DownloadDraft {
  public:
   /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
-  FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor,
+  FileDraft(std::optional<LocalPlace> place, std::string staging, std::string spare_name, int descriptor,
             std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
-      : path_(std::move(path)),
+      : place_(std::move(place)),
+        path_(place_ ? place_->shown() : "the spool"),
         staging_(std::move(staging)),
         spare_name_(std::move(spare_name)),
         descriptor_(descriptor),
@@ -58,7 +62,7 @@ class FileDraft final : public DownloadDraft {
   }
   ~FileDraft() override {
     ::close(descriptor_);
-    if (!staging_.empty()) ::unlink(staging_.c_str());
+    if (!staging_.empty()) ::unlinkat(place_->folder->descriptor(), staging_.c_str(), 0);
   }
 
   Status keep(std::uint64_t first, std::uint64_t count) override {
@@ -123,14 +127,15 @@ class FileDraft final : public DownloadDraft {
         fsync(descriptor_) != 0) {
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
-    if (path_.empty()) return {};
+    if (!place_) return {};
     if (!basis_) {
       MILLRACE_ASSIGN(const bool placed, place_new());
       if (placed) return flush_folder();
     }
     MILLRACE_TRY(give_name());
     MILLRACE_TRY(still_in_place());
-    if (rename(staging_.c_str(), path_.c_str()) != 0)
+    const int folder = place_->folder->descriptor();
+    if (renameat(folder, staging_.c_str(), folder, place_->name.c_str()) != 0)
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be put in its place"));
     staging_.clear();
     return flush_folder();
@@ -145,13 +150,14 @@ class FileDraft final : public DownloadDraft {
                 "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
   }
   bool link_to(const std::string& name) const {
-    if (!staging_.empty()) return link(staging_.c_str(), name.c_str()) == 0;
+    const int folder = place_->folder->descriptor();
+    if (!staging_.empty()) return linkat(folder, staging_.c_str(), folder, name.c_str(), 0) == 0;
     const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
-    return linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    return linkat(AT_FDCWD, self.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
   }
   /// What appeared at the path meanwhile is not ours to replace. False where the file system has no hard links.
   Result<bool> place_new() const {
-    if (link_to(path_)) return true;
+    if (link_to(place_->name)) return true;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOENT) return false;
     if (errno == EEXIST)
       return fail(Code::kSourceChanged,
@@ -168,9 +174,7 @@ class FileDraft final : public DownloadDraft {
   }
   /// The new name survives a power cut too.
   Status flush_folder() const {
-    const auto slash = path_.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int descriptor = openat(place_->folder->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     // A folder that may be written to but not read cannot be opened for this; the file itself is flushed.
     if (descriptor < 0)
       return errno == EACCES
@@ -188,8 +192,9 @@ class FileDraft final : public DownloadDraft {
     size_ += bytes.size();
     return {};
   }
-  std::string path_;     ///< empty: a spool, which stays without a name
-  std::string staging_;  ///< a name that is to be removed; empty while the draft has none
+  std::optional<LocalPlace> place_;  ///< none: a spool, which stays without a name
+  std::string path_;                 ///< for sentences
+  std::string staging_;              ///< a name that is to be removed; empty while the draft has none
   std::string spare_name_;
   int descriptor_;
   std::shared_ptr<const Source> basis_;
@@ -205,8 +210,21 @@ class FileDraft final : public DownloadDraft {
 Result<std::shared_ptr<FileSource>> FileSource::open(const std::string& path) {
   std::shared_ptr<FileSource> source(new FileSource);
   source->path_ = path;
-  source->descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  source->descriptor_ = ::open(path.c_str(), kReadFlags);
   if (source->descriptor_ < 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
+  MILLRACE_TRY(source->look());
+  return source;
+}
+
+Result<std::shared_ptr<FileSource>> FileSource::open(const LocalPlace& place) {
+  std::shared_ptr<FileSource> source(new FileSource);
+  source->path_ = place.shown();
+  source->place_ = place;
+  source->descriptor_ = openat(place.folder->descriptor(), place.name.c_str(), kReadFlags | O_NOFOLLOW);
+  if (source->descriptor_ < 0 && errno == ELOOP)
+    return fail(Code::kNotAllowed,
+                "'" + printable(source->path_) + "' is a symbolic link; nothing is done through it.");
+  if (source->descriptor_ < 0) return fail(system_error(errno, "'" + printable(source->path_) + "' cannot be read"));
   MILLRACE_TRY(source->look());
   return source;
 }
@@ -249,7 +267,17 @@ bool FileSource::same(const struct stat& stat) const {
 bool FileSource::unchanged() const {
   struct stat stat {};
   if (fstat(descriptor_, &stat) != 0 || !same(stat)) return false;
-  return !has_path_ || (::stat(path_.c_str(), &stat) == 0 && same(stat));
+  if (!has_path_) return true;
+  const int found = place_ ? fstatat(place_->folder->descriptor(), place_->name.c_str(), &stat, AT_SYMLINK_NOFOLLOW)
+                           : ::stat(path_.c_str(), &stat);
+  return found == 0 && same(stat);
+}
+
+Status FileSource::set_attributes(const Attributes& attributes) const {
+  const auto both = times(attributes);
+  if (fchmod(descriptor_, attributes.mode & 0777) != 0 || futimens(descriptor_, both.data()) != 0)
+    return fail(system_error(errno, "Mode and time of '" + printable(path_) + "' cannot be set"));
+  return {};
 }
 
 Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
@@ -272,23 +300,45 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
   return {};
 }
 
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+Result<std::shared_ptr<LoadedFile>> LoadedFile::load(const LocalPlace& place) {
+  for (int attempt = 1;; ++attempt) {
+    MILLRACE_ASSIGN(const auto file, FileSource::open(place));
+    Buffer bytes(file->size());
+    const Status read = file->read_at(0, bytes);
+    if (read && file->unchanged())
+      return std::shared_ptr<LoadedFile>(new LoadedFile(std::move(bytes), file->attributes()));
+    const bool changed = read || read.error().code == Code::kSourceChanged;
+    if (!changed) return fail(read.error());
+    if (attempt == kLoadAttempts) {
+      return fail(Code::kSourceChanged,
+                  "'" + printable(place.shown()) + "' changed while it was read; try again when it is at rest.");
+    }
+  }
+}
+
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
-  const auto slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+  const int folder = place.folder->descriptor();
   // A file without a name vanishes with the process, however that ends. Not every file system can make one.
-  int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  int descriptor = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   // A short name of its own: the target's may be as long as names can be.
-  const std::string name = folder + ".millrace-" + std::to_string(random);
+  const std::string name = ".millrace-" + std::to_string(random);
   const bool named = descriptor < 0;
-  if (named) descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
-  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis),
+  if (named) descriptor = openat(folder, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0)
+    return fail(system_error(errno, "A file beside '" + printable(place.shown()) + "' cannot be made"));
+  return std::make_unique<FileDraft>(std::move(place), named ? name : std::string(), name, descriptor, std::move(basis),
                                      std::move(chunks));
 }
 
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+                                                       std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
+  MILLRACE_ASSIGN(LocalPlace place, place_of(path));
+  return open_file_draft(std::move(place), std::move(basis), std::move(chunks), random);
+}
+
 std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
-  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr,
+  return std::make_unique<FileDraft>(std::nullopt, std::string(), std::string(), descriptor, nullptr,
                                      std::make_shared<const ChunkList>());
 }
 

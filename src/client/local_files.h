@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "client/local_folder.h"
 #include "delta/source.h"
 #include "sync/download_client.h"
 
@@ -11,26 +13,38 @@ struct stat;
 
 namespace millrace {
 
-class FileSource final : public Source {
+/// What a client sends: content and what goes with it.
+class LocalSource : public Source {
+ public:
+  virtual Attributes attributes() const = 0;
+  /// False when what was read may be torn: the file was written to meanwhile, or another stands under its name.
+  virtual bool unchanged() const = 0;
+};
+
+class FileSource final : public LocalSource {
  public:
   /// Errors: kNotFound, kNotAllowed, kUsage for a folder.
   static Result<std::shared_ptr<FileSource>> open(const std::string& path);
+  /// The same, but a symbolic link is refused (kNotAllowed).
+  static Result<std::shared_ptr<FileSource>> open(const LocalPlace& place);
   /// Takes over a descriptor of a regular file; `name` is for sentences. Errors: as above.
   static Result<std::shared_ptr<FileSource>> adopt(int descriptor, const std::string& name);
   ~FileSource() override;
   std::uint64_t size() const override { return bytes_; }
   /// Errors: kSourceChanged when the file is no longer as it was opened, the system's.
   Status read_at(std::uint64_t offset, MutableBytes into) const override;
-  Attributes attributes() const { return attributes_; }
-  /// False when the file was written to since it was opened, or another stands under its name.
-  bool unchanged() const;
+  Attributes attributes() const override { return attributes_; }
+  bool unchanged() const override;
   int descriptor() const { return descriptor_; }
+  /// Mode and time of the open file only.
+  Status set_attributes(const Attributes& attributes) const;
 
  private:
   FileSource() = default;
   Status look();
   bool same(const struct stat& stat) const;
-  std::string path_;
+  std::string path_;  ///< for sentences, and, without a folder, for stat
+  std::optional<LocalPlace> place_;
   bool has_path_ = true;
   int descriptor_ = -1;
   std::uint64_t bytes_ = 0;
@@ -40,9 +54,28 @@ class FileSource final : public Source {
   std::uint64_t device_ = 0;
 };
 
-/// Builds `path` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit() sets
-/// mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not the `basis` any more, or
+/// A small file, read whole: it needs no descriptor any more. Errors: kSourceChanged when it changed at every try;
+/// otherwise those of FileSource::open.
+class LoadedFile final : public LocalSource {
+ public:
+  static Result<std::shared_ptr<LoadedFile>> load(const LocalPlace& place);
+  std::uint64_t size() const override { return bytes_.size(); }
+  Status read_at(std::uint64_t offset, MutableBytes into) const override { return bytes_.read_at(offset, into); }
+  Attributes attributes() const override { return attributes_; }
+  bool unchanged() const override { return true; }
+
+ private:
+  LoadedFile(Buffer bytes, const Attributes& attributes) : bytes_(std::move(bytes)), attributes_(attributes) {}
+  BufferSource bytes_;
+  Attributes attributes_;
+};
+
+/// Builds `place` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit()
+/// sets mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not the `basis` any more, or
 /// anything where there was none.
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> basis,
+                                                       std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
+/// The same for a path of the user's, whose folders may be reached through links.
 Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
 

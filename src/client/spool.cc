@@ -55,19 +55,6 @@ Status write_all(int to, const char* bytes, std::size_t count, const std::functi
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(number_, other.number_);
-  return *this;
-}
-
-int Descriptor::release() {
-  return std::exchange(number_, -1);
-}
-
 Result<Descriptor> open_spool() {
   const std::string folder = spool_folder();
   Descriptor unnamed(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kSpoolMode));

@@ -5,22 +5,9 @@
 #include <functional>
 
 #include "base/error.h"
+#include "client/descriptor.h"
 
 namespace millrace {
-
-/// A file descriptor that is closed when it is dropped.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  int number() const { return number_; }
-  int release();
-
- private:
-  int number_;
-};
 
 /// An empty file in TMPDIR (or /tmp) that vanishes with its descriptor, even if the process is killed.
 Result<Descriptor> open_spool();
