@@ -12,58 +12,88 @@ namespace millrace {
 
 namespace {
 
-constexpr std::size_t kMostInFlight = 64;
+constexpr std::size_t kMostInFlight = 512;
 constexpr std::uint64_t kMostBytesInFlight = 32u << 20;  ///< of content; a file counts with at most kFullCost
 constexpr std::uint64_t kFullCost = 16u << 20;
 constexpr int kSignalExit = 128;
 
 class Pipeline {
  public:
-  Pipeline(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start)
-      : run_(run), items_(items), start_(start) {}
+  Pipeline(CommandRun& run, ItemFeed& feed) : run_(run), feed_(feed) {
+    feed_.on_ready = [this] {
+      pump();
+      run_.connection.wake();
+    };
+  }
 
   void run() {
     pump();
-    run_.connection.wait_until([this] { return in_flight_ == 0 && next_ == items_.size(); });
-    if (!run_.connection.lost()) return;
-    for (; next_ < items_.size(); ++next_) run_.report.left_behind(*run_.connection.lost(), items_[next_].remote);
+    run_.connection.wait_until([this] { return in_flight_ == 0 && feed_.exhausted(); });
+    if (run_.connection.lost()) feed_.leave_behind(*run_.connection.lost());
   }
 
  private:
-  std::uint64_t cost(std::size_t index) const { return std::min(items_[index].bytes, kFullCost); }
-
-  bool has_room() const {
+  bool has_room(std::uint64_t cost) const {
     if (in_flight_ == 0) return true;
-    const std::size_t most = std::min<std::size_t>(kMostInFlight, run_.connection.mux().peer().max_streams);
-    return in_flight_ < most && bytes_in_flight_ + cost(next_) <= kMostBytesInFlight;
+    Mux& mux = run_.connection.mux();
+    return in_flight_ < kMostInFlight && mux.open_streams() < mux.peer().max_streams &&
+           bytes_in_flight_ + cost <= kMostBytesInFlight;
   }
 
   void pump() {
     // An item may be over before its start returns.
     if (pumping_) return;
     pumping_ = true;
-    while (next_ < items_.size() && has_room() && !run_.connection.lost()) {
-      const std::size_t index = next_++;
+    while (!run_.connection.lost()) {
+      const auto bytes = feed_.next_bytes();
+      if (!bytes) break;
+      const std::uint64_t cost = std::min(*bytes, kFullCost);
+      if (!has_room(cost)) break;
       ++in_flight_;
-      bytes_in_flight_ += cost(index);
-      start_(index, [this, index] {
+      bytes_in_flight_ += cost;
+      feed_.start_next([this, cost] {
         --in_flight_;
-        bytes_in_flight_ -= cost(index);
-        run_.meter.file_done(index);
+        bytes_in_flight_ -= cost;
         pump();
-        run_.connection.wake();
+        if (in_flight_ == 0) run_.connection.wake();
       });
     }
     pumping_ = false;
   }
 
   CommandRun& run_;
-  const std::vector<TransferItem>& items_;
-  const StartItem& start_;
-  std::size_t next_ = 0;
+  ItemFeed& feed_;
   std::size_t in_flight_ = 0;
   std::uint64_t bytes_in_flight_ = 0;
   bool pumping_ = false;
+};
+
+/// Items that are all known before.
+class ListFeed final : public ItemFeed {
+ public:
+  ListFeed(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start)
+      : run_(run), items_(items), start_(start) {}
+  std::optional<std::uint64_t> next_bytes() const override {
+    if (exhausted()) return std::nullopt;
+    return items_[next_].bytes;
+  }
+  void start_next(std::function<void()> over) override {
+    const std::size_t index = next_++;
+    start_(index, [this, index, over = std::move(over)] {
+      run_.meter.file_done(index);
+      over();
+    });
+  }
+  bool exhausted() const override { return next_ == items_.size(); }
+  void leave_behind(const Error& error) override {
+    for (; next_ < items_.size(); ++next_) run_.report.left_behind(error, items_[next_].remote);
+  }
+
+ private:
+  CommandRun& run_;
+  const std::vector<TransferItem>& items_;
+  const StartItem& start_;
+  std::size_t next_ = 0;
 };
 
 }  // namespace
@@ -91,18 +121,23 @@ int CommandRun::refuse(const Error& error) {
   return finish();
 }
 
+void run_pipelined(CommandRun& run, ItemFeed& feed) {
+  run.connection.set_on_tick([&run] {
+    const auto now = std::chrono::steady_clock::now();
+    run.report.progress(run.meter.sample(now, run.connection.bytes_sent() + run.connection.bytes_received()), now);
+  });
+  Pipeline(run, feed).run();
+  run.connection.set_on_tick(nullptr);
+}
+
 void run_pipelined(CommandRun& run, const std::vector<TransferItem>& items, const StartItem& start) {
   std::vector<std::uint64_t> sizes;
   sizes.reserve(items.size());
   for (const TransferItem& item : items) sizes.push_back(item.bytes);
   run.meter.plan(sizes);
   run.report.plan(items.size(), std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}));
-  run.connection.set_on_tick([&run] {
-    const auto now = std::chrono::steady_clock::now();
-    run.report.progress(run.meter.sample(now, run.connection.bytes_sent() + run.connection.bytes_received()), now);
-  });
-  Pipeline(run, items, start).run();
-  run.connection.set_on_tick(nullptr);
+  ListFeed feed(run, items, start);
+  run_pipelined(run, feed);
 }
 
 Result<std::string> name_in_folder(const std::string& path) {

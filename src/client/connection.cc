@@ -25,6 +25,7 @@ Connection::Connection(std::chrono::seconds timeout)
 
 Connection::~Connection() {
   on_tick_ = nullptr;
+  if (!lost_) lost_ = Error{Code::kCancelled, "The command is over."};
   if (session_) session_->close({Code::kCancelled, "The command is over."});
 }
 
@@ -83,6 +84,12 @@ Status Connection::connect(const Url& url) {
 
 void Connection::wait_until(const std::function<bool()>& over) {
   while (!lost_ && !over()) loop_.run();
+}
+
+void Connection::start_job(std::function<void()> work, std::function<void()> done) {
+  loop_.run_job(Workers::kDisk, std::move(work), [this, done = std::move(done)] {
+    if (!lost_) done();
+  });
 }
 
 void Connection::run_job(std::function<void()> work) {

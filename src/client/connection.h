@@ -37,6 +37,10 @@ class Connection {
   /// Runs `work` on a worker thread and waits for its end. `work` must look at interrupted() where it may take long.
   void run_job(std::function<void()> work);
 
+  /// Runs `work` on a worker thread, then `done` on the loop, unless the connection is lost by then. `work` must own
+  /// (share) all that it touches.
+  void start_job(std::function<void()> work, std::function<void()> done);
+
   Mux& mux() { return session_->mux(); }
   std::uint64_t bytes_sent() const { return session_ ? session_->stream().bytes_written() : 0; }
   std::uint64_t bytes_received() const { return session_ ? session_->stream().bytes_read() : 0; }

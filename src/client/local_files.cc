@@ -300,9 +300,10 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
   return {};
 }
 
-Result<std::shared_ptr<LoadedFile>> LoadedFile::load(const LocalPlace& place) {
+Result<std::shared_ptr<LoadedFile>> LoadedFile::load(const LocalPlace& place, std::uint64_t most) {
   for (int attempt = 1;; ++attempt) {
     MILLRACE_ASSIGN(const auto file, FileSource::open(place));
+    if (file->size() > most) return nullptr;
     Buffer bytes(file->size());
     const Status read = file->read_at(0, bytes);
     if (read && file->unchanged())

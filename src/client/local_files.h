@@ -54,11 +54,12 @@ class FileSource final : public LocalSource {
   std::uint64_t device_ = 0;
 };
 
-/// A small file, read whole: it needs no descriptor any more. Errors: kSourceChanged when it changed at every try;
-/// otherwise those of FileSource::open.
+/// A small file, read whole: it needs no descriptor any more.
 class LoadedFile final : public LocalSource {
  public:
-  static Result<std::shared_ptr<LoadedFile>> load(const LocalPlace& place);
+  /// Null where it is larger than `most`. Errors: kSourceChanged when it changed at every try; otherwise those of
+  /// FileSource::open.
+  static Result<std::shared_ptr<LoadedFile>> load(const LocalPlace& place, std::uint64_t most);
   std::uint64_t size() const override { return bytes_.size(); }
   Status read_at(std::uint64_t offset, MutableBytes into) const override { return bytes_.read_at(offset, into); }
   Attributes attributes() const override { return attributes_; }

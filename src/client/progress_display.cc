@@ -31,9 +31,9 @@ std::size_t terminal_columns() {
 }  // namespace
 
 std::string progress_line(const ProgressSnapshot& now, std::size_t columns) {
-  std::string line = now.phase + "  files " + std::to_string(now.files_done) + "/" + std::to_string(now.files) + "  " +
-                     std::to_string(now.percent) + " %  " + human_size(now.wire_bytes) + " on the wire  " +
-                     human_size(now.bytes_per_second) + "/s";
+  std::string line = now.phase + "  files " + std::to_string(now.files_done) + "/" + std::to_string(now.files) +
+                     (now.more_to_find ? "+  " : "  " + std::to_string(now.percent) + " %  ") +
+                     human_size(now.wire_bytes) + " on the wire  " + human_size(now.bytes_per_second) + "/s";
   if (now.left) {
     char left[48];
     const auto seconds = now.left->count();

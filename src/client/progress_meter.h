@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "sync/client_transfer.h"
@@ -20,6 +21,7 @@ struct ProgressSnapshot {
       phase;  ///< of the file that reported last; "connecting" before, "waiting for the server" when all is sent
   std::size_t files_done = 0;  ///< failed ones included
   std::size_t files = 0;
+  bool more_to_find = false;     ///< files and bytes are those found so far
   std::uint64_t bytes_done = 0;  ///< of content, by share of the work
   std::uint64_t bytes = 0;
   unsigned percent = 0;                      ///< 100 only when every file is done
@@ -32,7 +34,15 @@ class ProgressMeter {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
+  /// Files 0, 1, ... of these sizes and no others.
   void plan(const std::vector<std::uint64_t>& sizes);
+  /// Or, for a tree that is still looked through: one more file, which has no number yet; until all_found() there is no
+  /// percentage.
+  void found(std::uint64_t bytes);
+  void all_found() { open_ended_ = false; }
+  bool open_ended() const { return open_ended_; }
+  /// One of those that were found begins; `file` is its number from here on.
+  void file_begins(std::size_t file, std::uint64_t bytes);
   /// Sizes may be learnt late: a download's is known when the server has answered.
   void update(std::size_t file, const TransferProgress& now);
   void file_done(std::size_t file);
@@ -43,8 +53,8 @@ class ProgressMeter {
   struct File {
     std::uint64_t bytes = 0;
     double share = 0;  ///< 0 to 1
+    std::uint64_t hashed_bytes = 0;
     bool hashed = false;
-    bool done = false;
   };
   struct Sample {
     Time time;
@@ -55,7 +65,9 @@ class ProgressMeter {
   void set_bytes(File& file, std::uint64_t bytes);
   void set_share(File& file, double share);
 
-  std::vector<File> files_;
+  std::unordered_map<std::size_t, File> files_;  ///< that have begun and are not done
+  std::size_t file_count_ = 0;
+  bool open_ended_ = false;
   std::deque<Sample> samples_;  ///< of the last 5 s
   std::string phase_ = "connecting";
   std::size_t files_done_ = 0;
@@ -63,7 +75,7 @@ class ProgressMeter {
   double bytes_done_ = 0;
   double highest_share_ = 0;
   std::uint64_t hashed_bytes_ = 0;
-  std::vector<std::uint64_t> hashed_of_;  ///< of each file
+  std::uint64_t highest_bytes_done_ = 0;
 };
 
 }  // namespace millrace

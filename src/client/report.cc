@@ -107,11 +107,13 @@ void Report::progress(const ProgressSnapshot& now, ProgressMeter::Time time) {
 void Report::file_done(const std::string& local, const std::string& remote, const TransferResult& result,
                        std::uint64_t bytes) {
   ++files_;
+  if (result.unchanged) ++unchanged_;
   total_bytes_ += bytes;
   literal_bytes_ += result.literal_bytes;
   matched_bytes_ += result.matched_bytes + result.zero_bytes;
   round_trips_ = std::max(round_trips_, result.round_trips);
   last_ = result.version;
+  if (!options_.as_json && !(options_.verbose && says_lines())) return;
   event("file", {{"path", printable(remote)},
                  {"local", printable(local)},
                  {"bytes", bytes},
@@ -124,6 +126,22 @@ void Report::file_done(const std::string& local, const std::string& remote, cons
   display_.clear();
   std::fprintf(out_, "%s  %s bytes  %s\n", printable(remote).c_str(), with_commas(bytes).c_str(),
                result.unchanged ? "unchanged" : (with_commas(result.literal_bytes) + " new").c_str());
+}
+
+void Report::file_alike(const std::string& local, const std::string& remote, const Version& version) {
+  TransferResult result;
+  result.version = version;
+  result.unchanged = true;
+  result.matched_bytes = version.bytes;
+  file_done(local, remote, result, version.bytes);
+}
+
+void Report::skipped(const std::string& path, const std::string& reason) {
+  ++skipped_;
+  event("skipped", {{"path", printable(path)}, {"reason", reason}});
+  if (options_.quiet) return;
+  display_.clear();
+  std::fprintf(stderr, "skipped: '%s' is %s\n", printable(path).c_str(), reason.c_str());
 }
 
 void Report::would(const std::string& path, const std::string& sentence) {
@@ -183,9 +201,14 @@ int Report::finish(const Traffic& traffic) {
   if (left_behind_ > 0) {
     std::fprintf(stderr, "%s more files were not transferred.\n", with_commas(left_behind_).c_str());
   }
+  if (skipped_ > 0 && !options_.quiet) {
+    std::fprintf(stderr, "%s skipped: neither a file nor a folder.\n", with_commas(skipped_).c_str());
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   event("summary", {{"files", files_},
                     {"failed", failures_},
+                    {"unchanged", unchanged_},
+                    {"skipped", skipped_},
                     {"bytes_sent", traffic.sent},
                     {"bytes_received", traffic.received},
                     {"literal_bytes", literal_bytes_},

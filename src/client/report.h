@@ -36,6 +36,10 @@ class Report {
   void progress(const ProgressSnapshot& now, ProgressMeter::Time time);
   void file_done(const std::string& local, const std::string& remote, const TransferResult& result,
                  std::uint64_t bytes);
+  /// A file that is the same on both sides by size, time and mode.
+  void file_alike(const std::string& local, const std::string& remote, const Version& version);
+  /// An entry of a tree that is not taken because of what it is: `reason` as in "a symbolic link".
+  void skipped(const std::string& path, const std::string& reason);
   /// What a dry run would have done, as one sentence.
   void would(const std::string& path, const std::string& sentence);
   void entry(const wire::EntryMessage& entry);
@@ -66,6 +70,8 @@ class Report {
   std::optional<int> forced_code_;
   bool begun_ = false;
   std::size_t files_ = 0;
+  std::size_t unchanged_ = 0;
+  std::size_t skipped_ = 0;
   std::size_t failures_ = 0;
   std::size_t left_behind_ = 0;
   std::string last_connection_failure_;

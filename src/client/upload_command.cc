@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/path.h"
@@ -9,7 +10,8 @@
 #include "client/command_run.h"
 #include "client/local_files.h"
 #include "client/spool.h"
-#include "sync/upload_client.h"
+#include "client/tree_upload.h"
+#include "client/upload_file.h"
 
 namespace millrace {
 
@@ -22,10 +24,6 @@ constexpr std::size_t kStatPathBytes = 100'000;  ///< a message holds 256 KiB
 std::uint64_t size_now(const std::string& path) {
   struct stat stat {};
   return ::stat(path.c_str(), &stat) == 0 && S_ISREG(stat.st_mode) ? static_cast<std::uint64_t>(stat.st_size) : 0;
-}
-
-Error changed_while_read(const std::string& local) {
-  return {Code::kSourceChanged, "'" + printable(local) + "' changed while it was read; try again when it is at rest."};
 }
 
 class UploadRun {
@@ -45,17 +43,14 @@ class UploadRun {
       if (run_.options.dry_run) {
         dry_run();
       } else {
-        run_pipelined(run_, items_, [this](std::size_t index, std::function<void()> over) {
-          start(index, Attempt::kFirst, std::move(over));
-        });
+        run_pipelined(run_, items_,
+                      [this](std::size_t index, std::function<void()> over) { start(index, std::move(over)); });
       }
     }
     return run_.finish();
   }
 
  private:
-  enum class Attempt { kFirst, kSecond };
-
   Status plan(const std::vector<std::string>& locals, const Url& url) {
     const bool into_folder = url.path.empty() || url.path.ends_with('/');
     if (locals.size() > 1 && !into_folder) {
@@ -92,51 +87,22 @@ class UploadRun {
     return {};
   }
 
-  Result<std::shared_ptr<FileSource>> open_source(const std::string& local) {
-    if (local != kStandardInput) return FileSource::open(local);
-    return FileSource::adopt(spool_.release(), "standard input");
+  Result<std::shared_ptr<LocalSource>> open_source(const std::string& local) {
+    auto file =
+        local == kStandardInput ? FileSource::adopt(spool_.release(), "standard input") : FileSource::open(local);
+    if (!file) return fail(file.error());
+    return std::shared_ptr<LocalSource>(std::move(*file));
   }
 
-  /// A file that changed while it was read is tried once more.
-  void start(std::size_t index, Attempt attempt, std::function<void()> over) {
+  void start(std::size_t index, std::function<void()> over) {
     const TransferItem& item = items_[index];
-    auto source = open_source(item.local);
+    const auto source = open_source(item.local);
     if (!source) {
-      const bool vanished = attempt == Attempt::kSecond && source.error().code == Code::kNotFound;
-      run_.report.failed(
-          vanished ? Error{Code::kSourceChanged, "'" + printable(item.local) + "' vanished while it was read."}
-                   : source.error(),
-          item.remote);
+      run_.report.failed(source.error(), item.remote);
       return over();
     }
-    const auto file = *source;
-    const auto done = [this, index, attempt, file, over](const Result<TransferResult>& result) {
-      on_done(index, attempt, *file, result, over);
-    };
-    const auto opened = run_.connection.mux().open([&](StreamPort& port) {
-      return make_upload(port, {item.remote, file, file->attributes()}, run_.options.transfer(), run_.toolbox, done,
-                         [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
-    });
-    if (opened) return;
-    run_.report.failed(opened.error(), item.remote);
-    over();
-  }
-
-  void on_done(std::size_t index, Attempt attempt, const FileSource& file, const Result<TransferResult>& result,
-               const std::function<void()>& over) {
-    const TransferItem& item = items_[index];
-    // Torn content also shows as a root that does not fit.
-    const bool torn =
-        !result && (result.error().code == Code::kSourceChanged || result.error().code == Code::kIntegrity);
-    if ((result || torn) && !file.unchanged()) {
-      if (attempt == Attempt::kFirst) return start(index, Attempt::kSecond, over);
-      run_.report.failed(changed_while_read(item.local), item.remote);
-    } else if (result) {
-      run_.report.file_done(item.local, item.remote, *result, file.size());
-    } else {
-      run_.report.failed(result.error(), item.remote);
-    }
-    over();
+    upload_file(run_, {index, item.local, item.remote, [this, &item] { return open_source(item.local); }}, *source,
+                run_.options.transfer(), std::move(over));
   }
 
   /// Asks the server what is at each path and looks whether each file can be read.
@@ -157,24 +123,7 @@ class UploadRun {
   void say_would(const TransferItem& item, const wire::EntryMessage& there) {
     const auto source = open_source(item.local);
     if (!source) return run_.report.failed(source.error(), item.remote);
-    const Code error = there.error == 0 ? Code::kFailed : code_from_wire(there.error);
-    if (there.error != 0 && error != Code::kNotFound)
-      return run_.report.failed({error, printable(there.sentence)}, item.remote);
-    if (there.error == 0 && there.kind == static_cast<std::uint32_t>(EntryKind::kFolder)) {
-      return run_.report.failed(
-          {Code::kUsage, "'" + printable(item.remote) +
-                             "' is a folder on the server; end the address in '/' to put the file into it."},
-          item.remote);
-    }
-    std::string what = "new";
-    if (there.error == 0) {
-      const bool alike =
-          there.version.bytes == (*source)->size() && there.version.attributes == (*source)->attributes();
-      what = alike ? "has the same size, time and mode there"
-                   : "replaces " + std::to_string(there.version.bytes) + " bytes there";
-    }
-    run_.report.would(item.remote, "upload " + printable(item.local) + " to " + printable(item.remote) + " (" +
-                                       std::to_string((*source)->size()) + " bytes; " + what + ")");
+    say_would_upload(run_, item.local, item.remote, (*source)->size(), (*source)->attributes(), there);
   }
 
   CommandRun run_;
@@ -183,10 +132,34 @@ class UploadRun {
   Descriptor spool_;
 };
 
+/// With -r the address is a folder, whether it ends in '/' or not.
+int run_tree_upload(const CommandOptions& options) {
+  CommandRun run(options);
+  std::vector<std::string> locals = options.arguments;
+  const auto url = resolve_address(locals.back(), options.server);
+  locals.pop_back();
+  if (!url) return run.refuse(url.error());
+  std::string folder = url->path;
+  while (folder.ends_with('/')) folder.pop_back();
+  if (const auto checked = check_path(folder, RootAllowed::kYes); !checked) return run.refuse(checked.error());
+  if (std::find(locals.begin(), locals.end(), kStandardInput) != locals.end())
+    return run.refuse({Code::kUsage, "Standard input is not a folder; upload it without -r."});
+  auto selection = load_selection(options);
+  if (!selection) return run.refuse(selection.error());
+  if (selection->names && locals.size() != 1)
+    return run.refuse({Code::kUsage, "--files-from names files of one folder; name that folder alone."});
+  if (run.connect(*url)) {
+    TreeUpload upload(run, std::move(locals), folder.empty() ? folder : folder + "/", std::move(*selection));
+    upload.begin();
+    run_pipelined(run, upload);
+  }
+  return run.finish();
+}
+
 }  // namespace
 
 int run_upload(const CommandOptions& options) {
-  return UploadRun(options).run();
+  return options.recursive ? run_tree_upload(options) : UploadRun(options).run();
 }
 
 }  // namespace millrace
