@@ -9,7 +9,7 @@
 #include "client/command_run.h"
 #include "client/local_files.h"
 #include "client/spool.h"
-#include "sync/download_client.h"
+#include "sync/download_attempts.h"
 
 namespace millrace {
 
@@ -63,29 +63,20 @@ class DownloadRun {
     return {};
   }
 
-  enum class Attempt { kFirst, kWhole };
-
-  void start(std::size_t index, const std::function<void()>& over, Attempt attempt = Attempt::kFirst) {
+  void start(std::size_t index, const std::function<void()>& over) {
     const TransferItem& item = items_[index];
     auto target = make_target(item);
     if (!target) {
       run_.report.failed(target.error(), item.remote);
       return over();
     }
-    TransferOptions transfer = run_.options.transfer();
-    if (attempt == Attempt::kWhole) transfer.whole_file = true;
-    const bool was_delta = target->basis && !transfer.whole_file;
-    const auto done = [this, index, over, was_delta](const Result<TransferResult>& result) {
-      // A false match, or a basis that changed while it was used: the root told, nothing was replaced, the whole file
-      // helps.
-      if (!result && result.error().code == Code::kIntegrity && was_delta) return start(index, over, Attempt::kWhole);
+    const auto done = [this, index, over](const Result<TransferResult>& result) {
       on_done(items_[index], result);
       over();
     };
-    const auto opened = run_.connection.mux().open([&](StreamPort& port) {
-      return make_download(port, std::move(*target), transfer, run_.toolbox, done,
-                           [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
-    });
+    const auto opened = begin_download([this](const auto& make) { return run_.connection.mux().open(make); },
+                                       std::move(*target), run_.options.transfer(), run_.toolbox, done,
+                                       [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
     if (opened) return;
     run_.report.failed(opened.error(), item.remote);
     over();
@@ -95,7 +86,7 @@ class DownloadRun {
     DownloadTarget target;
     target.path = item.remote;
     if (to_output_) {
-      target.open_draft = [this](const std::shared_ptr<const ChunkList>&) -> Result<std::unique_ptr<DownloadDraft>> {
+      target.open_draft = [this](const auto&, const auto&) -> Result<std::unique_ptr<DownloadDraft>> {
         const int descriptor = dup(spool_.number());
         if (descriptor < 0) return fail(system_error(errno, "The file for what goes to the pipe cannot be opened"));
         return make_spool_draft(descriptor);
@@ -103,9 +94,9 @@ class DownloadRun {
       return target;
     }
     MILLRACE_ASSIGN(target.basis, open_basis(item.local));
-    target.open_draft = [local = item.local, basis = target.basis,
-                         id = run_.toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
-      return open_file_draft(local, basis, std::move(chunks), id);
+    target.open_draft = [local = item.local, replaced = target.basis, id = run_.toolbox.random()](
+                            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
+      return open_file_draft(local, replaced, std::move(basis), std::move(chunks), id);
     };
     return target;
   }

@@ -42,11 +42,13 @@ class FileDraft final : public DownloadDraft {
  public:
   /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
   FileDraft(std::string path, std::string staging, std::string spare_name, int descriptor,
-            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
+            std::shared_ptr<const Source> replaced, std::shared_ptr<const Source> basis,
+            std::shared_ptr<const ChunkList> chunks)
       : path_(std::move(path)),
         staging_(std::move(staging)),
         spare_name_(std::move(spare_name)),
         descriptor_(descriptor),
+        replaced_(std::move(replaced)),
         basis_(std::move(basis)),
         basis_chunks_(std::move(chunks)) {
     std::uint64_t offset = 0;
@@ -124,7 +126,7 @@ class FileDraft final : public DownloadDraft {
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
     if (path_.empty()) return {};
-    if (!basis_) {
+    if (!replaced_) {
       MILLRACE_ASSIGN(const bool placed, place_new());
       if (placed) return flush_folder();
     }
@@ -139,7 +141,7 @@ class FileDraft final : public DownloadDraft {
  private:
   /// The file that is to be replaced is still the one that was read, also if an editor put another in its place.
   Status still_in_place() const {
-    const auto* const file = dynamic_cast<const FileSource*>(basis_.get());
+    const auto* const file = dynamic_cast<const FileSource*>(replaced_.get());
     if (file == nullptr || file->unchanged()) return {};
     return fail(Code::kSourceChanged,
                 "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
@@ -192,6 +194,7 @@ class FileDraft final : public DownloadDraft {
   std::string staging_;  ///< a name that is to be removed; empty while the draft has none
   std::string spare_name_;
   int descriptor_;
+  std::shared_ptr<const Source> replaced_;  ///< what stands at the path; null: nothing
   std::shared_ptr<const Source> basis_;
   std::shared_ptr<const ChunkList> basis_chunks_;
   std::vector<std::uint64_t> offsets_;
@@ -272,7 +275,8 @@ Status FileSource::read_at(std::uint64_t offset, MutableBytes into) const {
   return {};
 }
 
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> replaced,
+                                                       std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
@@ -283,12 +287,12 @@ Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, 
   const bool named = descriptor < 0;
   if (named) descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) return fail(system_error(errno, "A file beside '" + printable(path) + "' cannot be made"));
-  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(basis),
-                                     std::move(chunks));
+  return std::make_unique<FileDraft>(path, named ? name : std::string(), name, descriptor, std::move(replaced),
+                                     std::move(basis), std::move(chunks));
 }
 
 std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
-  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr,
+  return std::make_unique<FileDraft>(std::string(), std::string(), std::string(), descriptor, nullptr, nullptr,
                                      std::make_shared<const ChunkList>());
 }
 

@@ -13,7 +13,7 @@
 #include "support/edits.h"
 #include "support/loopback.h"
 #include "support/memory_draft.h"
-#include "sync/download_client.h"
+#include "sync/download_attempts.h"
 #include "sync/upload_client.h"
 
 using namespace millrace;
@@ -23,8 +23,8 @@ namespace {
 
 class MemoryDownload final : public DownloadDraft {
  public:
-  MemoryDownload(const Buffer& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
-      : chunks_(std::move(chunks)), draft_(basis, *chunks_), result_(result) {}
+  MemoryDownload(Buffer basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
+      : basis_(std::move(basis)), chunks_(std::move(chunks)), draft_(basis_, *chunks_), result_(result) {}
   Status keep(std::uint64_t first, std::uint64_t count) override { return draft_.keep(first, count); }
   Status add(std::span<const Chunk> chunks, ByteView content) override { return draft_.add(chunks, content); }
   Status add_zeros(const Chunk& chunk, std::uint64_t count) override { return draft_.add_zeros(chunk, count); }
@@ -41,6 +41,7 @@ class MemoryDownload final : public DownloadDraft {
   }
 
  private:
+  Buffer basis_;
   std::shared_ptr<const ChunkList> chunks_;
   test::MemoryDraft draft_;
   Buffer& result_;
@@ -81,13 +82,14 @@ struct Fixture {
     target.path = "file";
     target.basis = std::make_shared<BufferSource>(basis);
     into = basis;
-    target.open_draft = [&](std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
-      return std::make_unique<MemoryDownload>(basis, std::move(chunks), into);
+    target.open_draft = [&](std::shared_ptr<const Source> source,
+                            std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
+      Buffer held(source->size());
+      REQUIRE(source->read_at(0, held));
+      return std::make_unique<MemoryDownload>(std::move(held), std::move(chunks), into);
     };
-    REQUIRE(loopback.client().open([&](StreamPort& port) {
-      return make_download(
-          port, target, options, tools, [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
-    }));
+    REQUIRE(begin_download([&](const auto& make) { return loopback.client().open(make); }, target, options, tools,
+                           [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr));
     loopback.run();
     bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
     return result;
@@ -222,6 +224,7 @@ TEST_CASE_METHOD(Fixture, "data that shares nothing and does not compress costs 
 TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
   context.match_margin_bits = -40;  // as few bits as there may be
   std::uint32_t repairs = 0;
+  std::uint32_t repairs_down = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     INFO("seed " << seed);
     SeededRandom random(seed);
@@ -234,6 +237,14 @@ TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
     CHECK(stored() == target);
     repairs += up->repairs;
     CHECK(up->literal_bytes < 3 * target.size());
+    Buffer got;
+    const auto down = download(seed + 100, basis, got, deep(3));
+    if (!down) FAIL(down.error().sentence);
+    CHECK(got == target);
+    repairs_down += down->repairs;
+    // What was right of the first attempt is not sent again.
+    CHECK(down->literal_bytes < target.size());
   }
   CHECK(repairs > 0);
+  CHECK(repairs_down > 0);
 }
