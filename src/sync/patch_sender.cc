@@ -4,14 +4,14 @@
 
 namespace millrace {
 
-PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
+PatchLimits patch_limits(int level, const wire::Hello& receiver) {
   // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much
   // prefix as part.
   PatchLimits limits;
-  limits.level = level;
+  limits.level = (receiver.codecs & wire::kZstd) != 0 ? level : 0;
   const bool thorough = level >= 9;
   limits.raw_bytes = thorough ? 2u << 20 : 4u << 20;
-  limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, peer_max_segment);
+  limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, receiver.max_segment);
   limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window), kMaxChunkBytes);
   limits.in_flight = thorough ? 1 : 2;
   return limits;

@@ -18,8 +18,8 @@ struct PatchLimits {
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
 
-/// What a zstd level is worth in prefix, within what the receiver decodes.
-PatchLimits patch_limits(int level, std::uint64_t peer_max_segment);
+/// What a zstd level is worth in prefix, within what the receiver decodes; raw for one that has no zstd.
+PatchLimits patch_limits(int level, const wire::Hello& receiver);
 
 /// Owned by a conversation.
 class PatchSender {

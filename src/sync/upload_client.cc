@@ -182,7 +182,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   void start_sender(std::vector<Match> matches) {
-    start_sender(std::move(matches), patch_limits(level(), port_.peer().max_segment), false);
+    start_sender(std::move(matches), patch_limits(level(), port_.peer()), false);
   }
 
   void start_sender(std::vector<Match> matches, const PatchLimits& limits, bool repair) {
@@ -340,7 +340,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       const auto digest = load_le<std::uint64_t>(digests.data() + at * sizeof(std::uint64_t));
       if (digest != tree_.levels.front()[built[at]].prefix) repair[built[at]].basis = kNoChunk;
     }
-    PatchLimits limits = patch_limits(level(), port_.peer().max_segment);
+    PatchLimits limits = patch_limits(level(), port_.peer());
     limits.window = 0;
     start_sender({}, limits, true);
     for (const TargetChunk& chunk : repair) sender_->add_chunk(chunk);

@@ -91,5 +91,6 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
     }
     CHECK(root == target_tree.root);
     CHECK(draft.content == target);
+    CHECK_FALSE(applier.has_wrong_cut());
   }
 }

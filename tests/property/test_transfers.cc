@@ -8,6 +8,8 @@
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
+#include "delta/chunk_tree.h"
+#include "delta/patch_writer.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
 #include "support/edits.h"
@@ -247,4 +249,52 @@ TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
   }
   CHECK(repairs > 0);
   CHECK(repairs_down > 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refused") {
+  // Sends a whole file as chunks of a fixed size, with a root that fits them.
+  class FixedCuts final : public Conversation {
+   public:
+    FixedCuts(StreamPort& port, const Buffer& content, std::optional<Error>& refused) : refused_(refused) {
+      constexpr std::size_t kFixed = 5000;
+      ChunkTreeBuilder builder;
+      PatchPlanner planner(Addressing::kBasis, {});
+      const auto hasher = make_sha256();
+      for (ByteView rest(content); !rest.empty();) {
+        const ByteView chunk = rest.first(std::min(rest.size(), kFixed));
+        rest = rest.subspan(chunk.size());
+        builder.add(static_cast<std::uint32_t>(chunk.size()), hasher->hash(chunk), *hasher);
+        planner.add_chunk({static_cast<std::uint32_t>(chunk.size())});
+      }
+      wire::Upload request;
+      request.path = "file";
+      request.bytes = content.size();
+      port.send(request);
+      PatchCursor cursor;
+      auto plan = planner.next_part(content.size());
+      REQUIRE(plan);
+      plan->root = builder.finish(*hasher).root;
+      auto part = encode_part(*plan, encode_instructions(*plan, cursor), 0, 4u << 20, BufferSource(content),
+                              *make_zstd_codec(), 0);
+      REQUIRE(part);
+      port.send_data(SharedBytes::of(encode_patch_header(4u << 20, Addressing::kBasis)));
+      port.send_data(SharedBytes::of(std::move(part->head)));
+      port.send_data(SharedBytes::of(std::move(part->literals)));
+    }
+    Status on_message(FrameType, ByteView) override { return fail(Code::kInternal, "The server took it."); }
+    Status on_data(ByteView) override { return {}; }
+    void on_closed(const Error& error) override { refused_ = error; }
+
+   private:
+    std::optional<Error>& refused_;
+  };
+  const Buffer content = test::random_bytes(100'000, 33);
+  std::optional<Error> refused;
+  test::Loopback loopback(1, context);
+  REQUIRE(
+      loopback.client().open([&](StreamPort& port) { return std::make_shared<FixedCuts>(port, content, refused); }));
+  loopback.run();
+  REQUIRE(refused);
+  CHECK(refused->code == Code::kProtocol);
+  CHECK_FALSE(fs::exists(folder / "files" / "file"));
 }

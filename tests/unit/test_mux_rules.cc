@@ -448,3 +448,22 @@ TEST_CASE("GOAWAY and PING reach the other side") {
   CHECK(pair.client.goaways == 1);
   CHECK(pair.server.sent.count(FrameType::kPong) == 1);
 }
+
+TEST_CASE("after GOAWAY neither side begins anything new, and what is open goes on") {
+  MuxPair pair(15);
+  auto before = std::make_shared<Outcome>();
+  const auto consumer = [&](StreamPort& port) { return std::make_shared<Consumer>(port, Hold::kNo, before); };
+  REQUIRE(pair.client.mux.open(consumer));
+  pair.pump();
+  pair.server.mux.send_goaway({1000, 2000, "restart"});
+  auto crossing = std::make_shared<Outcome>();
+  REQUIRE(
+      pair.client.mux.open([&](StreamPort& port) { return std::make_shared<Consumer>(port, Hold::kNo, crossing); }));
+  pair.pump();
+  REQUIRE(crossing->closed);
+  CHECK(crossing->closed->code == Code::kBusy);
+  CHECK_FALSE(before->closed);
+  const auto refused = pair.client.mux.open(consumer);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kBusy);
+}
