@@ -20,6 +20,7 @@ PatchLimits patch_limits(int level, const wire::Hello& receiver) {
 struct PatchSender::Work {
   PartPlan plan;
   Buffer instructions;
+  std::vector<HeldContent> held;
   std::uint64_t start = 0;
   Result<EncodedPart> coded = EncodedPart();
   bool done = false;
@@ -58,7 +59,7 @@ void PatchSender::pump() {
       return;
     }
     port_.send_data(SharedBytes::of(std::move(work->coded->head)));
-    if (!work->coded->literals.empty()) port_.send_data(SharedBytes::of(std::move(work->coded->literals)));
+    for (SharedBytes& piece : work->coded->literals) port_.send_data(std::move(piece));
   }
   while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < StreamPort::kHighWater) {
     const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
@@ -70,13 +71,16 @@ void PatchSender::pump() {
     work->plan = std::move(*plan);
     work->start = start;
     work->instructions = encode_instructions(work->plan, cursor_);
+    work->held.assign(held_.begin(), held_.end());
+    while (!held_.empty() && held_.front().end() <= planner_.position()) held_.pop_front();
     in_flight_.push_back(work);
     port_.run(
         Lane::kCpu,
         [work, target = target_, limits = limits_, factory = toolbox_.codec] {
           const auto codec = factory();
-          work->coded =
-              encode_part(work->plan, work->instructions, work->start, limits.window, *target, *codec, limits.level);
+          work->coded = encode_part(work->plan, work->instructions, work->start, limits.window, *target, work->held,
+                                    *codec, limits.level);
+          work->held.clear();
         },
         [this, work] {
           work->done = true;

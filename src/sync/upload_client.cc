@@ -140,6 +140,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
   void on_block(ScannedBlock& block) {
     if (!hasher_) hasher_ = toolbox_.hasher();
+    if (streaming_) sender_->hold({block.offset, block.content});
     for (std::size_t i = 0; i < block.chunks.size(); ++i) {
       const Chunk& chunk = block.chunks[i];
       builder_.add(chunk.length, chunk.digest, *hasher_);

@@ -9,6 +9,7 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "delta/chunk_tree.h"
+#include "delta/part_encoder.h"
 #include "delta/patch_writer.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
@@ -274,12 +275,12 @@ TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refus
       auto plan = planner.next_part(content.size());
       REQUIRE(plan);
       plan->root = builder.finish(*hasher).root;
-      auto part = encode_part(*plan, encode_instructions(*plan, cursor), 0, 4u << 20, BufferSource(content),
+      auto part = encode_part(*plan, encode_instructions(*plan, cursor), 0, 4u << 20, BufferSource(content), {},
                               *make_zstd_codec(), 0);
       REQUIRE(part);
       port.send_data(SharedBytes::of(encode_patch_header(4u << 20, Addressing::kBasis)));
       port.send_data(SharedBytes::of(std::move(part->head)));
-      port.send_data(SharedBytes::of(std::move(part->literals)));
+      for (SharedBytes& piece : part->literals) port.send_data(std::move(piece));
     }
     Status on_message(FrameType, ByteView) override { return fail(Code::kInternal, "The server took it."); }
     Status on_data(ByteView) override { return {}; }
