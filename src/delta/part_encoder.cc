@@ -133,8 +133,8 @@ Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std
   }
   const bool is_zstd = !coded.empty();
   EncodedPart part;
-  part.head = encode_part_header(instructions.size(), plan.literal_bytes, is_zstd ? coded.size() : plan.literal_bytes,
-                                 is_zstd);
+  part.head =
+      encode_part_header(instructions.size(), plan.literal_bytes, is_zstd ? coded.size() : plan.literal_bytes, is_zstd);
   append(part.head, instructions);
   if (is_zstd) {
     part.literals.push_back(SharedBytes::of(std::move(coded)));

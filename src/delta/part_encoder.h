@@ -1,5 +1,5 @@
-// Codes a part of a patch: gathers its literals, out of memory where the target's bytes are there anyway, and compresses
-// them against what the receiver knows, unless a probe says that they are not worth it.
+// Codes a part of a patch: gathers its literals, out of memory where the target's bytes are there anyway, and
+// compresses them against what the receiver knows, unless a probe says that they are not worth it.
 #pragma once
 
 #include <span>
@@ -25,8 +25,8 @@ struct EncodedPart {
   std::vector<SharedBytes> literals;  ///< coded or raw; raw ones may lie in what was held
 };
 
-/// `start`: the part's target offset; `held` by offset, may leave out anything. Runs on a worker. `instructions` come from
-/// encode_instructions. Level 0: raw. Errors: the source's, the codec's.
+/// `start`: the part's target offset; `held` by offset, may leave out anything. Runs on a worker. `instructions` come
+/// from encode_instructions. Level 0: raw. Errors: the source's, the codec's.
 Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window,
                                 const Source& target, std::span<const HeldContent> held, SegmentCodec& codec,
                                 int level);
