@@ -57,9 +57,8 @@ struct Windows {
 }  // namespace
 
 MILLRACE_AVX512 std::size_t find_cut_avx512(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to) {
-  const auto load = [&](std::size_t at) MILLRACE_AVX512 {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(data.data() + at));
-  };
+  const auto load = [&](std::size_t at)
+                        MILLRACE_AVX512 { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(data.data() + at)); };
   const auto below = [](std::size_t end, std::size_t at) {
     return static_cast<__mmask16>(end <= at ? 0 : end - at >= kLanes ? 0xffff : (1u << (end - at)) - 1);
   };
@@ -73,9 +72,9 @@ MILLRACE_AVX512 std::size_t find_cut_avx512(ByteView data, std::size_t from, std
     const __m128i bytes = whole ? load(from) : _mm_maskz_loadu_epi8(below(data.size(), from), data.data() + from);
     const __m512i sums = windows.next(bytes);
     const __mmask16 strictly = below(strict_end, from);
-    const unsigned found = ((_mm512_testn_epi32_mask(sums, strict) & strictly) |
-                            (_mm512_testn_epi32_mask(sums, loose) & ~strictly)) &
-                           below(to, from);
+    const unsigned found =
+        ((_mm512_testn_epi32_mask(sums, strict) & strictly) | (_mm512_testn_epi32_mask(sums, loose) & ~strictly)) &
+        below(to, from);
     if (found != 0) return from + static_cast<std::size_t>(__builtin_ctz(found));
   }
   return to;

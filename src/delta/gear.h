@@ -9,8 +9,8 @@
 
 namespace millrace::gear {
 
-// A byte's gear is the sum of one constant for each of its nibbles, so that vector code can look it up by permuting. The
-// constants are the first four bytes of SHA-256("millrace gear low 0") and so on.
+// A byte's gear is the sum of one constant for each of its nibbles, so that vector code can look it up by permuting.
+// The constants are the first four bytes of SHA-256("millrace gear low 0") and so on.
 inline constexpr std::array<std::uint32_t, 16> kLow = {
     0x9450c692, 0x06f92e32, 0x1098ca1e, 0x7ca4c097, 0x71cf5b3f, 0x2202a125, 0xa6fd591d, 0x171e934e,
     0x1bd1fcc3, 0x2ad2f125, 0x83db09d5, 0x639ee543, 0xe5c39a77, 0xcb16a170, 0x3f36ffaf, 0xb41624d5};
