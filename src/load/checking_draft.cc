@@ -49,9 +49,7 @@ class CheckingDraft final : public DownloadDraft {
   }
 
  private:
-  static Error differs() {
-    return {Code::kIntegrity, "What the server sent is not what the client had uploaded."};
-  }
+  static Error differs() { return {Code::kIntegrity, "What the server sent is not what the client had uploaded."}; }
 
   Status compare(ByteView content) {
     if (bytes_ > expected_->size() || content.size() > expected_->size() - bytes_) return fail(differs());

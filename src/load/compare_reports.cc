@@ -16,8 +16,9 @@ using json = nlohmann::ordered_json;
 constexpr double kSameShare = 0.02;  ///< an interval within this of no difference is none
 /// What must be alike for the figures to be comparable. The seed and the number of runs need not be.
 constexpr const char* kEnvironment[] = {"system", "cpu", "cores", "memory_bytes", "build"};
-constexpr const char* kScenario[] = {"op",   "mix",    "model", "rate",  "clients",   "slow_clients", "transfers", "measure_seconds",
-                                     "ramp_seconds", "warmup_seconds", "size",  "change", "edits", "edit_size"};
+constexpr const char* kScenario[] = {"op",           "mix",       "model",           "rate",         "clients",
+                                     "slow_clients", "transfers", "measure_seconds", "ramp_seconds", "warmup_seconds",
+                                     "size",         "change",    "edits",           "edit_size"};
 
 struct Figure {
   const char* name;

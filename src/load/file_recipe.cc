@@ -106,14 +106,14 @@ FileRecipe FileRecipe::edited(const EditRules& rules) const {
         std::iota(next.order_.begin(), next.order_.end(), 0u);
       }
       // Sattolo's algorithm: a single cycle, so every segment moves.
-      for (std::size_t i = next.order_.size() - 1; i > 0; --i)
-        std::swap(next.order_[i], next.order_[random.below(i)]);
+      for (std::size_t i = next.order_.size() - 1; i > 0; --i) std::swap(next.order_[i], next.order_[random.below(i)]);
       break;
     }
     case EditKind::kOverwrite:
     case EditKind::kInsert: {
       const bool overwrite = rules.kind == EditKind::kOverwrite;
-      const std::uint64_t places = first_bytes_ - (overwrite ? std::min<std::uint64_t>(first_bytes_, rules.edit_bytes) : 0);
+      const std::uint64_t places =
+          first_bytes_ - (overwrite ? std::min<std::uint64_t>(first_bytes_, rules.edit_bytes) : 0);
       for (std::uint32_t i = 0; i < rules.edits; ++i) {
         Edit edit{random.below(places + 1), random(), rules.edit_bytes};
         if (next.edits_.size() >= std::max<std::size_t>(kMostRemembered, rules.edits)) {

@@ -1,5 +1,5 @@
-// How many clients may be reading and hashing their file at once. Real clients have a machine each; here they share one,
-// and each of them holds its file's bytes meanwhile.
+// How many clients may be reading and hashing their file at once. Real clients have a machine each; here they share
+// one, and each of them holds its file's bytes meanwhile.
 #pragma once
 
 #include <cstdint>

@@ -173,8 +173,10 @@ void LoadClient::download(const FileRecipe& expected, std::optional<FileRecipe> 
     DownloadTarget target;
     target.path = path_;
     if (basis) target.basis = basis->source();
-    target.open_draft = [source](const std::shared_ptr<const Source>&, std::shared_ptr<const ChunkList> chunks)
-        -> Result<std::unique_ptr<DownloadDraft>> { return make_checking_draft(source, std::move(chunks)); };
+    target.open_draft = [source](const std::shared_ptr<const Source>&,
+                                 std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
+      return make_checking_draft(source, std::move(chunks));
+    };
     TransferOptions transfer;
     transfer.whole_file = !basis;
     const auto done = [this, call = call_, bytes, root](Result<TransferResult> result) {
@@ -193,8 +195,7 @@ void LoadClient::download(const FileRecipe& expected, std::optional<FileRecipe> 
       if (!self || !self->session_) return fail(Code::kNetwork, "The connection was lost.");
       return self->session_->mux().open(make);
     };
-    if (const Status begun =
-            begin_download(open_stream, std::move(target), transfer, context_.toolbox, done, observe);
+    if (const Status begun = begin_download(open_stream, std::move(target), transfer, context_.toolbox, done, observe);
         !begun)
       end_later(begun.error());
   });

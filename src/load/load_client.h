@@ -90,7 +90,7 @@ class LoadClient : public std::enable_shared_from_this<LoadClient> {
   std::optional<FileRecipe> attempted_;  ///< it may or may not have become the file
   std::shared_ptr<Session> session_;
   OutcomeDone done_;
-  std::uint64_t call_ = 0;          ///< answers to an earlier call are dropped
+  std::uint64_t call_ = 0;  ///< answers to an earlier call are dropped
   std::uint64_t in_gate_bytes_ = 0;
   std::function<void(const Error&)> on_lost_;
 };

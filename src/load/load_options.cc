@@ -32,12 +32,9 @@ struct OperationInfo {
 };
 
 constexpr OperationInfo kOperations[] = {
-    {Operation::kUpload, "upload"},
-    {Operation::kUploadDelta, "upload-delta"},
-    {Operation::kDownload, "download"},
-    {Operation::kDownloadDelta, "download-delta"},
-    {Operation::kList, "list"},
-    {Operation::kIdle, "idle"},
+    {Operation::kUpload, "upload"},     {Operation::kUploadDelta, "upload-delta"},
+    {Operation::kDownload, "download"}, {Operation::kDownloadDelta, "download-delta"},
+    {Operation::kList, "list"},         {Operation::kIdle, "idle"},
     {Operation::kMixed, "mixed"},
 };
 
@@ -45,9 +42,10 @@ Result<Operation> parse_operation(std::string_view name) {
   for (const OperationInfo& info : kOperations) {
     if (name == info.name) return info.operation;
   }
-  return fail(Code::kUsage, "'" + std::string(name) +
-                                "' is not an operation; there are upload, upload-delta, download, download-delta, list, "
-                                "idle and mixed.");
+  return fail(Code::kUsage,
+              "'" + std::string(name) +
+                  "' is not an operation; there are upload, upload-delta, download, download-delta, list, "
+                  "idle and mixed.");
 }
 
 /// The options that need more than the parser does, as they were written.
@@ -70,9 +68,7 @@ Status take_duration(const std::string& text, Seconds& into) {
 }
 
 bool edits_files(const LoadOptions& options) {
-  const auto edits = [](Operation one) {
-    return one == Operation::kUploadDelta || one == Operation::kDownloadDelta;
-  };
+  const auto edits = [](Operation one) { return one == Operation::kUploadDelta || one == Operation::kDownloadDelta; };
   return edits(options.operation) || std::any_of(options.mix.begin(), options.mix.end(),
                                                  [&edits](const auto& share) { return edits(share.first); });
 }
@@ -85,7 +81,8 @@ Status check(const LoadOptions& options, const Words& words) {
   if (options.operation != Operation::kMixed && !words.mix.empty())
     return fail(Code::kUsage, "--mix goes with --op mixed only.");
   if (options.operation == Operation::kIdle) {
-    if (open || options.transfers) return fail(Code::kUsage, "Idle clients transfer nothing: --op idle takes --measure.");
+    if (open || options.transfers)
+      return fail(Code::kUsage, "Idle clients transfer nothing: --op idle takes --measure.");
   }
   if (options.transfers == std::uint64_t{0}) return fail(Code::kUsage, "--transfers must be at least 1.");
   if (edits_files(options)) {
@@ -114,9 +111,9 @@ Status complete(LoadOptions& options, const Words& words) {
   if (edit_bytes > UINT32_MAX) return fail(Code::kUsage, "--edit-size is at most 4 GiB.");
   options.edits.edit_bytes = static_cast<std::uint32_t>(edit_bytes);
   options.edits.kind = options.change_text == "insert"    ? EditKind::kInsert
-                         : options.change_text == "append"  ? EditKind::kAppend
-                         : options.change_text == "shuffle" ? EditKind::kShuffle
-                                                            : EditKind::kOverwrite;
+                       : options.change_text == "append"  ? EditKind::kAppend
+                       : options.change_text == "shuffle" ? EditKind::kShuffle
+                                                          : EditKind::kOverwrite;
   options.model = words.model == "open" ? Model::kOpen : Model::kClosed;
   MILLRACE_TRY(take_duration(words.ramp, options.ramp));
   MILLRACE_TRY(take_duration(words.warmup, options.warmup));
@@ -149,7 +146,8 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--size", options.size_text, "of the files: 64KiB, 4KiB..1GiB or 4KiB..1GiB:log");
   run.add_option("--change", options.change_text, "overwrite, insert, append or shuffle")
       ->check(CLI::IsMember({"overwrite", "insert", "append", "shuffle"}).description(""));
-  run.add_option("--edits", options.edits.edits, "changed ranges in each new version")->check(CLI::Range(1u, kMostEdits));
+  run.add_option("--edits", options.edits.edits, "changed ranges in each new version")
+      ->check(CLI::Range(1u, kMostEdits));
   run.add_option("--edit-size", words.edit_size, "bytes of each");
   run.add_option("--seed", options.seed, "the same seed gives the same files and edits");
   run.add_option("--model", words.model, "closed: a client's next transfer follows its last; open: at --rate")
@@ -182,8 +180,8 @@ std::uint64_t SizeRange::of(std::uint64_t seed, std::uint32_t client) const {
   const double at = static_cast<double>(random() >> 11) * 0x1p-53;
   const auto low = static_cast<double>(least);
   const auto high = static_cast<double>(most);
-  const double bytes =
-      spread == Spread::kUniform ? low + at * (high - low) : std::exp(std::log(low) + at * (std::log(high) - std::log(low)));
+  const double bytes = spread == Spread::kUniform ? low + at * (high - low)
+                                                  : std::exp(std::log(low) + at * (std::log(high) - std::log(low)));
   return std::clamp(static_cast<std::uint64_t>(bytes), least, most);
 }
 
@@ -208,15 +206,15 @@ Result<SizeRange> parse_size_range(std::string_view text) {
 }
 
 Result<Seconds> parse_duration(std::string_view text) {
-  static constexpr std::pair<std::string_view, double> kUnits[] = {
-      {"ms", 1e-3}, {"us", 1e-6}, {"s", 1}, {"m", 60}, {"h", 3600}, {"", 1}};
+  static constexpr std::pair<std::string_view, double> kUnits[] = {{"ms", 1e-3}, {"us", 1e-6}, {"s", 1},
+                                                                   {"m", 60},    {"h", 3600},  {"", 1}};
   for (const auto& [unit, seconds] : kUnits) {
     if (!text.ends_with(unit)) continue;
     const auto number = parse_number(text.substr(0, text.size() - unit.size()));
     if (number && *number * seconds <= kMostSeconds) return Seconds(*number * seconds);
   }
-  return fail(Code::kUsage, "'" + std::string(text) +
-                                "' is not a duration of up to a week; write for example 500ms, 30s, 2m or 1h.");
+  return fail(Code::kUsage,
+              "'" + std::string(text) + "' is not a duration of up to a week; write for example 500ms, 30s, 2m or 1h.");
 }
 
 Result<std::vector<std::pair<Operation, std::uint32_t>>> parse_mix(std::string_view text) {

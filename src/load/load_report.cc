@@ -4,6 +4,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "base/path.h"
+
 namespace millrace {
 
 namespace {
@@ -34,18 +36,36 @@ json latency(const Histogram& histogram) {
           {"mean", any ? json(histogram.mean() * 1e-6) : json(nullptr)}};
 }
 
+/// Objects even where they are empty, and whatever a server's sentence holds.
+json counts(const ErrorCounts& errors) {
+  json object = json::object();
+  for (const auto& [code, count] : errors) object[code] = count;
+  return object;
+}
+
+json sentences(const std::map<std::string, std::string>& by_code) {
+  json object = json::object();
+  for (const auto& [code, sentence] : by_code) object[code] = printable(sentence);
+  return object;
+}
+
 std::uint64_t sum_of(const ErrorCounts& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0},
                          [](std::uint64_t sum, const auto& count) { return sum + count.second; });
 }
 
+void merge(OperationTally& into, const OperationTally& tally) {
+  into.transfers += tally.transfers;
+  into.logical_bytes += tally.logical_bytes;
+  into.latency.merge(tally.latency);
+  for (const auto& [code, count] : tally.errors) into.errors[code] += count;
+  into.first_sentences.insert(tally.first_sentences.begin(), tally.first_sentences.end());
+}
+
 OperationTally all_operations(const RunTally& run) {
   OperationTally all;
   for (const auto& [operation, tally] : run.operations) {
-    all.transfers += tally.transfers;
-    all.logical_bytes += tally.logical_bytes;
-    all.latency.merge(tally.latency);
-    for (const auto& [code, count] : tally.errors) all.errors[code] += count;
+    merge(all, tally);
   }
   return all;
 }
@@ -89,11 +109,12 @@ json per_second(const RunTally& run) {
   json seconds = json::array();
   for (const SecondTally& second : run.per_second) {
     const bool any = second.transfers > 0;
-    seconds.push_back({{"transfers", second.transfers},
-                       {"errors", second.errors},
-                       {"logical_bytes", second.logical_bytes},
-                       {"mean", any ? json(seconds_of(second.latency_sum) / static_cast<double>(second.transfers)) : json(nullptr)},
-                       {"max", any ? json(seconds_of(second.latency_max)) : json(nullptr)}});
+    seconds.push_back(
+        {{"transfers", second.transfers},
+         {"errors", second.errors},
+         {"logical_bytes", second.logical_bytes},
+         {"mean", any ? json(seconds_of(second.latency_sum) / static_cast<double>(second.transfers)) : json(nullptr)},
+         {"max", any ? json(seconds_of(second.latency_max)) : json(nullptr)}});
   }
   return seconds;
 }
@@ -112,7 +133,8 @@ json run_results(const RunTally& run) {
     return run.seconds > 0 ? static_cast<double>(count) / run.seconds : 0.0;
   };
   json results = {{"transfers", all.transfers},
-                  {"errors", all.errors},
+                  {"errors", counts(all.errors)},
+                  {"first_errors", sentences(all.first_sentences)},
                   {"lost", nullptr},
                   {"unfinished", run.unfinished},
                   {"connections_lost", run.connections_lost},
@@ -128,7 +150,6 @@ json run_results(const RunTally& run) {
                   {"latency_seconds", latency(all.latency)},
                   {"server", server_usage(run, all.transfers)},
                   {"generator", generator(run, all)}};
-  if (all.errors.empty()) results["errors"] = json::object();
   json operations = json::object();
   for (const auto& [operation, tally] : run.operations) {
     operations[operation_name(operation)] = {{"transfers", tally.transfers},
@@ -148,11 +169,7 @@ RunTally merged(const std::vector<RunTally>& runs) {
   RunTally all;
   for (const RunTally& run : runs) {
     for (const auto& [operation, tally] : run.operations) {
-      OperationTally& into = all.operations[operation];
-      into.transfers += tally.transfers;
-      into.logical_bytes += tally.logical_bytes;
-      into.latency.merge(tally.latency);
-      for (const auto& [code, count] : tally.errors) into.errors[code] += count;
+      merge(all.operations[operation], tally);
     }
     all.per_second.insert(all.per_second.end(), run.per_second.begin(), run.per_second.end());
     all.seconds += run.seconds;
@@ -175,9 +192,10 @@ RunTally merged(const std::vector<RunTally>& runs) {
 
 json environment(const LoadOptions& options) {
   const Environment here = this_environment();
-  return {{"system", here.system},           {"cpu", here.cpu},     {"cores", here.cores},
-          {"memory_bytes", here.memory_bytes}, {"build", here.build}, {"version", MILLRACE_VERSION},
-          {"server", options.url_text},      {"server_pid", options.server_pid ? json(*options.server_pid) : json(nullptr)}};
+  return {{"system", here.system},      {"cpu", here.cpu},
+          {"cores", here.cores},        {"memory_bytes", here.memory_bytes},
+          {"build", here.build},        {"version", MILLRACE_VERSION},
+          {"server", options.url_text}, {"server_pid", options.server_pid ? json(*options.server_pid) : json(nullptr)}};
 }
 
 json scenario(const LoadOptions& options) {
@@ -220,8 +238,8 @@ json make_report(const LoadOptions& options, const LoadOutcome& outcome, std::in
                  {"setup",
                   {{"connect_seconds", outcome.setup.connect_seconds},
                    {"seed_seconds", outcome.setup.seed_seconds},
-                   {"errors", outcome.setup.errors.empty() ? json::object() : json(outcome.setup.errors)},
-                   {"first_error", outcome.setup.first_error}}}};
+                   {"errors", counts(outcome.setup.errors)},
+                   {"first_error", printable(outcome.setup.first_error)}}}};
   report["results"] = run_results(merged(outcome.runs));
   report["verify"] = nullptr;
   if (outcome.verify) {
@@ -231,10 +249,10 @@ json make_report(const LoadOptions& options, const LoadOutcome& outcome, std::in
                         {"checked", verify.checked},
                         {"downloaded", verify.downloaded},
                         {"lost", verify.lost},
-                        {"first_lost", verify.first_lost},
-                        {"errors", verify.errors.empty() ? json::object() : json(verify.errors)}};
+                        {"first_lost", printable(verify.first_lost)},
+                        {"errors", counts(verify.errors)}};
   }
-  report["cleanup_errors"] = outcome.cleanup_errors.empty() ? json::object() : json(outcome.cleanup_errors);
+  report["cleanup_errors"] = counts(outcome.cleanup_errors);
   report["slow_clients_left"] = outcome.slow_clients_left;
   report["generator_peak_resident_bytes"] = outcome.generator_peak_bytes;
   json runs = json::array();

@@ -18,7 +18,7 @@ constexpr std::size_t kMostConnecting = 200;
 constexpr std::size_t kMostPreparing = 256;      ///< clients that seed, verify or delete at once
 constexpr std::uint64_t kGateBytes = 64u << 20;  ///< of files that are hashed at once
 constexpr int kSetupAttempts = 3;
-constexpr std::uint32_t kWholeEvery = 16;             ///< of so many files one is verified byte by byte,
+constexpr std::uint32_t kWholeEvery = 16;          ///< of so many files one is verified byte by byte,
 constexpr std::uint64_t kWholeBytes = 1ull << 30;  ///< but no more than so much
 constexpr std::chrono::milliseconds kProgressTick{1000};
 
@@ -36,8 +36,7 @@ class LoadRun {
     if (!options_.quiet && isatty(STDERR_FILENO) == 1)
       progress_ = std::make_unique<Timer>(loop_, kProgressTick, [this] { show_progress(); });
     clients_.reserve(options_.clients);
-    for (std::uint32_t i = 0; i < options_.clients; ++i)
-      clients_.push_back(std::make_shared<LoadClient>(context_, i));
+    for (std::uint32_t i = 0; i < options_.clients; ++i) clients_.push_back(std::make_shared<LoadClient>(context_, i));
   }
 
   Result<LoadOutcome> run() {
@@ -90,7 +89,8 @@ class LoadRun {
         });
       }
     };
-    const Timer keeps(loop_, kProgressTick, [] {}, KeepsLoop::kYes);
+    const Timer keeps(
+        loop_, kProgressTick, [] {}, KeepsLoop::kYes);
     pump();
     while (outcome_.signal == 0 && (under_way > 0 || next < end)) loop_.run();
   }
@@ -130,9 +130,8 @@ class LoadRun {
   void seed() {
     if (options_.operation == Operation::kIdle || outcome_.signal != 0) return;
     const auto began = Clock::now();
-    each_with_attempts(
-        "putting files in place", 0, kMostPreparing,
-        [](LoadClient& client, std::uint32_t, OutcomeDone done) { client.seed(std::move(done)); });
+    each_with_attempts("putting files in place", 0, kMostPreparing,
+                       [](LoadClient& client, std::uint32_t, OutcomeDone done) { client.seed(std::move(done)); });
     outcome_.setup.seed_seconds = Seconds(Clock::now() - began).count();
   }
 

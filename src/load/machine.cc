@@ -111,8 +111,10 @@ Status prepare_for_connections(std::uint64_t connections) {
   if (file >> first >> last && last >= first) {
     const std::uint64_t ports = last - first + 1;
     if (connections + kOtherPorts > ports) {
-      return fail(Code::kUsage, std::to_string(connections) + " connections to one address need as many local ports, "
-                                    "and there are " + std::to_string(ports) +
+      return fail(Code::kUsage, std::to_string(connections) +
+                                    " connections to one address need as many local ports, "
+                                    "and there are " +
+                                    std::to_string(ports) +
                                     "; widen the range (sysctl net.ipv4.ip_local_port_range) or take fewer clients.");
     }
   }

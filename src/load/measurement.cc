@@ -193,7 +193,9 @@ void Measurement::record(const Slot& slot, const Outcome& outcome, Clock::time_p
   SecondTally& in_second = tally_.per_second[second];
   last_end_ = now;
   if (!outcome) {
-    ++operation.errors[std::string(code_name(outcome.error().code))];
+    const std::string name(code_name(outcome.error().code));
+    ++operation.errors[name];
+    operation.first_sentences.emplace(name, outcome.error().sentence);
     ++in_second.errors;
     return;
   }

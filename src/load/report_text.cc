@@ -83,18 +83,23 @@ std::string setup_lines(const json& report) {
   std::string text = format("setup       connected in %.1f s, files in place in %.1f s\n",
                             number(setup, "connect_seconds"), number(setup, "seed_seconds"));
   if (!member(setup, "errors").empty())
-    text += "            failed: " + error_list(member(setup, "errors")) + "; first: " + word(setup, "first_error") + "\n";
+    text +=
+        "            failed: " + error_list(member(setup, "errors")) + "; first: " + word(setup, "first_error") + "\n";
   return text;
 }
 
 std::string result_lines(const json& results) {
-  std::string text = "transfers   " + count(results, "transfers") +
-                     format(" in %.2f s, %.1f a second", number(results, "seconds"), number(results, "transfers_per_second"));
+  std::string text =
+      "transfers   " + count(results, "transfers") +
+      format(" in %.2f s, %.1f a second", number(results, "seconds"), number(results, "transfers_per_second"));
   if (number(results, "offered_per_second") > 0)
     text += format(" of %.1f offered", number(results, "offered_per_second"));
   text += "\nerrors      " + error_list(member(results, "errors"));
   if (number(results, "unfinished") > 0) text += "; unfinished " + count(results, "unfinished");
   if (number(results, "connections_lost") > 0) text += "; idle connections lost " + count(results, "connections_lost");
+  for (const auto& item : member(results, "first_errors").items())
+    text += "\n            the first " + printable(item.key()) + ": " +
+            word(member(results, "first_errors"), item.key().c_str());
   text += "\nlatency     " + latency_line(member(results, "latency_seconds")) + "\n";
   const double wire = number(results, "wire_bytes");
   const double logical = number(results, "logical_bytes");
@@ -113,8 +118,8 @@ std::string result_lines(const json& results) {
     text += format("server      %.2f s of CPU", number(server, "cpu_seconds"));
     if (number(server, "cpu_seconds_per_transfer") > 0)
       text += format(" (%.0f us a transfer)", number(server, "cpu_seconds_per_transfer") * 1e6);
-    text += ", " + size(number(server, "resident_bytes")) + " resident, " + size(number(server, "peak_resident_bytes")) +
-            " at most\n";
+    text += ", " + size(number(server, "resident_bytes")) + " resident, " +
+            size(number(server, "peak_resident_bytes")) + " at most\n";
   }
   const json& generator = member(results, "generator");
   text += format("generator   %.2f s of CPU, %.2f s of its loop; loop lag ", number(generator, "cpu_seconds"),
@@ -131,7 +136,8 @@ std::string report_text(const json& report) {
   std::string text = heading(report) + setup_lines(report);
   if (report.value("partial", json()) == true) text += "PARTIAL     the run was interrupted\n";
   const auto runs = report.find("runs");
-  if (runs != report.end() && runs->is_array() && runs->size() > 1) text += format("%zu runs, together:\n", runs->size());
+  if (runs != report.end() && runs->is_array() && runs->size() > 1)
+    text += format("%zu runs, together:\n", runs->size());
   text += result_lines(member(report, "results"));
   const json& verify = member(report, "verify");
   if (!verify.empty()) {
@@ -146,7 +152,8 @@ std::string report_text(const json& report) {
   const auto thresholds = report.find("thresholds");
   if (thresholds == report.end() || !thresholds->is_array()) return text;
   for (const json& threshold : *thresholds)
-    text += "threshold   " + word(threshold, "text") + (threshold.value("reached", json()) == true ? ": reached\n" : ": MISSED\n");
+    text += "threshold   " + word(threshold, "text") +
+            (threshold.value("reached", json()) == true ? ": reached\n" : ": MISSED\n");
   return text;
 }
 

@@ -13,7 +13,7 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::milliseconds kByteTime{1000};
-constexpr int kReaderBuffer = 4096;     ///< bytes that the kernel takes for a reader ahead of it
+constexpr int kReaderBuffer = 4096;      ///< bytes that the kernel takes for a reader ahead of it
 constexpr std::uint32_t kRequests = 16;  ///< of a reader
 
 template <typename Message>

@@ -19,7 +19,8 @@ struct OperationTally {
   std::uint64_t transfers = 0;  ///< that ended well
   std::uint64_t logical_bytes = 0;
   ErrorCounts errors;
-  Histogram latency;  ///< microseconds, of transfers that ended well
+  std::map<std::string, std::string> first_sentences;  ///< of errors, by the code's name
+  Histogram latency;                                   ///< microseconds, of transfers that ended well
 };
 
 struct SecondTally {
@@ -42,10 +43,10 @@ struct RunTally {
   std::map<Operation, OperationTally> operations;
   std::vector<SecondTally> per_second;
   double seconds = 0;
-  double offered_rate = 0;              ///< of an open model, else 0
-  std::uint64_t unfinished = 0;         ///< were due or under way when the run ended
-  std::uint64_t connections_lost = 0;   ///< while nothing was under way on them
-  std::uint64_t sent_bytes = 0;         ///< on the wire, by all clients
+  double offered_rate = 0;             ///< of an open model, else 0
+  std::uint64_t unfinished = 0;        ///< were due or under way when the run ended
+  std::uint64_t connections_lost = 0;  ///< while nothing was under way on them
+  std::uint64_t sent_bytes = 0;        ///< on the wire, by all clients
   std::uint64_t received_bytes = 0;
   GeneratorTally generator;
   std::optional<ProcessUsage> server_before;

@@ -1,5 +1,5 @@
-// Hashers and codecs that belong to the worker thread instead of to a transfer: their contexts take up to megabytes, and
-// thousands of transfers are under way at once.
+// Hashers and codecs that belong to the worker thread instead of to a transfer: their contexts take up to megabytes,
+// and thousands of transfers are under way at once.
 #pragma once
 
 #include "base/digest.h"

@@ -19,11 +19,11 @@ struct MetricInfo {
 };
 
 constexpr MetricInfo kMetrics[] = {
-    {"p50", Threshold::Metric::kP50, Unit::kDuration},        {"p90", Threshold::Metric::kP90, Unit::kDuration},
-    {"p99", Threshold::Metric::kP99, Unit::kDuration},        {"p999", Threshold::Metric::kP999, Unit::kDuration},
-    {"max", Threshold::Metric::kMax, Unit::kDuration},        {"mean", Threshold::Metric::kMean, Unit::kDuration},
-    {"errors", Threshold::Metric::kErrors, Unit::kErrors},    {"lost", Threshold::Metric::kLost, Unit::kNumber},
-    {"rate", Threshold::Metric::kRate, Unit::kNumber},        {"throughput", Threshold::Metric::kThroughput, Unit::kSize},
+    {"p50", Threshold::Metric::kP50, Unit::kDuration},     {"p90", Threshold::Metric::kP90, Unit::kDuration},
+    {"p99", Threshold::Metric::kP99, Unit::kDuration},     {"p999", Threshold::Metric::kP999, Unit::kDuration},
+    {"max", Threshold::Metric::kMax, Unit::kDuration},     {"mean", Threshold::Metric::kMean, Unit::kDuration},
+    {"errors", Threshold::Metric::kErrors, Unit::kErrors}, {"lost", Threshold::Metric::kLost, Unit::kNumber},
+    {"rate", Threshold::Metric::kRate, Unit::kNumber},     {"throughput", Threshold::Metric::kThroughput, Unit::kSize},
 };
 
 Result<Threshold> parse_one(std::string_view text) {

@@ -10,7 +10,19 @@
 namespace millrace {
 
 struct Threshold {
-  enum class Metric : std::uint8_t { kP50, kP90, kP99, kP999, kMax, kMean, kErrors, kErrorShare, kLost, kRate, kThroughput };
+  enum class Metric : std::uint8_t {
+    kP50,
+    kP90,
+    kP99,
+    kP999,
+    kMax,
+    kMean,
+    kErrors,
+    kErrorShare,
+    kLost,
+    kRate,
+    kThroughput
+  };
   enum class Relation : std::uint8_t { kBelow, kAbove };
   Metric metric = Metric::kP99;
   Relation relation = Relation::kBelow;
