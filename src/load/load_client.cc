@@ -39,6 +39,7 @@ LoadClient::~LoadClient() {
 
 void LoadClient::begin(OutcomeDone done, Step step) {
   done_ = std::move(done);
+  begun_ = std::chrono::steady_clock::now();
   ++call_;
   if (session_) return step();
   start_session(step);
@@ -236,6 +237,11 @@ void LoadClient::remove(OutcomeDone done) {
     request.path = path_;
     ask<wire::Delete, wire::Done>(request, [this](const wire::Done&) { end(0); });
   });
+}
+
+void LoadClient::expire(std::chrono::steady_clock::time_point now) {
+  if (busy() && now - begun_ >= context_.options.timeout)
+    close({Code::kNetwork, "The server has not done what it was asked for within the time of --timeout."});
 }
 
 void LoadClient::close(const Error& error) {

@@ -59,7 +59,9 @@ class LoadClient : public std::enable_shared_from_this<LoadClient> {
   /// The server acknowledged a version.
   bool owns_file() const { return !root_.is_zero(); }
   std::uint64_t file_bytes() const { return acknowledged_.bytes(); }
-  bool connected() const { return session_ != nullptr; }
+  /// Closes the connection when a call has been under way for longer than --timeout.
+  void expire(std::chrono::steady_clock::time_point now);
+
   bool busy() const { return static_cast<bool>(done_); }
   /// Called when an idle client's connection ends by itself.
   void set_on_lost(std::function<void(const Error&)> on_lost) { on_lost_ = std::move(on_lost); }
@@ -90,7 +92,8 @@ class LoadClient : public std::enable_shared_from_this<LoadClient> {
   std::optional<FileRecipe> attempted_;  ///< it may or may not have become the file
   std::shared_ptr<Session> session_;
   OutcomeDone done_;
-  std::uint64_t call_ = 0;  ///< answers to an earlier call are dropped
+  std::chrono::steady_clock::time_point begun_;  ///< the call
+  std::uint64_t call_ = 0;                       ///< answers to an earlier call are dropped
   std::uint64_t in_gate_bytes_ = 0;
   std::function<void(const Error&)> on_lost_;
 };

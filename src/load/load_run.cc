@@ -21,6 +21,7 @@ constexpr int kSetupAttempts = 3;
 constexpr std::uint32_t kWholeEvery = 16;          ///< of so many files one is verified byte by byte,
 constexpr std::uint64_t kWholeBytes = 1ull << 30;  ///< but no more than so much
 constexpr std::chrono::milliseconds kProgressTick{1000};
+constexpr std::chrono::milliseconds kExpiryTick{1000};
 
 using Clock = std::chrono::steady_clock;
 using Action = std::function<void(LoadClient&, std::uint32_t, OutcomeDone)>;
@@ -89,8 +90,12 @@ class LoadRun {
         });
       }
     };
-    const Timer keeps(
-        loop_, kProgressTick, [] {}, KeepsLoop::kYes);
+    const Timer expiry(
+        loop_, kExpiryTick,
+        [this] {
+          for (const auto& client : clients_) client->expire(Clock::now());
+        },
+        KeepsLoop::kYes);
     pump();
     while (outcome_.signal == 0 && (under_way > 0 || next < end)) loop_.run();
   }

@@ -95,12 +95,15 @@ void Measurement::tick() {
     while (!resting_.empty() && resting_.front().first <= now) {
       const std::size_t index = resting_.front().second;
       resting_.pop_front();
-      slots_[index].busy = false;
+      slots_[index].busy = slots_[index].resting = false;
       --busy_;
       begin_next(index);
     }
   }
-  if (now - last_expiry_ >= kExpiryTick) expire(now);
+  if (now - last_expiry_ >= kExpiryTick) {
+    last_expiry_ = now;
+    for (const auto& client : clients_) client->expire(now);
+  }
   if (!begins_no_more(now)) return;
   const bool late = now > until_ && now - until_ > ticks(options_.timeout);
   if ((busy_ == 0 && queued_ == 0) || late) finish();
@@ -151,7 +154,6 @@ void Measurement::begin(std::size_t index, Clock::time_point intended) {
   slot.busy = true;
   ++busy_;
   slot.intended = intended;
-  slot.begun = Clock::now();
   slot.counted = measuring_ && intended >= measured_from_;
   slot.operation = choose();
   clients_[index]->transfer(slot.operation, [this, index](const Outcome& outcome) { on_done(index, outcome); });
@@ -177,7 +179,7 @@ void Measurement::on_done(std::size_t index, const Outcome& outcome) {
   ++ended_;
   if (!outcome) {
     // Stays busy: what fails at once would fail again at once, thousands of times.
-    slot.begun = Clock::time_point::max();
+    slot.resting = true;
     resting_.emplace_back(now + kRest, index);
     return;
   }
@@ -209,16 +211,6 @@ void Measurement::record(const Slot& slot, const Outcome& outcome, Clock::time_p
   in_second.latency_max = std::max(in_second.latency_max, latency);
 }
 
-void Measurement::expire(Clock::time_point now) {
-  last_expiry_ = now;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (!slots_[i].busy || slots_[i].begun == Clock::time_point::max()) continue;
-    if (now - slots_[i].begun < options_.timeout) continue;
-    slots_[i].begun = now;
-    clients_[i]->close({Code::kNetwork, "A transfer took longer than --timeout."});
-  }
-}
-
 void Measurement::stop() {
   if (!finished_) finish();
 }
@@ -240,8 +232,7 @@ void Measurement::finish() {
   }
   tally_.unfinished = queued_;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const bool under_way = slots_[i].busy && slots_[i].begun != Clock::time_point::max();
-    if (!under_way) continue;
+    if (!slots_[i].busy || slots_[i].resting) continue;
     if (slots_[i].counted) ++tally_.unfinished;
     clients_[i]->close({Code::kCancelled, "The run has ended."});
   }

@@ -35,9 +35,9 @@ class Measurement {
     std::uint64_t left = 0;             ///< closed model: transfers that it has still to begin
     std::deque<Clock::time_point> due;  ///< open model: waiting for the client
     Clock::time_point intended;
-    Clock::time_point begun;
     Operation operation = Operation::kList;
     bool busy = false;
+    bool resting = false;  ///< after a failure; busy too
     bool counted = false;
   };
 
@@ -48,7 +48,6 @@ class Measurement {
   void begin(std::size_t index, Clock::time_point intended);
   void on_done(std::size_t index, const Outcome& outcome);
   void record(const Slot& slot, const Outcome& outcome, Clock::time_point now);
-  void expire(Clock::time_point now);
   bool begins_no_more(Clock::time_point now) const;
   void finish();
   Operation choose();

@@ -146,6 +146,21 @@ class WhatItSays(LoadTest):
         done = self.load("--clients", "5", url=f"millrace://127.0.0.1:{port}", code=16)
         self.assertRegex(done.stderr, r"^error\[E_NETWORK\]: The server 127.0.0.1:\d+ cannot be reached")
 
+    def test_a_server_that_says_nothing_ends_with_16(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            done = self.load("--clients", "5", "--timeout", "1s", url=f"millrace://127.0.0.1:{silent.getsockname()[1]}", code=16)
+        self.assertIn("--timeout", done.stderr)
+
+    def test_an_interrupted_setup_writes_a_partial_report(self):
+        path = self.path("report.json")
+        load = subprocess.Popen([MILLRACE_LOAD, "run", "--url", self.url, "--clients", "500", "--size", "1MiB", "-q", "--json", path])
+        self.addCleanup(end, load)
+        wait_for(lambda: os.path.exists(self.server.stored_path("load/1/00000")), "the first file")
+        load.send_signal(signal.SIGTERM)
+        self.assertEqual(load.wait(PATIENCE), 143)
+        with open(path, encoding="utf-8") as file:
+            self.assertTrue(json.load(file)["partial"])
+
     def test_more_clients_than_descriptors_end_with_2(self):
         done = subprocess.run(["bash", "-c", 'ulimit -n 100; exec "$0" run --url "$1" --clients 200', MILLRACE_LOAD, self.url], capture_output=True,
                               text=True, timeout=PATIENCE)
