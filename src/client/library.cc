@@ -3,8 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/address.h"
 #include "base/path.h"
-#include "client/address.h"
 #include "client/local_files.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
