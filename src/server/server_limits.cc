@@ -7,7 +7,7 @@
 namespace millrace {
 
 namespace {
-constexpr std::size_t kOwnDescriptors = 128;  ///< the catalogue, loops, workers, standard streams
+constexpr std::size_t kOwnDescriptors = 512;  ///< the catalogue, loops, workers, files that stay open between jobs
 }  // namespace
 
 std::size_t raise_descriptor_limit() {
@@ -23,7 +23,7 @@ std::size_t raise_descriptor_limit() {
 
 std::size_t connections_for(std::size_t descriptors) {
   const std::size_t left = descriptors - std::min(descriptors, kOwnDescriptors);
-  return std::max<std::size_t>(1, left / 5 * 3);
+  return std::max<std::size_t>(1, left / 10 * 9);
 }
 
 }  // namespace millrace

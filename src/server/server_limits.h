@@ -18,7 +18,7 @@ struct ServerLimits {
 /// Raises the process's soft limit of descriptors to its hard one and returns what it is then.
 std::size_t raise_descriptor_limit();
 
-/// Connections that `descriptors` are enough for, with a draft and a basis open for a part of them.
+/// Connections that `descriptors` are enough for: files of transfers are open only while a job has them.
 std::size_t connections_for(std::size_t descriptors);
 
 }  // namespace millrace

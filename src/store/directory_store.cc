@@ -94,8 +94,11 @@ class DirectoryStore final : public Store {
     }
     auto file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
+    const auto stat = disk().stat_file(*file);
+    if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
+    parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
-        parts_, std::move(full), name, std::move(*file),
+        parts_, std::move(full), name, id_of(*stat),
         [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
           return commit(draft, root, attributes);
         },
@@ -248,9 +251,9 @@ class DirectoryStore final : public Store {
   }
 
   Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
-    auto file = disk().open({Area::kFiles, path}, Access::kRead);
-    if (!file) return fail(disk_error(file.error(), "open", path));
-    return std::make_shared<OpenVersion>(parts_, path, row.version, std::move(*file));
+    auto version = std::make_shared<OpenVersion>(parts_, path, row);
+    MILLRACE_TRY(version->file());
+    return version;
   }
 
   /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if it is gone.
@@ -329,17 +332,18 @@ class DirectoryStore final : public Store {
       if (done) return {};
       return fail(disk_error(done.error(), what, path));
     };
-    MILLRACE_TRY(check(disk().truncate(draft.file(), draft.size()), "size the new version of"));
+    MILLRACE_ASSIGN(const auto file, draft.file());
+    MILLRACE_TRY(check(disk().truncate(*file, draft.size()), "size the new version of"));
     MILLRACE_TRY(
-        check(disk().set_attributes(draft.file(), disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
+        check(disk().set_attributes(*file, disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
     if (options_.durability == Durability::kFull) {
-      MILLRACE_TRY(check(disk().fsync(draft.file()), "flush the new version of"));
+      MILLRACE_TRY(check(disk().fsync(*file), "flush the new version of"));
       if (const auto flushed = check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"); !flushed) {
         parts_->catalogue->stop_writing(flushed.error());
         return fail(flushed.error());
       }
     }
-    const auto stat = disk().stat_file(draft.file());
+    const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", path));
     MILLRACE_TRY(parts_->put_chunks(root, draft.chunks()));
 
@@ -395,6 +399,7 @@ class DirectoryStore final : public Store {
   /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
   /// may go on.
   Status finish(const Pending& pending) {
+    if (pending.kind != Pending::Kind::kAttributes) parts_->readers.keep(disk(), parts_->files, pending.path);
     auto outcome = materialise(*parts_, pending);
     Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
     if (!status) {
