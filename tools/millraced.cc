@@ -26,7 +26,7 @@ std::string default_data_folder() {
   return "/var/lib/millrace";
 }
 
-int serve(const std::string& data, const std::string& address, Durability durability) {
+int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits) {
   const auto colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -42,6 +42,8 @@ int serve(const std::string& data, const std::string& address, Durability durabi
 
   std::signal(SIGPIPE, SIG_IGN);
   keep_freed_memory();
+  const std::size_t descriptors = raise_descriptor_limit();
+  if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
   setenv("UV_THREADPOOL_SIZE", "4", 0);
   auto store = open_directory_store(
       data, {durability, system_random(), make_sha256, nullptr,
@@ -50,8 +52,8 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   Loop loop;
   int result = 0;
   {
-    Server server(loop,
-                  {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9});
+    Server server(loop, {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9},
+                  limits);
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
@@ -87,10 +89,18 @@ int main(int argc, char** argv) {
                    "full: acknowledged means on disk; none: faster, for data that can be made again")
       ->check(CLI::IsMember({"full", "none"}))
       ->capture_default_str();
+  ServerLimits limits;
+  command->add_option("--loops", limits.loops, "threads that serve connections")
+      ->check(CLI::Range(1U, kMaxLoops))
+      ->capture_default_str();
+  command
+      ->add_option("--max-connections", limits.max_connections,
+                   "clients at once; by default what the limit of descriptors allows")
+      ->check(CLI::Range(std::size_t{1}, kMaxConnections));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone);
+  return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone, limits);
 }

@@ -34,6 +34,17 @@ struct UninitializedAllocator : std::allocator<T> {
 };
 using Buffer = std::vector<Byte, UninitializedAllocator<Byte>>;
 
+/// Bytes shared between a job, a queue and a socket without copying; `owner` keeps `view` alive.
+struct SharedBytes {
+  std::shared_ptr<const void> owner;
+  ByteView view;
+
+  static SharedBytes of(Buffer bytes) {
+    auto held = std::make_shared<const Buffer>(std::move(bytes));
+    return {held, ByteView(*held)};
+  }
+};
+
 inline ByteView as_bytes(std::string_view text) {
   return {reinterpret_cast<const Byte*>(text.data()), text.size()};
 }

@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "client/address.h"
+#include "base/address.h"
 #include "net/timer.h"
 #include "session/session.h"
 

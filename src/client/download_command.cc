@@ -9,7 +9,8 @@
 #include "client/command_run.h"
 #include "client/local_files.h"
 #include "client/spool.h"
-#include "sync/download_client.h"
+#include "client/tree_download.h"
+#include "sync/download_attempts.h"
 
 namespace millrace {
 
@@ -63,29 +64,20 @@ class DownloadRun {
     return {};
   }
 
-  enum class Attempt { kFirst, kWhole };
-
-  void start(std::size_t index, const std::function<void()>& over, Attempt attempt = Attempt::kFirst) {
+  void start(std::size_t index, const std::function<void()>& over) {
     const TransferItem& item = items_[index];
     auto target = make_target(item);
     if (!target) {
       run_.report.failed(target.error(), item.remote);
       return over();
     }
-    TransferOptions transfer = run_.options.transfer();
-    if (attempt == Attempt::kWhole) transfer.whole_file = true;
-    const bool was_delta = target->basis && !transfer.whole_file;
-    const auto done = [this, index, over, was_delta](const Result<TransferResult>& result) {
-      // A false match, or a basis that changed while it was used: the root told, nothing was replaced, the whole file
-      // helps.
-      if (!result && result.error().code == Code::kIntegrity && was_delta) return start(index, over, Attempt::kWhole);
+    const auto done = [this, index, over](const Result<TransferResult>& result) {
       on_done(items_[index], result);
       over();
     };
-    const auto opened = run_.connection.mux().open([&](StreamPort& port) {
-      return make_download(port, std::move(*target), transfer, run_.toolbox, done,
-                           [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
-    });
+    const auto opened = begin_download([this](const auto& make) { return run_.connection.mux().open(make); },
+                                       std::move(*target), run_.options.transfer(), run_.toolbox, done,
+                                       [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
     if (opened) return;
     run_.report.failed(opened.error(), item.remote);
     over();
@@ -95,7 +87,7 @@ class DownloadRun {
     DownloadTarget target;
     target.path = item.remote;
     if (to_output_) {
-      target.open_draft = [this](const std::shared_ptr<const ChunkList>&) -> Result<std::unique_ptr<DownloadDraft>> {
+      target.open_draft = [this](const auto&, const auto&) -> Result<std::unique_ptr<DownloadDraft>> {
         const int descriptor = dup(spool_.number());
         if (descriptor < 0) return fail(system_error(errno, "The file for what goes to the pipe cannot be opened"));
         return make_spool_draft(descriptor);
@@ -103,9 +95,9 @@ class DownloadRun {
       return target;
     }
     MILLRACE_ASSIGN(target.basis, open_basis(item.local));
-    target.open_draft = [local = item.local, basis = target.basis,
-                         id = run_.toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
-      return open_file_draft(local, basis, std::move(chunks), id);
+    target.open_draft = [local = item.local, replaced = target.basis, id = run_.toolbox.random()](
+                            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
+      return open_file_draft(local, replaced, std::move(basis), std::move(chunks), id);
     };
     return target;
   }
@@ -177,10 +169,45 @@ class DownloadRun {
   Descriptor spool_;
 };
 
+/// With -r the local name is a folder, whether it ends in '/' or not.
+int run_tree_download(const CommandOptions& options) {
+  CommandRun run(options);
+  std::vector<std::string> remotes;
+  Url server;
+  for (std::size_t i = 0; i + 1 < options.arguments.size(); ++i) {
+    const auto url = resolve_address(options.arguments[i], options.server);
+    if (!url) return run.refuse(url.error());
+    if (!remotes.empty() && (url->host != server.host || url->port != server.port))
+      return run.refuse(
+          {Code::kUsage, "All folders of one download must be on the same server; fetch the others separately."});
+    server = *url;
+    std::string path = url->path;
+    while (path.ends_with('/')) path.pop_back();
+    if (const auto checked = check_path(path, RootAllowed::kYes); !checked) return run.refuse(checked.error());
+    remotes.push_back(url->path);
+  }
+  const std::string& local = options.arguments.back();
+  if (local == kStandardOutput)
+    return run.refuse({Code::kUsage, "Folders do not fit through a pipe; name a local folder."});
+  auto selection = load_selection(options);
+  if (!selection) return run.refuse(selection.error());
+  if (selection->names && remotes.size() != 1)
+    return run.refuse({Code::kUsage, "--files-from names files of one folder; name that folder alone."});
+  if (run.connect(server)) {
+    TreeDownload download(run, std::move(remotes), local, std::move(*selection));
+    if (const auto begun = download.begin(); begun) {
+      run_pipelined(run, download);
+    } else {
+      run.report.failed(begun.error());
+    }
+  }
+  return run.finish();
+}
+
 }  // namespace
 
 int run_download(const CommandOptions& options) {
-  return DownloadRun(options).run();
+  return options.recursive ? run_tree_download(options) : DownloadRun(options).run();
 }
 
 }  // namespace millrace

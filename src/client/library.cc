@@ -3,13 +3,14 @@
 #include <optional>
 #include <utility>
 
+#include "base/address.h"
 #include "base/path.h"
-#include "client/address.h"
 #include "client/local_files.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "millrace/millrace.h"
 #include "session/session.h"
+#include "sync/download_attempts.h"
 #include "sync/query_client.h"
 #include "sync/upload_client.h"
 
@@ -78,21 +79,36 @@ void Operation::cancel() {
 struct Client::Impl {
   explicit Impl(uv_loop_s* raw) : loop(raw) {}
 
-  /// Opens a stream for a conversation, or reports why there is none.
-  template <typename T, typename Make>
-  Operation begin(const DoneCallback<T>& done, const Make& make) {
+  /// Begins what opens one stream after the other, or reports why it cannot begin.
+  template <typename T, typename Begin>
+  Operation begin_with(const DoneCallback<T>& done, const Begin& begin) {
     Operation operation;
     if (lost) {
       done(failed<T>(*lost));
       return operation;
     }
-    const auto opened = session->mux().open(make);
-    if (!opened) {
-      done(failed<T>(opened.error()));
-      return operation;
+    operation.state_ = std::make_shared<Operation::State>(Operation::State{session});
+    const Status begun = begin([state = operation.state_](const auto& make) -> Result<std::uint32_t> {
+      const auto session = state->session.lock();
+      if (!session) return fail(Code::kCancelled, "The client was closed.");
+      MILLRACE_ASSIGN(state->stream, session->mux().open(make));
+      return state->stream;
+    });
+    if (!begun) {
+      done(failed<T>(begun.error()));
+      return {};
     }
-    operation.state_ = std::make_shared<Operation::State>(Operation::State{session, *opened});
     return operation;
+  }
+
+  /// Opens a stream for a conversation, or reports why there is none.
+  template <typename T, typename Make>
+  Operation begin(const DoneCallback<T>& done, const Make& make) {
+    return begin_with<T>(done, [&](const OpenStream& open) -> Status {
+      const auto opened = open(make);
+      if (!opened) return fail(opened.error());
+      return {};
+    });
   }
 
   template <typename Request>
@@ -181,19 +197,19 @@ Operation Client::download(const std::string& remote, const std::string& local, 
     done(failed<Transfer>(*refused));
     return {};
   }
-  target.open_draft = [local, basis = target.basis,
-                       id = impl_->toolbox.random()](std::shared_ptr<const ChunkList> chunks) {
-    return open_file_draft(local, basis, std::move(chunks), id);
+  target.open_draft = [local, replaced = target.basis, id = impl_->toolbox.random()](
+                          std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
+    return open_file_draft(local, replaced, std::move(basis), std::move(chunks), id);
   };
-  return impl_->begin<Transfer>(done, [&](StreamPort& port) {
+  return impl_->begin_with<Transfer>(done, [&](OpenStream open) {
     const auto ended = [local, done](Result<TransferResult> result) {
       if (result && result->unchanged) {
         if (auto set = set_attributes(local, result->version.attributes); !set) result = fail(set.error());
       }
       done(result ? Outcome<Transfer>{to_public(*result), {}} : failed<Transfer>(result.error()));
     };
-    return make_download(port, std::move(target), to_transfer(options), impl_->toolbox, ended,
-                         to_observer(std::move(progress)));
+    return begin_download(std::move(open), std::move(target), to_transfer(options), impl_->toolbox, ended,
+                          to_observer(std::move(progress)));
   });
 }
 

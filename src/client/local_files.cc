@@ -45,12 +45,14 @@ class FileDraft final : public DownloadDraft {
  public:
   /// `staging` names the open file, or, where that has no name, `spare_name` is for later.
   FileDraft(std::optional<LocalPlace> place, std::string staging, std::string spare_name, int descriptor,
-            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks)
+            std::shared_ptr<const Source> replaced, std::shared_ptr<const Source> basis,
+            std::shared_ptr<const ChunkList> chunks)
       : place_(std::move(place)),
         path_(place_ ? place_->shown() : "the spool"),
         staging_(std::move(staging)),
         spare_name_(std::move(spare_name)),
         descriptor_(descriptor),
+        replaced_(std::move(replaced)),
         basis_(std::move(basis)),
         basis_chunks_(std::move(chunks)) {
     std::uint64_t offset = 0;
@@ -128,7 +130,7 @@ class FileDraft final : public DownloadDraft {
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
     if (!place_) return {};
-    if (!basis_) {
+    if (!replaced_) {
       MILLRACE_ASSIGN(const bool placed, place_new());
       if (placed) return flush_folder();
     }
@@ -144,7 +146,7 @@ class FileDraft final : public DownloadDraft {
  private:
   /// The file that is to be replaced is still the one that was read, also if an editor put another in its place.
   Status still_in_place() const {
-    const auto* const file = dynamic_cast<const FileSource*>(basis_.get());
+    const auto* const file = dynamic_cast<const FileSource*>(replaced_.get());
     if (file == nullptr || file->unchanged()) return {};
     return fail(Code::kSourceChanged,
                 "'" + printable(path_) + "' changed during the download; it is untouched; try again.");
@@ -197,6 +199,7 @@ class FileDraft final : public DownloadDraft {
   std::string staging_;              ///< a name that is to be removed; empty while the draft has none
   std::string spare_name_;
   int descriptor_;
+  std::shared_ptr<const Source> replaced_;  ///< what stands at the path; null: nothing
   std::shared_ptr<const Source> basis_;
   std::shared_ptr<const ChunkList> basis_chunks_;
   std::vector<std::uint64_t> offsets_;
@@ -317,7 +320,8 @@ Result<std::shared_ptr<LoadedFile>> LoadedFile::load(const LocalPlace& place, st
   }
 }
 
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> basis,
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> replaced,
+                                                       std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
   const int folder = place.folder->descriptor();
   // A file without a name vanishes with the process, however that ends. Not every file system can make one.
@@ -328,18 +332,19 @@ Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::sh
   if (named) descriptor = openat(folder, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0)
     return fail(system_error(errno, "A file beside '" + printable(place.shown()) + "' cannot be made"));
-  return std::make_unique<FileDraft>(std::move(place), named ? name : std::string(), name, descriptor, std::move(basis),
-                                     std::move(chunks));
+  return std::make_unique<FileDraft>(std::move(place), named ? name : std::string(), name, descriptor,
+                                     std::move(replaced), std::move(basis), std::move(chunks));
 }
 
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> replaced,
+                                                       std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random) {
   MILLRACE_ASSIGN(LocalPlace place, place_of(path));
-  return open_file_draft(std::move(place), std::move(basis), std::move(chunks), random);
+  return open_file_draft(std::move(place), std::move(replaced), std::move(basis), std::move(chunks), random);
 }
 
 std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor) {
-  return std::make_unique<FileDraft>(std::nullopt, std::string(), std::string(), descriptor, nullptr,
+  return std::make_unique<FileDraft>(std::nullopt, std::string(), std::string(), descriptor, nullptr, nullptr,
                                      std::make_shared<const ChunkList>());
 }
 

@@ -72,12 +72,14 @@ class LoadedFile final : public LocalSource {
 };
 
 /// Builds `place` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit()
-/// sets mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not the `basis` any more, or
-/// anything where there was none.
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> basis,
+/// sets mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not `replaced` any more, or
+/// anything where that is null. keep() copies from `basis`, whose chunks are `chunks`.
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> replaced,
+                                                       std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
 /// The same for a path of the user's, whose folders may be reached through links.
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> basis,
+Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> replaced,
+                                                       std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
 
 /// Builds what goes to a pipe in the spool whose descriptor it takes over; commit() gives it no name.

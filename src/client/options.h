@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
-#include "client/address.h"
 #include "client/patterns.h"
 #include "sync/client_transfer.h"
 

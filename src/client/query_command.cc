@@ -2,6 +2,7 @@
 #include "base/path.h"
 #include "client/ask.h"
 #include "client/command_run.h"
+#include "client/selection.h"
 
 namespace millrace {
 
@@ -24,6 +25,7 @@ RootAllowed root_allowed(Verb verb) {
 }
 
 Status list(CommandRun& run, const std::string& path) {
+  MILLRACE_ASSIGN(const Selection selection, load_selection(run.options));
   wire::List request;
   request.path = path;
   request.recursive = run.options.recursive;
@@ -31,7 +33,11 @@ Status list(CommandRun& run, const std::string& path) {
     MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
                       return make_query(port, request, done);
                     }));
-    for (const auto& entry : reply.entries) run.report.entry(entry);
+    for (const auto& entry : reply.entries) {
+      const bool folder = entry.kind == static_cast<std::uint32_t>(EntryKind::kFolder);
+      const std::string_view below = std::string_view(entry.path).substr(path.empty() ? 0 : path.size() + 1);
+      if (!selection.patterns.hides(below, folder ? EntryType::kFolder : EntryType::kFile)) run.report.entry(entry);
+    }
     if (reply.next_cursor.empty()) return {};
     if (reply.next_cursor == request.cursor)
       return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");

@@ -1,10 +1,12 @@
 #include "codec/sha256.h"
+#include "base/cpu.h"
 
 #include <openssl/evp.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/cpu.h"
 #include "codec/sha256_lanes.h"
 
 namespace millrace {
@@ -38,7 +40,7 @@ class Sha256 final : public Hasher {
 
   void hash_all(std::span<const ByteView> pieces, std::span<Digest> digests) override {
     static constexpr std::size_t kWorthLanes = 8;
-    if (pieces.size() >= kWorthLanes && has_sha256_lanes()) return sha256_lanes(pieces, digests);
+    if (pieces.size() >= kWorthLanes && use_avx512()) return sha256_lanes(pieces, digests);
     Hasher::hash_all(pieces, digests);
   }
 

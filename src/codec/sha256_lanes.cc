@@ -208,20 +208,12 @@ class Scheduler {
 
 }  // namespace
 
-bool has_sha256_lanes() {
-  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-  return has;
-}
-
 void sha256_lanes(std::span<const ByteView> messages, std::span<Digest> digests) {
   Scheduler(messages, digests).run();
 }
 
 #else
 
-bool has_sha256_lanes() {
-  return false;
-}
 void sha256_lanes(std::span<const ByteView>, std::span<Digest>) {}
 
 #endif

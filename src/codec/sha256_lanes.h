@@ -8,10 +8,7 @@
 
 namespace millrace {
 
-/// Whether this CPU has what hash_lanes() needs.
-bool has_sha256_lanes();
-
-/// The digests of `messages`, in their order. Only where has_sha256_lanes(). Pays from some eight messages on.
+/// The digests of `messages`, in their order. Only where use_avx512(). Pays from some eight messages on.
 void sha256_lanes(std::span<const ByteView> messages, std::span<Digest> digests);
 
 }  // namespace millrace

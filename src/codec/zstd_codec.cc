@@ -11,14 +11,12 @@ namespace {
 
 constexpr int kMaxWindowLog = 24;
 constexpr int kMaxTableLog = 21;  ///< entries of hash and chain tables: bounds a context's memory
-constexpr std::size_t kProbeBytes = 64 * 1024;
 
 class ZstdCodec final : public SegmentCodec {
  public:
   Result<Buffer> encode(ByteView raw, ByteView prefix, int level) override {
     if (!encoder_) encoder_.reset(ZSTD_createCCtx());
     if (!encoder_) return fail(Code::kFailed, "There is no memory for a compressor.");
-    if (looks_incompressible(raw)) return Buffer();
     ZSTD_CCtx_reset(encoder_.get(), ZSTD_reset_session_and_parameters);
     set(ZSTD_c_compressionLevel, level);
     set(ZSTD_c_windowLog,
@@ -52,19 +50,6 @@ class ZstdCodec final : public SegmentCodec {
 
  private:
   void set(ZSTD_cParameter parameter, int value) { ZSTD_CCtx_setParameter(encoder_.get(), parameter, value); }
-
-  /// Tries some 64 KiB from the front and the middle at level 1, without the prefix: under 2 % gain means that trying
-  /// the rest is wasted time (loading an 8 MiB prefix costs more than coding 1 MiB). What repeats only what the prefix
-  /// has is given up for that.
-  bool looks_incompressible(ByteView raw) {
-    if (raw.size() < 1024) return false;
-    Buffer probe;
-    append(probe, raw.first(std::min(raw.size(), kProbeBytes / 2)));
-    if (raw.size() >= 2 * kProbeBytes) append(probe, raw.subspan(raw.size() / 2, kProbeBytes / 2));
-    Buffer out(ZSTD_compressBound(probe.size()));
-    const std::size_t size = ZSTD_compressCCtx(encoder_.get(), out.data(), out.size(), probe.data(), probe.size(), 1);
-    return !ZSTD_isError(size) && size + probe.size() / 50 > probe.size();
-  }
 
   struct FreeEncoder {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }

@@ -21,9 +21,9 @@ namespace millrace {
 inline constexpr std::uint32_t kMinFanOut = 4;
 inline constexpr std::uint32_t kMaxFanOut = 64;
 
-/// Past this many chunks (16 GiB at the average size) a tree keeps only the levels above, so that its memory stays
-/// under some 32 MiB however large the file is.
-inline constexpr std::size_t kMaxLeaves = std::size_t{1} << 20;
+/// Past this many chunks (128 GiB at the average size) a tree keeps only the levels above, and the file is sent whole:
+/// a bound on the tree's memory (24 bytes a chunk, 200 MiB), however large the file is.
+inline constexpr std::size_t kMaxLeaves = std::size_t{1} << 23;
 
 /// What the exchange needs of one node: a digest's prefix is enough to compare truncated digests.
 struct TreeNode {

@@ -1,6 +1,7 @@
 // Which rungs are worth their bytes. The side that has the target decides: it can sample the literals.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace millrace {
@@ -19,10 +20,15 @@ struct Link {
 };
 
 /// True when a further rung, which may spare `bytes`, takes less time than sending them. A rung costs a round trip and
-/// some work on both sides.
+/// some work on both sides. Bytes count as on a line of 64 Mbit/s where the link is faster or not measured yet: it has
+/// other users too, and on small files nobody sees the round trip.
 inline bool rung_pays(const Link& link, double bytes) {
-  constexpr double kWorkSeconds = 0.002;
-  return link.bytes_per_second > 0 && bytes / link.bytes_per_second > link.rtt_seconds + kWorkSeconds;
+  constexpr double kSharedBytesPerSecond = 8e6;
+  constexpr double kWorkSeconds = 50e-6;
+  constexpr double kSearchedBytesPerSecond = 200e6;
+  const double rate =
+      link.bytes_per_second > 0 ? std::min(link.bytes_per_second, kSharedBytesPerSecond) : kSharedBytesPerSecond;
+  return bytes / rate > link.rtt_seconds + kWorkSeconds + bytes / kSearchedBytesPerSecond;
 }
 
 /// The zstd level of literals: where the link is slower than level 9 (some MB/s with its long prefixes), bytes are

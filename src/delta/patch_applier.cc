@@ -1,6 +1,9 @@
 #include "delta/patch_applier.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "delta/chunker.h"
 
 namespace millrace {
 
@@ -88,6 +91,11 @@ Status PatchApplier::resolve_op(PatchOp op, std::uint64_t target, Addressing add
   return {};
 }
 
+void PatchApplier::claim_cut(ByteView chunk) {
+  has_wrong_cut_ |= last_cut_unasked_;
+  last_cut_unasked_ = !is_valid_chunk(chunk, false);
+}
+
 /// Known target bytes: before the part from the draft, inside of it from the basis.
 Status PatchApplier::read_known(const PartPlan& plan, std::uint64_t start, ByteRange range, MutableBytes into) const {
   if (range.offset < start) return draft_.read_at(range.offset, into);
@@ -173,6 +181,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
       built_chunks_.push_back(draft_.chunk_count() + run.size());
       Chunk chunk;
       chunk.length = static_cast<std::uint32_t>(item.bytes);
+      claim_cut(ByteView(literals).subspan(used, item.bytes));
       used += item.bytes;
       run.push_back(chunk);
       if (used - run_begin >= kRunBytes) MILLRACE_TRY(flush_run());
@@ -180,6 +189,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
     }
     MILLRACE_TRY(flush_run());
     if (item.kind == PatchItem::Kind::kKeep) {
+      has_wrong_cut_ |= std::exchange(last_cut_unasked_, false);
       MILLRACE_TRY(draft_.keep(item.first, item.count));
       matched_bytes_ += item.bytes;
     } else if (item.kind == PatchItem::Kind::kZeros) {
@@ -188,6 +198,9 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
         zero_digest_ = hasher.hash(Buffer(length, Byte{0}));
         zero_length_ = length;
       }
+      // Zeros ask for no cut: only the longest chunk of them ends before the file does.
+      has_wrong_cut_ |= last_cut_unasked_ || (length != kMaxChunkBytes && item.count > 1);
+      last_cut_unasked_ = length != kMaxChunkBytes;
       MILLRACE_TRY(draft_.add_zeros(Chunk{zero_digest_, 0, length}, item.count));
       zero_bytes_ += item.bytes;
     } else {
@@ -209,6 +222,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
         }
       }
       built_chunks_.push_back(draft_.chunk_count());
+      claim_cut(mixed);
       const Chunk chunk{hasher.hash(mixed), 0, static_cast<std::uint32_t>(mixed.size())};
       MILLRACE_TRY(draft_.add(std::span(&chunk, 1), mixed));
     }

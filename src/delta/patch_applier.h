@@ -37,12 +37,16 @@ class PatchApplier {
   std::uint64_t literal_bytes() const { return literal_bytes_; }
   std::uint64_t matched_bytes() const { return matched_bytes_; }
   std::uint64_t zero_bytes() const { return zero_bytes_; }
+  /// A chunk that was built ends where its content does not ask for a cut, and not at the end of the file. Means
+  /// something only once the root is proven: a false match can look like it.
+  bool has_wrong_cut() const { return has_wrong_cut_; }
   /// Indices in the target of the chunks that were not kept: what a false match can have damaged.
   const std::vector<std::uint64_t>& built_chunks() const { return built_chunks_; }
 
  private:
   Status resolve(PartPlan& plan, Addressing addressing);
   Status resolve_op(PatchOp op, std::uint64_t target, Addressing addressing, std::vector<PatchOp>& ops) const;
+  void claim_cut(ByteView chunk);
   Status read_known(const PartPlan& plan, std::uint64_t start, ByteRange range, MutableBytes into) const;
 
   PatchBasis basis_;
@@ -53,6 +57,8 @@ class PatchApplier {
   std::uint64_t matched_bytes_ = 0;
   std::uint64_t zero_bytes_ = 0;
   std::vector<std::uint64_t> built_chunks_;
+  bool last_cut_unasked_ = false;  ///< right only if nothing follows
+  bool has_wrong_cut_ = false;
   Digest zero_digest_;
   std::uint32_t zero_length_ = 0;
 };

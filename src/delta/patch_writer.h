@@ -1,11 +1,10 @@
-// The sender's side of a patch: plans parts from what is known of the target and codes their literals.
+// The sender's side of a patch: plans parts from what is known of the target.
 #pragma once
 
-#include <memory>
+#include <optional>
+#include <vector>
 
 #include "delta/patch.h"
-#include "delta/segment_codec.h"
-#include "delta/source.h"
 
 namespace millrace {
 
@@ -58,16 +57,5 @@ class PatchPlanner {
   std::uint64_t literal_bytes_ = 0;
   std::uint64_t zero_bytes_ = 0;
 };
-
-/// A part as it goes over the wire: one behind the other.
-struct EncodedPart {
-  Buffer head;      ///< header and instructions
-  Buffer literals;  ///< coded or raw
-};
-
-/// Reads a part's literals (and prefix) from the target and codes them. `start`: the part's target offset. Runs on a
-/// worker. `instructions` come from encode_instructions.
-Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std::uint64_t start, std::uint64_t window,
-                                const Source& target, SegmentCodec& codec, int level);
 
 }  // namespace millrace

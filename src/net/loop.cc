@@ -2,42 +2,16 @@
 
 #include <sys/random.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "net/loop_check.h"
+
 namespace millrace {
-
-/// The time of a turn without what it waited for new events: no callback took longer than the longest of these.
-struct Loop::Check {
-  uv_prepare_t prepare{};
-  std::uint64_t turn_began_ns = 0;
-  std::uint64_t idle_before_ns = 0;
-  std::uint64_t longest_ns = 0;
-
-  explicit Check(uv_loop_t* loop) {
-    uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
-    uv_prepare_init(loop, &prepare);
-    prepare.data = this;
-    uv_prepare_start(&prepare, [](uv_prepare_t* handle) { static_cast<Check*>(handle->data)->turn(handle->loop); });
-    uv_unref(reinterpret_cast<uv_handle_t*>(&prepare));
-  }
-  void turn(uv_loop_t* loop) {
-    const std::uint64_t now = uv_hrtime();
-    const std::uint64_t idle = uv_metrics_idle_time(loop);
-    if (turn_began_ns != 0) {
-      const std::uint64_t taken = now - turn_began_ns;
-      longest_ns = std::max(longest_ns, taken - std::min(taken, idle - idle_before_ns));
-    }
-    turn_began_ns = now;
-    idle_before_ns = idle;
-  }
-};
 
 struct Loop::Own {
   uv_loop_t loop{};
-  std::unique_ptr<Check> check;
+  std::unique_ptr<LoopCheck> check;
 };
 
 namespace {
@@ -47,20 +21,19 @@ constexpr unsigned kCatalogueThreads = 2;
 
 Loop::Loop() : own_(new Own, [](Own* own) { delete own; }), loop_(&own_->loop) {
   if (uv_loop_init(loop_) != 0) std::abort();
+  mailbox_ = Mailbox::open(loop_);
   const char* const wanted = std::getenv("MILLRACE_LOOP_CHECK");
-  if (wanted != nullptr && std::strcmp(wanted, "1") == 0) own_->check = std::make_unique<Check>(loop_);
+  if (wanted != nullptr && std::strcmp(wanted, "1") == 0) own_->check = std::make_unique<LoopCheck>(loop_);
 }
 
 Loop::~Loop() {
-  if (!own_) return;
   // Lets closed handles and running jobs end, then the pools' own handles.
-  run();
+  if (own_) run();
   disk_.reset();
   catalogue_.reset();
-  if (own_->check) {
-    std::fprintf(stderr, "loop: longest turn %.1f ms\n", static_cast<double>(own_->check->longest_ns) / 1e6);
-    uv_close(reinterpret_cast<uv_handle_t*>(&own_->check->prepare), nullptr);
-  }
+  mailbox_->close();
+  if (!own_) return;
+  own_->check.reset();
   run();
   uv_loop_close(loop_);
 }

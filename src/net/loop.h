@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "net/mailbox.h"
 #include "net/worker_pool.h"
 
 namespace millrace {
@@ -17,11 +18,11 @@ enum class Workers : std::uint8_t { kShared, kDisk, kCatalogue };
 
 class Loop {
  public:
-  /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints its longest turn, waiting left out,
-  /// when it ends.
+  /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints how long its turns took, waiting left
+  /// out, when it ends.
   Loop();
   /// On the caller's loop, which must outlive this object by one turn; run() and stop() are the caller's business then.
-  explicit Loop(uv_loop_t* existing) : loop_(existing) {}
+  explicit Loop(uv_loop_t* existing) : loop_(existing), mailbox_(Mailbox::open(existing)) {}
   /// Every handle must be closed before. A loop of its own waits for its jobs, the caller's only for those that are
   /// running.
   ~Loop();
@@ -33,12 +34,14 @@ class Loop {
   void stop() { uv_stop(loop_); }
   /// `work` on a worker, then `done` on the loop; both are always called, unless the caller's loop is left before.
   void run_job(Workers workers, std::function<void()> work, std::function<void()> done);
+  /// For other threads: what is posted there is called on this loop.
+  Mailbox& mailbox() { return *mailbox_; }
 
  private:
-  struct Check;
   struct Own;
   std::unique_ptr<Own, void (*)(Own*)> own_{nullptr, [](Own*) {}};
   uv_loop_t* loop_;
+  std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<WorkerPool> disk_;
   std::unique_ptr<WorkerPool> catalogue_;
 };

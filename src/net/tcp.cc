@@ -9,6 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr int kReadsPerTurn = 2;  ///< a stream that sends without end gives way to the others of its loop
 
 /// libuv fills it and hands it on within one call, so all sockets of a loop, which is a thread, share one.
 Buffer& read_buffer() {
@@ -27,6 +28,7 @@ struct TcpStream::Handle {
   TcpStream* owner = nullptr;
   Events events;
   bool reading = false;
+  int full_reads = 0;  ///< since the last read that left nothing in the socket
 };
 
 /// A connection that is being made: the addresses of its host, of which those before `next` were tried.
@@ -112,9 +114,10 @@ void TcpStream::try_next(std::unique_ptr<Connecting> connecting) {
   connecting->done(fail(network_error(connecting->status, "The server " + connecting->where + " cannot be reached")));
 }
 
-Status TcpStream::accept_from(uv_stream_t* listener) {
-  const int accepted = uv_accept(listener, reinterpret_cast<uv_stream_t*>(&handle_->tcp));
-  if (accepted != 0) return fail(network_error(accepted, "A connection could not be accepted"));
+Status TcpStream::adopt(Socket accepted) {
+  if (const int opened = uv_tcp_open(&handle_->tcp, accepted.descriptor()); opened != 0)
+    return fail(network_error(opened, "A connection could not be taken"));
+  accepted.release();
   uv_tcp_nodelay(&handle_->tcp, 1);
   return {};
 }
@@ -135,13 +138,20 @@ void TcpStream::resume_reading() {
   handle_->reading = true;
   uv_read_start(
       reinterpret_cast<uv_stream_t*>(&handle_->tcp),
-      [](uv_handle_t*, std::size_t, uv_buf_t* buffer) {
+      [](uv_handle_t* given, std::size_t, uv_buf_t* buffer) {
+        auto* const handle = static_cast<Handle*>(given->data);
+        if (handle->full_reads == kReadsPerTurn) {
+          // libuv reads on in the loop's next turn.
+          handle->full_reads = 0;
+          *buffer = uv_buf_init(nullptr, 0);
+          return;
+        }
         Buffer& held = read_buffer();
         *buffer = uv_buf_init(reinterpret_cast<char*>(held.data()), static_cast<unsigned>(held.size()));
       },
       [](uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
         auto* const handle = static_cast<Handle*>(stream->data);
-        if (handle->owner == nullptr || count == 0) return;
+        if (handle->owner == nullptr || count == 0 || count == UV_ENOBUFS) return;
         if (count < 0) {
           const Error error = count == UV_EOF ? Error{Code::kNetwork, "The other side closed the connection"}
                                               : network_error(static_cast<int>(count), "The connection broke");
@@ -150,6 +160,7 @@ void TcpStream::resume_reading() {
           if (on_closed) on_closed(error);
           return;
         }
+        handle->full_reads = count == static_cast<ssize_t>(kReadBytes) ? handle->full_reads + 1 : 0;
         handle->owner->bytes_read_ += static_cast<std::uint64_t>(count);
         const auto on_bytes = handle->events.on_bytes;
         if (on_bytes) on_bytes(ByteView(read_buffer()).first(static_cast<std::size_t>(count)));
@@ -192,6 +203,13 @@ void TcpStream::write(std::vector<WritePiece> pieces) {
            });
 }
 
+void TcpStream::finish_writing() {
+  if (handle_ == nullptr) return;
+  auto* const request = new uv_shutdown_t{};
+  const auto ended = [](uv_shutdown_t* shut_down, int) { delete shut_down; };
+  if (uv_shutdown(request, reinterpret_cast<uv_stream_t*>(&handle_->tcp), ended) != 0) delete request;
+}
+
 std::size_t TcpStream::pending_bytes() const {
   return handle_ == nullptr ? 0 : uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&handle_->tcp));
 }
@@ -200,57 +218,6 @@ TcpMeasured TcpStream::measured() const {
   int descriptor = -1;
   if (handle_ == nullptr || uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle_->tcp), &descriptor) != 0) return {};
   return measure_tcp(descriptor);
-}
-
-struct TcpListener::Handle {
-  uv_tcp_t tcp{};
-  std::function<void(uv_stream_t*)> on_connection;
-};
-
-Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::string& host, std::uint16_t port,
-                                                         std::function<void(uv_stream_t*)> on_connection) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const std::string service = std::to_string(port);
-  const int looked_up = getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
-  if (looked_up != 0)
-    return fail(Code::kUsage, "The address '" + host + "' cannot be listened on: " + gai_strerror(looked_up));
-  auto* handle = new Handle;
-  handle->on_connection = std::move(on_connection);
-  uv_tcp_init(loop.raw(), &handle->tcp);
-  handle->tcp.data = handle;
-  std::unique_ptr<TcpListener> listener(new TcpListener(handle));
-  int status = uv_tcp_bind(&handle->tcp, found->ai_addr, 0);
-  freeaddrinfo(found);
-  if (status == 0) {
-    status = uv_listen(reinterpret_cast<uv_stream_t*>(&handle->tcp), 1024, [](uv_stream_t* stream, int failed) {
-      if (failed == 0) static_cast<Handle*>(stream->data)->on_connection(stream);
-    });
-  }
-  if (status == UV_EADDRINUSE) {
-    return fail(Code::kConflict, "The port " + service +
-                                     " is in use already; end the other program or choose another port with --listen.");
-  }
-  if (status != 0)
-    return fail(Code::kUsage,
-                "The address " + host + ":" + service + " cannot be listened on: " + uv_strerror(status) + ".");
-  return listener;
-}
-
-TcpListener::~TcpListener() {
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->tcp),
-           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
-}
-
-std::uint16_t TcpListener::port() const {
-  sockaddr_storage address{};
-  int length = sizeof address;
-  uv_tcp_getsockname(&handle_->tcp, reinterpret_cast<sockaddr*>(&address), &length);
-  const auto* const ip6 = reinterpret_cast<const sockaddr_in6*>(&address);
-  const auto* const ip4 = reinterpret_cast<const sockaddr_in*>(&address);
-  return ntohs(address.ss_family == AF_INET6 ? ip6->sin6_port : ip4->sin_port);
 }
 
 }  // namespace millrace

@@ -1,5 +1,4 @@
-// TCP over libuv: a stream that counts its bytes, and a listener. A stream is owned by one object; nothing is called
-// back after close().
+// TCP over libuv: a stream that counts its bytes. It is owned by one object; nothing is called back after close().
 #pragma once
 
 #include <deque>
@@ -10,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/socket.h"
 #include "net/tcp_info.h"
 
 namespace millrace {
@@ -35,13 +35,16 @@ class TcpStream {
 
   /// Numeric or named host; all addresses of a name are tried in turn. `done` is called once, on the loop.
   void connect(const std::string& host, const std::string& port, std::function<void(Status)> done);
-  Status accept_from(uv_stream_t* listener);
+  /// Takes a connection that a listener, maybe of another loop, has accepted.
+  Status adopt(Socket accepted);
   void start(Events events);
   void pause_reading();
   void resume_reading();
   /// Queues; check pending_bytes() against a high-water mark.
   void write(std::vector<WritePiece> pieces);
   std::size_t pending_bytes() const;
+  /// The other side reads the end of the stream behind what was written; reading goes on.
+  void finish_writing();
   /// Idempotent. With writes pending they are dropped.
   void close();
   TcpMeasured measured() const;
@@ -58,20 +61,6 @@ class TcpStream {
   Handle* handle_ = nullptr;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
-};
-
-class TcpListener {
- public:
-  /// Errors: kConflict when the port is taken, kUsage for an address that does not exist here.
-  static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const std::string& host, std::uint16_t port,
-                                                     std::function<void(uv_stream_t*)> on_connection);
-  ~TcpListener();
-  std::uint16_t port() const;
-
- private:
-  struct Handle;
-  explicit TcpListener(Handle* handle) : handle_(handle) {}
-  Handle* handle_;
 };
 
 }  // namespace millrace

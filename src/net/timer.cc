@@ -9,14 +9,14 @@ struct Timer::Handle {
   std::function<void()> on_tick;
 };
 
-Timer::Timer(Loop& loop, std::chrono::milliseconds interval, std::function<void()> on_tick)
+Timer::Timer(Loop& loop, std::chrono::milliseconds interval, std::function<void()> on_tick, KeepsLoop keeps_loop)
     : handle_(new Handle{{}, std::move(on_tick)}) {
   uv_timer_init(loop.raw(), &handle_->timer);
   handle_->timer.data = handle_;
   const auto every = static_cast<std::uint64_t>(interval.count());
   uv_timer_start(
       &handle_->timer, [](uv_timer_t* timer) { static_cast<Handle*>(timer->data)->on_tick(); }, every, every);
-  uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->timer));
+  if (keeps_loop == KeepsLoop::kNo) uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->timer));
 }
 
 Timer::~Timer() {

@@ -1,33 +1,67 @@
 #include "server/server.h"
 
+#include <algorithm>
+
 namespace millrace {
 
+Server::Server(Loop& acceptor, ServerContext context, const ServerLimits& limits)
+    : acceptor_(acceptor),
+      context_(std::move(context)),
+      limits_(limits),
+      refusals_(acceptor, [this] { on_refusal_ended(); }) {
+  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(context_));
+  // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
+  acceptor_.mailbox().expect();
+}
+
+Server::~Server() {
+  stop();
+}
+
 Status Server::listen(const std::string& host, std::uint16_t port) {
-  MILLRACE_ASSIGN(listener_,
-                  TcpListener::listen(loop_, host, port, [this](uv_stream_t* listener) { on_connection(listener); }));
+  MILLRACE_ASSIGN(listener_, TcpListener::listen(acceptor_, host, port, [this](Socket client, Descriptors descriptors) {
+                    on_connection(std::move(client), descriptors);
+                  }));
   return {};
 }
 
-void Server::on_connection(uv_stream_t* listener) {
-  auto stream = std::make_unique<TcpStream>(loop_);
-  if (!stream->accept_from(listener)) return;
-  const auto accept = [this](FrameType type, ByteView payload, StreamPort& port) {
-    return make_server_conversation(context_, Principal{}, type, payload, port);
-  };
-  auto slot = std::make_shared<std::weak_ptr<Session>>();
-  auto session =
-      std::make_shared<Session>(loop_, std::move(stream), Mux::Role::kServer, accept, [this, slot](const Error&) {
-        if (const auto ended = slot->lock()) sessions_.erase(ended);
-      });
-  *slot = session;
-  sessions_.insert(session);
-  session->start();
+void Server::on_connection(Socket client, Descriptors descriptors) {
+  if (descriptors == Descriptors::kExhausted)
+    return refuse(std::move(client), {Code::kBusy, "The server has no descriptors left; try again later."});
+  if (sessions() >= limits_.max_connections)
+    return refuse(std::move(client),
+                  {Code::kBusy, "The server takes no more than " + std::to_string(limits_.max_connections) +
+                                    " connections at once; try again later."});
+  least_burdened().take(std::move(client));
+}
+
+void Server::refuse(Socket client, const Error& error) {
+  refusals_.refuse(std::move(client), error);
+  if (refusals_.count() >= limits_.max_refusals) listener_->pause();
+}
+
+void Server::on_refusal_ended() {
+  if (listener_) listener_->resume();
+}
+
+std::size_t Server::sessions() const {
+  std::size_t count = 0;
+  for (const auto& loop : loops_) count += loop->sessions();
+  return count;
+}
+
+ServingLoop& Server::least_burdened() {
+  const auto least = std::min_element(loops_.begin(), loops_.end(),
+                                      [](const auto& a, const auto& b) { return a->burden() < b->burden(); });
+  return **least;
 }
 
 void Server::stop() {
+  if (std::exchange(stopped_, true)) return;
   listener_.reset();
-  for (const auto sessions = sessions_; const auto& session : sessions)
-    session->close({Code::kBusy, "The server is shutting down"});
+  refusals_.close_all();
+  for (const auto& loop : loops_) loop->stop();
+  acceptor_.mailbox().answer([] {});
 }
 
 }  // namespace millrace

@@ -1,28 +1,43 @@
-// millraced put together: a listener, a session for each connection, the store behind them.
+// millraced put together: one loop that accepts, loops that serve, the store behind them.
 #pragma once
 
-#include <set>
+#include <memory>
+#include <vector>
 
-#include "session/session.h"
-#include "sync/server_conversations.h"
+#include "net/listener.h"
+#include "server/refusals.h"
+#include "server/server_limits.h"
+#include "server/serving_loop.h"
 
 namespace millrace {
 
 class Server {
  public:
-  Server(Loop& loop, ServerContext context) : loop_(loop), context_(std::move(context)) {}
+  /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
+  Server(Loop& acceptor, ServerContext context, const ServerLimits& limits);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
   /// Errors: the listener's.
   Status listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const { return listener_->port(); }
-  /// Closes everything; running jobs end by themselves.
+  /// Closes everything; running jobs end by themselves. Idempotent.
   void stop();
 
  private:
-  void on_connection(uv_stream_t* listener);
-  Loop& loop_;
-  ServerContext context_;
+  void on_connection(Socket client, Descriptors descriptors);
+  void refuse(Socket client, const Error& error);
+  void on_refusal_ended();
+  std::size_t sessions() const;
+  ServingLoop& least_burdened();
+
+  Loop& acceptor_;
+  const ServerContext context_;
+  const ServerLimits limits_;
+  Refusals refusals_;
   std::unique_ptr<TcpListener> listener_;
-  std::set<std::shared_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<ServingLoop>> loops_;
+  bool stopped_ = false;
 };
 
 }  // namespace millrace

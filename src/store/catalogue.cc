@@ -62,25 +62,16 @@ std::pair<std::string, std::string> range_below(const std::string& folder) {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Durability durability,
-                                                   std::uint64_t new_epoch) {
+Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, std::uint64_t new_epoch) {
   auto catalogue = std::make_unique<Catalogue>();
   MILLRACE_ASSIGN(catalogue->database_, Database::open(path));
   MILLRACE_TRY(catalogue->database_.execute("PRAGMA journal_mode=WAL"));
-  MILLRACE_TRY(catalogue->database_.execute(durability == Durability::kFull ? "PRAGMA synchronous=FULL"
-                                                                            : "PRAGMA synchronous=OFF"));
+  MILLRACE_TRY(catalogue->set_durability(Durability::kFull));
   MILLRACE_TRY(catalogue->database_.execute(kCreate));
-  Status status;
-  auto& read = catalogue->statement("SELECT value FROM meta WHERE key=?", status);
-  MILLRACE_TRY(status);
   const auto meta = [&](const char* key, std::uint64_t standard) -> Result<std::uint64_t> {
-    const StatementScope scope(read);
-    MILLRACE_ASSIGN(const bool found, read.bind_text(1, key).step());
-    if (found) return read.unsigned_integer(0);
-    auto& write = catalogue->statement("INSERT INTO meta VALUES(?,?)", status);
-    MILLRACE_TRY(status);
-    MILLRACE_TRY(write.bind_text(1, key).bind(2, standard).run());
-    return standard;
+    MILLRACE_ASSIGN(const std::uint64_t value, catalogue->mark(key, standard));
+    MILLRACE_TRY(catalogue->set_mark(key, value));
+    return value;
   };
   MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", 1));
   if (schema > kSchema)
@@ -90,6 +81,48 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, Dura
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));
   return catalogue;
+}
+
+Status Catalogue::set_durability(Durability durability) {
+  return database_.execute(durability == Durability::kFull ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF");
+}
+
+Status Catalogue::writable() const {
+  const std::lock_guard lock(mutex_);
+  if (stopped_.empty()) return {};
+  return fail(Code::kFailed,
+              "The store stopped writing after a failure (" + stopped_ + "); files can be read; restart the server.");
+}
+
+void Catalogue::stop_writing(const Error& reason) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_.empty()) return;
+  stopped_ = reason.sentence;
+  if (on_stop_) on_stop_(writable().error().sentence);
+}
+
+Result<std::uint64_t> Catalogue::mark(const char* key, std::uint64_t standard) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT value FROM meta WHERE key=?", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  MILLRACE_ASSIGN(const bool found, query.bind_text(1, key).step());
+  return found ? query.unsigned_integer(0) : standard;
+}
+
+Status Catalogue::set_mark(const char* key, std::uint64_t value) {
+  Status status;
+  auto& insert = statement("INSERT OR REPLACE INTO meta VALUES(?,?)", status);
+  MILLRACE_TRY(status);
+  return insert.bind_text(1, key).bind(2, value).run();
+}
+
+Status Catalogue::distrust_files() {
+  Status status;
+  auto& update = statement("UPDATE versions SET inode=0", status);
+  MILLRACE_TRY(status);
+  return update.run();
 }
 
 Statement& Catalogue::statement(const char* sql, Status& status) {
@@ -217,16 +250,22 @@ Result<std::vector<Pending>> Catalogue::pending() {
 
 Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
   const std::lock_guard lock(mutex_);
+  MILLRACE_TRY(writable());
   MILLRACE_TRY(database_.execute("BEGIN IMMEDIATE"));
-  Status status = body();
-  if (status) {
-    if (const auto allowed = disk.before_transaction(); !allowed)
-      status = fail(disk_error(allowed.error(), "commit to", "the catalogue"));
-  }
-  if (status) status = database_.execute("COMMIT");
-  if (!status) {
-    // The error that matters is the first; a rollback fails only where there is nothing left to roll back.
+  // The error that matters is the first; a rollback fails only where there is nothing left to roll back.
+  if (Status status = body(); !status) {
     (void)database_.execute("ROLLBACK");
+    return status;
+  }
+  Status status;
+  if (const auto allowed = disk.before_transaction(); !allowed) {
+    status = fail(disk_error(allowed.error(), "commit to", "the catalogue"));
+  } else {
+    status = database_.execute("COMMIT");
+  }
+  if (!status) {
+    (void)database_.execute("ROLLBACK");
+    if (status.error().code != Code::kQuota) stop_writing(status.error());
   }
   return status;
 }

@@ -41,10 +41,26 @@ struct Pending {
 class Catalogue {
  public:
   /// Errors: kVersion for a catalogue of a newer program, kIntegrity for a damaged one.
-  static Result<std::unique_ptr<Catalogue>> open(const std::string& path, Durability durability,
-                                                 std::uint64_t new_epoch);
+  static Result<std::unique_ptr<Catalogue>> open(const std::string& path, std::uint64_t new_epoch);
 
   std::uint64_t epoch() const { return epoch_; }
+  /// Transactions from now on. Before, while the store opens, all of them are flushed.
+  Status set_durability(Durability durability);
+
+  /// Nothing can be written any more once a transaction's COMMIT or something that must follow it has failed: the
+  /// catalogue and the files may differ then, and only a restart's recovery may go on. Reads go on.
+  Status writable() const;
+  void stop_writing(const Error& reason);
+  /// Called once, with the sentence for the operator.
+  void on_stop(std::function<void(const std::string& sentence)> call) { on_stop_ = std::move(call); }
+
+  /// A number that outlives the process; `standard` where it was never set.
+  Result<std::uint64_t> mark(const char* key, std::uint64_t standard);
+  /// Only inside of a transaction's body, like those at the end.
+  Status set_mark(const char* key, std::uint64_t value);
+  /// What stat said is forgotten: each file is read again at its next use, and keeps its sequence if it is the same.
+  Status distrust_files();
+
   Result<std::optional<Row>> find(const std::string& path);
   Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
   /// Rows below a folder ("" for all), ordered by path bytes.
@@ -54,7 +70,8 @@ class Catalogue {
   Status put_chunk_list(const Digest& root, ByteView list);
   Result<std::vector<Pending>> pending();
 
-  /// Runs `body` in one durable transaction; an error rolls it back.
+  /// Runs `body` in one transaction; an error rolls it back. A COMMIT that fails stops writing, unless the disk was
+  /// full: what has not been written cannot be flushed half.
   Status transaction(Disk& disk, const std::function<Status()>& body);
   /// The following only inside of a transaction's body.
   Result<std::uint64_t> next_sequence();
@@ -66,7 +83,9 @@ class Catalogue {
 
  private:
   Database database_;
-  std::recursive_mutex mutex_;
+  mutable std::recursive_mutex mutex_;
+  std::string stopped_;  ///< why writing stopped
+  std::function<void(const std::string&)> on_stop_;
   std::uint64_t epoch_ = 0;
   Statement& statement(const char* sql, Status& status);
   std::vector<std::pair<const char*, std::unique_ptr<Statement>>> statements_;

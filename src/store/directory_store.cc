@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -28,6 +29,10 @@ class DirectoryStore final : public Store {
  public:
   DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options)
       : parts_(std::move(parts)), options_(std::move(options)) {}
+  ~DirectoryStore() override {
+    if (!parts_->catalogue->writable()) return;
+    if (const Status noted = note_end(*parts_); !noted && options_.report) options_.report(noted.error().sentence);
+  }
 
   Result<std::optional<Version>> lookup(const Principal& principal, const std::string& path) override {
     const std::string full = below(principal, path);
@@ -89,8 +94,11 @@ class DirectoryStore final : public Store {
     }
     auto file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
+    const auto stat = disk().stat_file(*file);
+    if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
+    parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
-        parts_, std::move(full), name, std::move(*file),
+        parts_, std::move(full), name, id_of(*stat),
         [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
           return commit(draft, root, attributes);
         },
@@ -105,7 +113,7 @@ class DirectoryStore final : public Store {
     if (!row || row->version.token.root != root)
       return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
     if (row->version.attributes == attributes) return row->version;
-    MILLRACE_TRY(writable());
+    MILLRACE_TRY(parts_->catalogue->writable());
     row->version.attributes = attributes;
     Pending pending;
     pending.kind = Pending::Kind::kAttributes;
@@ -156,7 +164,7 @@ class DirectoryStore final : public Store {
     const std::string full_from = below(principal, from);
     const std::string full_to = below(principal, to);
     const std::lock_guard lock(mutex_);
-    MILLRACE_TRY(writable());
+    MILLRACE_TRY(parts_->catalogue->writable());
     const auto source = disk().stat({Area::kFiles, full_from});
     if (!source) return fail(Code::kNotFound, "There is no '" + printable(from) + "' on the server.");
     if (full_from == full_to) return {};
@@ -242,16 +250,10 @@ class DirectoryStore final : public Store {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
   }
 
-  Status writable() const {
-    if (broken_.empty()) return {};
-    return fail(Code::kFailed,
-                "The store stopped writing after a failure (" + broken_ + "); files can be read; restart the server.");
-  }
-
   Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
-    auto file = disk().open({Area::kFiles, path}, Access::kRead);
-    if (!file) return fail(disk_error(file.error(), "open", path));
-    return std::make_shared<OpenVersion>(parts_, path, row.version, std::move(*file));
+    auto version = std::make_shared<OpenVersion>(parts_, path, row);
+    MILLRACE_TRY(version->file());
+    return version;
   }
 
   /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if it is gone.
@@ -330,19 +332,23 @@ class DirectoryStore final : public Store {
       if (done) return {};
       return fail(disk_error(done.error(), what, path));
     };
-    MILLRACE_TRY(check(disk().truncate(draft.file(), draft.size()), "size the new version of"));
+    MILLRACE_ASSIGN(const auto file, draft.file());
+    MILLRACE_TRY(check(disk().truncate(*file, draft.size()), "size the new version of"));
     MILLRACE_TRY(
-        check(disk().set_attributes(draft.file(), disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
+        check(disk().set_attributes(*file, disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
     if (options_.durability == Durability::kFull) {
-      MILLRACE_TRY(check(disk().fsync(draft.file()), "flush the new version of"));
-      MILLRACE_TRY(check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"));
+      MILLRACE_TRY(check(disk().fsync(*file), "flush the new version of"));
+      if (const auto flushed = check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"); !flushed) {
+        parts_->catalogue->stop_writing(flushed.error());
+        return fail(flushed.error());
+      }
     }
-    const auto stat = disk().stat_file(draft.file());
+    const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", path));
     MILLRACE_TRY(parts_->put_chunks(root, draft.chunks()));
 
     const std::lock_guard lock(mutex_);
-    MILLRACE_TRY(writable());
+    MILLRACE_TRY(parts_->catalogue->writable());
     MILLRACE_TRY(draft.still_wanted());
     MILLRACE_ASSIGN(const auto before, current(path));
     const Expected& expected = draft.request().expected;
@@ -380,7 +386,7 @@ class DirectoryStore final : public Store {
     auto finished = finish(pending);
     // After an exchange the old version stands under the staging name; where somebody else's file kept its place, the
     // draft does.
-    if (broken_.empty()) {
+    if (parts_->catalogue->writable()) {
       const auto removed = disk().unlink({Area::kStaging, draft.name()});
       if (!removed && removed.error() != ENOENT && finished) {
         return fail(disk_error(removed.error(), "remove the old version of", path));
@@ -393,10 +399,11 @@ class DirectoryStore final : public Store {
   /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
   /// may go on.
   Status finish(const Pending& pending) {
+    if (pending.kind != Pending::Kind::kAttributes) parts_->readers.keep(disk(), parts_->files, pending.path);
     auto outcome = materialise(*parts_, pending);
     Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
     if (!status) {
-      broken_ = status.error().sentence;
+      parts_->catalogue->stop_writing(status.error());
       return status;
     }
     if (*outcome == Outcome::kDone) return {};
@@ -407,7 +414,7 @@ class DirectoryStore final : public Store {
 
   Status remove_locked(const std::string& full, const std::string& path, Recursive recursive,
                        const Expected& expected) {
-    MILLRACE_TRY(writable());
+    MILLRACE_TRY(parts_->catalogue->writable());
     const auto stat = disk().stat({Area::kFiles, full});
     if (!stat) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
     if (stat->kind == FileKind::kFolder) {
@@ -482,7 +489,6 @@ class DirectoryStore final : public Store {
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
   };
   std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts
-  std::string broken_;                                            ///< why writing stopped
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is
@@ -502,6 +508,15 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
   return {};
 }
 
+/// The kernel's name of this run of the machine.
+Result<std::uint64_t> read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string text;
+  if (!(file >> text)) return fail(Code::kFailed, "Could not read /proc/sys/kernel/random/boot_id; is /proc mounted?");
+  std::erase(text, '-');
+  return std::strtoull(text.substr(0, 16).c_str(), nullptr, 16);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
@@ -510,14 +525,17 @@ Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std
   parts->folder = std::move(folder);
   parts->durability = options.durability;
   parts->hasher = options.hasher;
-  auto opened = Catalogue::open(catalogue_path, options.durability, options.random());
+  auto opened = Catalogue::open(catalogue_path, options.random());
   if (!opened && opened.error().code == Code::kIntegrity) {
     MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));
-    opened = Catalogue::open(catalogue_path, options.durability, options.random());
+    opened = Catalogue::open(catalogue_path, options.random());
   }
   if (!opened) return fail(std::move(opened).error());
   parts->catalogue = std::move(*opened);
-  MILLRACE_TRY(recover(*parts));
+  if (options.report) parts->catalogue->on_stop(options.report);
+  MILLRACE_ASSIGN(const std::uint64_t boot, options.boot ? Result<std::uint64_t>(*options.boot) : read_boot_id());
+  MILLRACE_TRY(recover(*parts, options.report));
+  MILLRACE_TRY(note_start(*parts, boot));
   return std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
 }
 

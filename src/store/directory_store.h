@@ -17,6 +17,7 @@ struct StoreOptions {
   HasherFactory hasher;
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
   std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread
+  std::optional<std::uint64_t> boot = std::nullopt;  ///< names this run of the machine; empty: the kernel's boot_id
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.

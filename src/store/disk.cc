@@ -130,6 +130,8 @@ class SystemDisk final : public Disk {
     return fsync(*folder);
   }
 
+  DiskStatus flush_all() override { return done(::syncfs(area(Area::kFiles))); }
+
   DiskStatus start_writeback(const File& file, std::uint64_t offset, std::uint64_t bytes) override {
     return done(::sync_file_range(file.descriptor(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
                                   SYNC_FILE_RANGE_WRITE));
@@ -303,16 +305,18 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
     }
     return fail(disk_error(errno, "lock", data_dir.native()));
   }
-  struct stat files {};
-  struct stat staging {};
-  if (::fstat(areas[1].descriptor(), &files) != 0 || ::fstat(areas[2].descriptor(), &staging) != 0) {
+  // Of two mounts of one file system nothing can be renamed into the other either.
+  struct statx files {};
+  struct statx staging {};
+  if (::statx(areas[1].descriptor(), "", AT_EMPTY_PATH, STATX_MNT_ID, &files) != 0 ||
+      ::statx(areas[2].descriptor(), "", AT_EMPTY_PATH, STATX_MNT_ID, &staging) != 0) {
     return fail(disk_error(errno, "look at the folders of", data_dir.native()));
   }
-  if (files.st_dev != staging.st_dev) {
-    return fail(
-        Code::kUsage,
-        "The folders 'files' and 'staging' of '" + shown +
-            "' are on different file systems. They must share one, because a new version is renamed into its place.");
+  if (files.stx_dev_major != staging.stx_dev_major || files.stx_dev_minor != staging.stx_dev_minor ||
+      files.stx_mnt_id != staging.stx_mnt_id) {
+    return fail(Code::kUsage, "The folders 'files' and 'staging' of '" + shown +
+                                  "' are on different file systems or mounts. They must share one, because a new "
+                                  "version is renamed into its place.");
   }
   out.disk = std::make_unique<SystemDisk>(std::move(areas));
   return out;

@@ -83,6 +83,8 @@ class Disk {
   virtual DiskStatus set_attributes(const File&, std::uint32_t mode, std::int64_t mtime_ns) = 0;
   virtual DiskStatus fsync(const File&) = 0;
   virtual DiskStatus fsync_folder(const Place&) = 0;
+  /// Flushes the whole file system, other programs' bytes too: only for a clean end, where nobody waits.
+  virtual DiskStatus flush_all() = 0;
   /// Asks for writeback of a range without waiting for it.
   virtual DiskStatus start_writeback(const File&, std::uint64_t offset, std::uint64_t bytes) = 0;
   virtual DiskResult<FileStat> stat_file(const File&) = 0;

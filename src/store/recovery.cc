@@ -168,11 +168,16 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   });
 }
 
-Status recover(StoreParts& parts) {
+Status recover(StoreParts& parts, const std::function<void(const std::string&)>& report) {
   MILLRACE_ASSIGN(const auto operations, parts.catalogue->pending());
   for (const Pending& pending : operations) {
     MILLRACE_ASSIGN(const Outcome outcome, materialise(parts, pending));
     MILLRACE_TRY(settle(parts, pending, outcome));
+    if (outcome == Outcome::kForeign && report) {
+      const std::string& path = pending.kind == Pending::Kind::kMove ? pending.other : pending.path;
+      report("'" + printable(path) +
+             "' was changed by another program before a committed version was in its place; that file is kept.");
+    }
   }
   const auto names = parts.disk().list({Area::kStaging, ""});
   if (!names) return fail(disk_error(names.error(), "list", "staging"));
@@ -181,6 +186,35 @@ Status recover(StoreParts& parts) {
     if (!removed) return fail(disk_error(removed.error(), "sweep from staging", name));
   }
   return {};
+}
+
+namespace {
+constexpr const char* kBoot = "boot";
+constexpr const char* kCleanEnd = "clean_end";
+constexpr const char* kUnflushed = "unflushed";  ///< the run does not flush its files
+}  // namespace
+
+Status note_start(StoreParts& parts, std::uint64_t boot) {
+  Catalogue& catalogue = *parts.catalogue;
+  MILLRACE_ASSIGN(const std::uint64_t last_boot, catalogue.mark(kBoot, boot));
+  MILLRACE_ASSIGN(const std::uint64_t clean, catalogue.mark(kCleanEnd, 1));
+  MILLRACE_ASSIGN(const std::uint64_t unflushed, catalogue.mark(kUnflushed, 0));
+  MILLRACE_TRY(catalogue.transaction(parts.disk(), [&]() -> Status {
+    if (last_boot != boot && clean == 0 && unflushed != 0) MILLRACE_TRY(catalogue.distrust_files());
+    MILLRACE_TRY(catalogue.set_mark(kBoot, boot));
+    MILLRACE_TRY(catalogue.set_mark(kCleanEnd, 0));
+    return catalogue.set_mark(kUnflushed, parts.durability == Durability::kNone ? 1 : 0);
+  }));
+  return catalogue.set_durability(parts.durability);
+}
+
+Status note_end(StoreParts& parts) {
+  if (parts.durability == Durability::kNone) {
+    const auto flushed = parts.disk().flush_all();
+    if (!flushed) return fail(disk_error(flushed.error(), "flush", "the data folder"));
+  }
+  MILLRACE_TRY(parts.catalogue->set_durability(Durability::kFull));
+  return parts.catalogue->transaction(parts.disk(), [&] { return parts.catalogue->set_mark(kCleanEnd, 1); });
 }
 
 }  // namespace millrace

@@ -19,7 +19,14 @@ Result<Outcome> materialise(StoreParts& parts, const Pending& pending);
 /// forgotten, and whatever is at the path is indexed at the next look.
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
 
-Status recover(StoreParts& parts);
+/// `report`, which may be empty, is told of each file of somebody else's that stands where an acknowledged one was.
+Status recover(StoreParts& parts, const std::function<void(const std::string&)>& report);
+
+/// After recovery. Where the machine was started anew and the last run neither flushed its files nor ended cleanly,
+/// what stat says of them proves nothing any more.
+Status note_start(StoreParts& parts, std::uint64_t boot);
+/// The last write of a clean end.
+Status note_end(StoreParts& parts);
 
 /// Makes the folders above a path. `made` gets those that are new, outermost first.
 Status make_parents(Disk& disk, const std::string& path);

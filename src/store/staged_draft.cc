@@ -13,18 +13,25 @@ constexpr std::uint64_t kWritebackBytes = 8u << 20;
 constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
-StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file,
+StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
                          Committer committer, std::shared_ptr<const std::atomic<bool>> superseded)
     : parts_(std::move(parts)),
       request_(std::move(request)),
       name_(std::move(name)),
-      file_(std::move(file)),
+      id_(id),
       committer_(std::move(committer)),
       superseded_(std::move(superseded)) {}
 
 StagedDraft::~StagedDraft() {
   // Nobody can be told of a failure here; what is left is swept at the next start.
+  parts_->files.forget(id_);
   if (owns_name_) (void)parts_->disk().unlink({Area::kStaging, name_});
+}
+
+Result<std::shared_ptr<const File>> StagedDraft::file() const {
+  auto file = parts_->files.get(parts_->disk(), {Area::kStaging, name_}, Access::kReadWrite, id_);
+  if (!file) return fail(disk_error(file.error(), "open the new version of", request_.path));
+  return *file;
 }
 
 Status StagedDraft::still_wanted() const {
@@ -39,12 +46,13 @@ Status StagedDraft::write(ByteView bytes) {
     size_ += bytes.size();
     return {};
   }
-  const auto written = parts_->disk().pwrite(file_, bytes, size_);
+  MILLRACE_ASSIGN(const auto open, file());
+  const auto written = parts_->disk().pwrite(*open, bytes, size_);
   if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
   size_ += bytes.size();
   if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
     // Only a hint: the flush at commit is what counts.
-    (void)parts_->disk().start_writeback(file_, written_back_, size_ - written_back_);
+    (void)parts_->disk().start_writeback(*open, written_back_, size_ - written_back_);
     written_back_ = size_;
   }
   return {};
@@ -112,7 +120,8 @@ Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView co
     return fail(Code::kUsage, "There is no such chunk to replace.");
   std::uint64_t offset = 0;
   for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
-  const auto written = parts_->disk().pwrite(file_, content, offset);
+  MILLRACE_ASSIGN(const auto open, file());
+  const auto written = parts_->disk().pwrite(*open, content, offset);
   if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
   chunks_[index] = chunk;
   chunks_[index].check = xxh3_64(content);
@@ -121,7 +130,8 @@ Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView co
 
 Status StagedDraft::read_at(std::uint64_t offset, MutableBytes into) const {
   if (offset + into.size() > size_) return fail(Code::kUsage, "The draft is not that long yet.");
-  const auto got = parts_->disk().pread(file_, into, offset);
+  MILLRACE_ASSIGN(const auto open, file());
+  const auto got = parts_->disk().pread(*open, into, offset);
   if (!got) return fail(disk_error(got.error(), "read the new version of", request_.path));
   // Behind the last write there may be a hole that the file does not reach yet.
   std::fill(into.begin() + static_cast<std::ptrdiff_t>(*got), into.end(), Byte{0});

@@ -14,7 +14,7 @@ class StagedDraft : public StoreDraft {
   using Committer = std::function<Result<Version>(StagedDraft&, const Digest&, const Attributes&)>;
 
   /// `superseded` becomes true when another attempt took over; any thread may set it.
-  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, File file, Committer committer,
+  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id, Committer committer,
               std::shared_ptr<const std::atomic<bool>> superseded);
   ~StagedDraft() override;
 
@@ -30,7 +30,8 @@ class StagedDraft : public StoreDraft {
 
   const DraftRequest& request() const { return request_; }
   const std::string& name() const { return name_; }  ///< in staging
-  File& file() { return file_; }
+  /// For one job.
+  Result<std::shared_ptr<const File>> file() const;
   const ChunkList& chunks() const { return chunks_; }
   Status still_wanted() const;
   /// The staging name is no longer ours to remove.
@@ -41,7 +42,7 @@ class StagedDraft : public StoreDraft {
   std::shared_ptr<StoreParts> parts_;
   DraftRequest request_;
   std::string name_;
-  File file_;
+  FileId id_;
   Committer committer_;
   std::shared_ptr<const std::atomic<bool>> superseded_;
   ChunkList chunks_;

@@ -1,5 +1,7 @@
 #include "store/stored_file.h"
 
+#include <cerrno>
+
 #include "base/path.h"
 #include "store/chunk_index.h"
 #include "store/indexer.h"
@@ -43,8 +45,23 @@ Result<std::optional<ChunkList>> StoreParts::chunks(const Digest& root) {
   return std::optional<ChunkList>(std::move(*decoded));
 }
 
+Result<std::shared_ptr<const File>> OpenVersion::file() const {
+  if (auto kept = reader_->kept()) return kept;
+  auto opened = parts_->files.get(parts_->disk(), {Area::kFiles, path_}, Access::kRead, reader_->id);
+  if (opened) return *opened;
+  // It may have been replaced by us meanwhile: then it was kept before.
+  if (auto kept = reader_->kept()) return kept;
+  const bool replaced = opened.error() == ESTALE || opened.error() == ENOENT || opened.error() == ENOTDIR;
+  if (replaced)
+    return fail(
+        Code::kSourceChanged,
+        "'" + printable(path_) + "' was replaced on the server by another program while it was read; try again.");
+  return fail(disk_error(opened.error(), "open", path_));
+}
+
 Status OpenVersion::read_at(std::uint64_t offset, MutableBytes into) const {
-  const auto got = parts_->disk().pread(file_, into, offset);
+  MILLRACE_ASSIGN(const auto open, file());
+  const auto got = parts_->disk().pread(*open, into, offset);
   if (!got) return fail(disk_error(got.error(), "read", path_));
   if (*got != into.size())
     return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again.");
@@ -57,7 +74,8 @@ Result<std::shared_ptr<const ChunkList>> OpenVersion::chunks() const {
   MILLRACE_ASSIGN(auto list, parts_->chunks(version_.token.root));
   if (!list) {
     const auto hasher = parts_->hasher();
-    MILLRACE_ASSIGN(Indexed indexed, index_file(parts_->disk(), file_, path_, *hasher));
+    MILLRACE_ASSIGN(const auto open, file());
+    MILLRACE_ASSIGN(Indexed indexed, index_file(parts_->disk(), *open, path_, *hasher));
     if (indexed.root != version_.token.root) {
       return fail(Code::kIntegrity, "'" + printable(path_) +
                                         "' is not what the catalogue says; verify it, and upload it again if need be.");

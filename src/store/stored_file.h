@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "store/catalogue.h"
+#include "store/open_files.h"
 
 namespace millrace {
 
@@ -13,12 +14,16 @@ inline std::uint32_t disk_mode(const Attributes& attributes) {
   return (attributes.mode & 0777) | 0600;
 }
 
+inline constexpr std::size_t kOpenFiles = 256;  ///< of the store that stay open between jobs
+
 /// What the parts of a directory store share.
 struct StoreParts {
   DataFolder folder;
   std::unique_ptr<Catalogue> catalogue;
   Durability durability = Durability::kFull;
   HasherFactory hasher;
+  OpenFiles files{kOpenFiles};
+  Readers readers;
   Disk& disk() { return *folder.disk; }
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only.
@@ -28,8 +33,14 @@ struct StoreParts {
 
 class OpenVersion final : public StoredFile {
  public:
-  OpenVersion(std::shared_ptr<StoreParts> parts, std::string path, Version version, File file)
-      : parts_(std::move(parts)), path_(std::move(path)), version_(version), file_(std::move(file)) {}
+  OpenVersion(std::shared_ptr<StoreParts> parts, std::string path, const Row& row)
+      : parts_(std::move(parts)),
+        path_(std::move(path)),
+        version_(row.version),
+        reader_(parts_->readers.add(path_, id_of(row.stat))) {}
+  ~OpenVersion() override { parts_->files.forget(reader_->id); }
+  /// For one job. Errors: kSourceChanged when another program put something else in its place.
+  Result<std::shared_ptr<const File>> file() const;
   const Version& version() const override { return version_; }
   std::uint64_t size() const override { return version_.bytes; }
   Status read_at(std::uint64_t offset, MutableBytes into) const override;
@@ -40,7 +51,7 @@ class OpenVersion final : public StoredFile {
   std::shared_ptr<StoreParts> parts_;
   std::string path_;
   Version version_;
-  File file_;
+  std::shared_ptr<Readers::Reader> reader_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const ChunkList> chunks_;
 };

@@ -267,7 +267,10 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       return run->basis + (index - run->target);
     };
     port_.run(
-        Lane::kDisk, [opened, open = target_.open_draft, chunks = basis_chunks_] { opened->draft = open(chunks); },
+        Lane::kDisk,
+        [opened, open = target_.open_draft, basis = target_.basis, chunks = basis_chunks_] {
+          opened->draft = open(basis, chunks);
+        },
         [this, opened] {
           if (!opened->draft) return port_.fail(opened->draft.error());
           draft_ = std::move(*opened->draft);
@@ -283,30 +286,37 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
 
   /// The draft's own chunks must give the root that the server named.
   void verify(const Digest& root) {
-    auto status = std::make_shared<Status>();
+    struct Proof {
+      Status status;
+      bool wrong = false;
+    };
+    auto proof = std::make_shared<Proof>();
     port_.run(
         Lane::kDisk,
-        [status, draft = draft_, version = *version_, root, factory = toolbox_.hasher] {
+        [proof, draft = draft_, version = *version_, root, factory = toolbox_.hasher] {
           const auto hasher = factory();
           ChunkTreeBuilder builder;
           for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
             const auto chunk = draft->chunk_at(i);
             if (!chunk) {
-              *status = fail(chunk.error());
+              proof->status = fail(chunk.error());
               return;
             }
             builder.add(chunk->length, chunk->digest, *hasher);
           }
           if (builder.finish(*hasher).root != root || root != version.token.root) {
-            *status =
-                fail(Code::kIntegrity,
-                     "What arrived is not what the server has; nothing was replaced; try again with --whole-file.");
+            proof->wrong = true;
             return;
           }
-          *status = draft->commit(version);
+          proof->status = draft->commit(version);
         },
-        [this, status] {
-          if (!*status) return port_.fail(status->error());
+        [this, proof] {
+          if (proof->wrong) {
+            if (target_.on_wrong) target_.on_wrong(draft_, result(false));
+            return port_.fail(
+                {Code::kIntegrity, "What arrived is not what the server has; nothing was replaced; try again."});
+          }
+          if (!proof->status) return port_.fail(proof->status.error());
           committed_ = true;
           // DONE may still be on its way: who closes before it is read resets the connection and leaves its bytes out
           // of the count.

@@ -22,9 +22,14 @@ class DownloadDraft : public Draft {
 struct DownloadTarget {
   std::string path;
   std::shared_ptr<const Source> basis;  ///< null: none
-  /// Called on a worker when data is going to come; not called when nothing changed. keep() counts the basis's chunks,
-  /// which it is given here.
-  std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const ChunkList> basis_chunks)> open_draft;
+  /// Called on a worker when data is going to come; not called when nothing changed. keep() copies from this basis and
+  /// counts its chunks.
+  std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const Source> basis,
+                                                       std::shared_ptr<const ChunkList> basis_chunks)>
+      open_draft;
+  /// What was built does not have the root that the server named, and what it cost; called on the loop before `done`
+  /// gets kIntegrity. May be null.
+  std::function<void(std::shared_ptr<DownloadDraft> built, const TransferResult&)> on_wrong{};
 };
 
 std::shared_ptr<Conversation> make_download(StreamPort& port, DownloadTarget target, const TransferOptions& options,

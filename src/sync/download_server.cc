@@ -217,7 +217,7 @@ class DownloadServer final : public Conversation {
         port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
         patch_limits(
             static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
-            port_.peer().max_segment),
+            port_.peer()),
         [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
     port_.send(wire::Patch{});
     const auto hasher = context_.toolbox.hasher();

@@ -134,6 +134,7 @@ Status Mux::Impl::on_frame(const FrameHeader& header, ByteView payload) {
       return {};
     case FrameType::kGoAway: {
       MILLRACE_ASSIGN(const auto message, wire::decode<wire::GoAway>(payload));
+      peer_leaves = true;
       owner.on_goaway(message);
       return {};
     }
@@ -199,9 +200,11 @@ Status Mux::Impl::on_request(const FrameHeader& header, ByteView payload) {
   // Frames for a stream that has ended cross its end on the wire.
   if (!is_request_type(header.type) || role == Role::kClient) return {};
   if (!claim(header.stream)) return fail(Code::kProtocol, "A request came on a stream that cannot be new.");
-  if (held_streams() >= own.max_streams) {
-    const Error busy{Code::kBusy,
-                     "There are more requests in flight than this server takes on one connection; send fewer at once."};
+  const bool full = held_streams() >= own.max_streams;
+  if (full || leaving) {
+    const Error busy{Code::kBusy, full ? "There are more requests in flight than this server takes on one connection; "
+                                         "send fewer at once."
+                                       : "The server takes no new requests on this connection; connect again."};
     control_error(header.stream, busy, kEndOfStream);
     return {};
   }
@@ -333,6 +336,8 @@ Mux::~Mux() = default;
 
 Result<std::uint32_t> Mux::open(const std::function<std::shared_ptr<Conversation>(StreamPort&)>& make) {
   if (impl_->broken) return fail(*impl_->broken);
+  if (impl_->peer_leaves)
+    return fail(Code::kBusy, "The server takes no new requests on this connection; connect again.");
   if (impl_->streams.size() >= impl_->peer.max_streams)
     return fail(Code::kBusy, "The server takes no more requests at once.");
   if (impl_->next_id > kMaxStreamId)
@@ -386,6 +391,7 @@ void Mux::cancel(std::uint32_t id) {
 }
 
 void Mux::send_goaway(const wire::GoAway& message) {
+  impl_->leaving = true;
   impl_->control(FrameType::kGoAway, 0, wire::encode(message));
 }
 void Mux::ping(std::uint64_t token) {

@@ -37,8 +37,8 @@ class Mux {
 
   /// Client: opens a stream; `make` gets the port and returns the conversation, which then sends its request. Before
   /// HELLO has arrived too. A conversation that fails while it is made gets on_closed() before this returns. Errors:
-  /// kBusy when the peer's max_streams are open (try again after one closed); after a fatal error or the transport's
-  /// end that error.
+  /// kBusy when the peer's max_streams are open (try again after one closed) or it sent GOAWAY; after a fatal error or
+  /// the transport's end that error.
   Result<std::uint32_t> open(const std::function<std::shared_ptr<Conversation>(StreamPort&)>& make);
 
   /// Bytes from the transport. An error is fatal to the connection and given again at each further call: flush the
@@ -57,6 +57,7 @@ class Mux {
 
   /// Ends the conversation with kCancelled, from within this call, and tells the peer. Does nothing once it has ended.
   void cancel(std::uint32_t stream);
+  /// Open streams go on; the peer's further requests are refused with kBusy.
   void send_goaway(const wire::GoAway& message);
   void ping(std::uint64_t token);
   std::size_t open_streams() const;

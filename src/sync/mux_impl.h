@@ -44,6 +44,8 @@ class Mux::Impl final : public FrameDecoder::Sink {
   FrameDecoder decoder;
   bool hello_received = false;
   bool first_bytes = true;
+  bool leaving = false;                        ///< GOAWAY was sent: no request is taken any more
+  bool peer_leaves = false;                    ///< GOAWAY came: no stream is opened any more
   std::optional<Error> broken;                 ///< fatal: nothing more is read, nothing but what is in `controls` sent
   std::map<std::uint32_t, StreamPtr> streams;  ///< open
   std::vector<StreamPtr> retired;              ///< ended on our side, with output left

@@ -4,14 +4,14 @@
 
 namespace millrace {
 
-PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
+PatchLimits patch_limits(int level, const wire::Hello& receiver) {
   // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much
   // prefix as part.
   PatchLimits limits;
-  limits.level = level;
+  limits.level = (receiver.codecs & wire::kZstd) != 0 ? level : 0;
   const bool thorough = level >= 9;
   limits.raw_bytes = thorough ? 2u << 20 : 4u << 20;
-  limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, peer_max_segment);
+  limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, receiver.max_segment);
   limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window), kMaxChunkBytes);
   limits.in_flight = thorough ? 1 : 2;
   return limits;
@@ -20,6 +20,7 @@ PatchLimits patch_limits(int level, std::uint64_t peer_max_segment) {
 struct PatchSender::Work {
   PartPlan plan;
   Buffer instructions;
+  std::vector<HeldContent> held;
   std::uint64_t start = 0;
   Result<EncodedPart> coded = EncodedPart();
   bool done = false;
@@ -58,7 +59,7 @@ void PatchSender::pump() {
       return;
     }
     port_.send_data(SharedBytes::of(std::move(work->coded->head)));
-    if (!work->coded->literals.empty()) port_.send_data(SharedBytes::of(std::move(work->coded->literals)));
+    for (SharedBytes& piece : work->coded->literals) port_.send_data(std::move(piece));
   }
   while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < StreamPort::kHighWater) {
     const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
@@ -70,13 +71,16 @@ void PatchSender::pump() {
     work->plan = std::move(*plan);
     work->start = start;
     work->instructions = encode_instructions(work->plan, cursor_);
+    work->held.assign(held_.begin(), held_.end());
+    while (!held_.empty() && held_.front().end() <= planner_.position()) held_.pop_front();
     in_flight_.push_back(work);
     port_.run(
         Lane::kCpu,
         [work, target = target_, limits = limits_, factory = toolbox_.codec] {
           const auto codec = factory();
-          work->coded =
-              encode_part(work->plan, work->instructions, work->start, limits.window, *target, *codec, limits.level);
+          work->coded = encode_part(work->plan, work->instructions, work->start, limits.window, *target, work->held,
+                                    *codec, limits.level);
+          work->held.clear();
         },
         [this, work] {
           work->done = true;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 
+#include "delta/part_encoder.h"
 #include "delta/patch_writer.h"
 #include "sync/stream.h"
 #include "sync/toolbox.h"
@@ -18,8 +19,8 @@ struct PatchLimits {
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
 
-/// What a zstd level is worth in prefix, within what the receiver decodes.
-PatchLimits patch_limits(int level, std::uint64_t peer_max_segment);
+/// What a zstd level is worth in prefix, within what the receiver decodes; raw for one that has no zstd.
+PatchLimits patch_limits(int level, const wire::Hello& receiver);
 
 /// Owned by a conversation.
 class PatchSender {
@@ -33,6 +34,8 @@ class PatchSender {
   void end(const Digest& root);
   /// Goes on as far as chunks and the stream allow. Call after add_chunk() and from on_writable().
   void pump();
+  /// Content of the target that is in memory, in order: literals are sent from it instead of being read again.
+  void hold(HeldContent content) { held_.push_back(std::move(content)); }
   const PatchPlanner& planner() const { return planner_; }
   bool all_queued() const { return ended_queued_; }
   /// Called on the loop whenever a part was coded: there is room for more chunks.
@@ -49,6 +52,7 @@ class PatchSender {
   std::function<void(Error)> on_error_;
   std::function<void()> on_queued_;  ///< the end was queued
   std::function<void()> on_progress_;
+  std::deque<HeldContent> held_;  ///< not planned yet
   std::deque<std::shared_ptr<Work>> in_flight_;
   std::optional<Digest> root_;
   bool header_sent_ = false;

@@ -13,17 +13,6 @@
 
 namespace millrace {
 
-/// Bytes shared between a job, a queue and a socket without copying; `owner` keeps `view` alive.
-struct SharedBytes {
-  std::shared_ptr<const void> owner;
-  ByteView view;
-
-  static SharedBytes of(Buffer bytes) {
-    auto held = std::make_shared<const Buffer>(std::move(bytes));
-    return {held, ByteView(*held)};
-  }
-};
-
 /// Which queue of workers a job goes to: hashing, searching and coding; file contents; the catalogue and commits.
 enum class Lane : std::uint8_t { kCpu, kDisk, kCatalogue };
 

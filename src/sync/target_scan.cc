@@ -108,7 +108,9 @@ void TargetScan::deliver() {
     --cut_;
     delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
-    on_block_(work->block);
+    work->block.content = {work, ByteView(work->buffer).subspan(work->begin, work->block.length)};
+    ScannedBlock block = std::move(work->block);
+    on_block_(block);
   }
 }
 

@@ -19,6 +19,7 @@ struct ScannedBlock {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   ChunkList chunks;
+  SharedBytes content;
   std::vector<bool> zero;
   bool last = false;
 };

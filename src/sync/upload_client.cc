@@ -140,6 +140,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
   void on_block(ScannedBlock& block) {
     if (!hasher_) hasher_ = toolbox_.hasher();
+    if (streaming_) sender_->hold({block.offset, block.content});
     for (std::size_t i = 0; i < block.chunks.size(); ++i) {
       const Chunk& chunk = block.chunks[i];
       builder_.add(chunk.length, chunk.digest, *hasher_);
@@ -182,7 +183,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   }
 
   void start_sender(std::vector<Match> matches) {
-    start_sender(std::move(matches), patch_limits(level(), port_.peer().max_segment), false);
+    start_sender(std::move(matches), patch_limits(level(), port_.peer()), false);
   }
 
   void start_sender(std::vector<Match> matches, const PatchLimits& limits, bool repair) {
@@ -340,7 +341,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
       const auto digest = load_le<std::uint64_t>(digests.data() + at * sizeof(std::uint64_t));
       if (digest != tree_.levels.front()[built[at]].prefix) repair[built[at]].basis = kNoChunk;
     }
-    PatchLimits limits = patch_limits(level(), port_.peer().max_segment);
+    PatchLimits limits = patch_limits(level(), port_.peer());
     limits.window = 0;
     start_sender({}, limits, true);
     for (const TargetChunk& chunk : repair) sender_->add_chunk(chunk);

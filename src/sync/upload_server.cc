@@ -253,7 +253,7 @@ class UploadServer final : public Conversation {
     port_.run(
         Lane::kDisk,
         [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
-         factory = toolbox_.hasher] {
+         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(), factory = toolbox_.hasher] {
           const auto hasher = factory();
           ChunkTreeBuilder builder;
           for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
@@ -265,6 +265,11 @@ class UploadServer final : public Conversation {
             builder.add(chunk->length, chunk->digest, *hasher);
           }
           proof->right = builder.finish(*hasher).root == root;
+          if (proof->right && wrong_cut) {
+            proof->status =
+                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+            return;
+          }
           if (proof->right) {
             proof->version = draft->commit(root, draft->size(), attributes);
             return;

@@ -20,6 +20,7 @@
 namespace millrace::wire {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kZstd = 1;  ///< bit of Hello::codecs
 inline constexpr std::size_t kMaxRepeated =
     4096;  ///< times that one field may stand in a message: bounds what a frame decodes to
 
@@ -30,7 +31,7 @@ struct Hello {
   std::uint32_t max_version = kProtocolVersion;  // 2
   std::uint64_t features = 0;                    // 3: bit set, none defined yet
   std::uint32_t tree_id = 1;                     // 4: chunker, gear table, fan-out and hash
-  std::uint64_t codecs = 1;                      // 5: bit set: 1 zstd
+  std::uint64_t codecs = kZstd;                  // 5: bit set of what this side decodes; raw always is
   std::uint64_t max_segment = 16u << 20;         // 6: bytes of a segment, prefix included, that this side decodes
   std::uint64_t stream_window = 256u << 10;      // 7: initial credit of every stream towards this side
   std::uint64_t connection_window = 1u << 20;    // 8: and of the connection

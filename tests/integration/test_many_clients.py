@@ -56,7 +56,7 @@ class OnePath(ServerTest):
 
 
 class ManyProcesses(ServerTest):
-    COUNT = 50
+    COUNT = 500
 
     def all_of_them(self, arguments, environment):
         clients = [subprocess.Popen([MILLRACE, *arguments(i)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
@@ -65,13 +65,13 @@ class ManyProcesses(ServerTest):
             _, errors = client.communicate(timeout=PATIENCE)
             self.assertEqual((i, client.returncode, errors), (i, 0, b""))
 
-    def test_fifty_processes_at_once_and_no_place_for_state(self):
+    def test_five_hundred_processes_at_once_and_no_place_for_state(self):
         # Neither a home nor a folder for state that can be written to may matter to a transfer.
         environment = {"XDG_STATE_HOME": "/proc/no-such-folder", "XDG_CONFIG_HOME": "/proc/no-such-folder", "HOME": "/proc/no-such-folder",
                        "PATH": os.environ["PATH"]}
-        contents = [noise(50_000 + i, i) for i in range(self.COUNT)]
+        contents = [noise(5_000 + i, i) for i in range(self.COUNT)]
         files = [self.write(f"n{i}", content) for i, content in enumerate(contents)]
-        common = self.write("common", noise(2_000_000, 99))
+        common = self.write("common", noise(200_000, 99))
         self.run_client("upload", "-q", common, self.url + "common")
         self.all_of_them(lambda i: ("upload", "-q", files[i], f"{self.url}d/n{i}"), environment)
         for i, content in enumerate(contents):
@@ -79,7 +79,7 @@ class ManyProcesses(ServerTest):
         # All into one folder, some onto a file that is there.
         os.mkdir(self.path("out"))
         for i in range(0, self.COUNT, 2):
-            self.write(f"out/n{i}", noise(2_000_000, 98))
+            self.write(f"out/n{i}", noise(200_000, 98))
         self.all_of_them(lambda i: ("download", "-q", self.url + "common", self.path(f"out/n{i}")), environment)
         expected = self.read("common")
         self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(f"n{i}" for i in range(self.COUNT)))

@@ -4,6 +4,7 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "delta/chunker.h"
+#include "delta/part_encoder.h"
 #include "delta/patch_applier.h"
 #include "delta/patch_writer.h"
 #include "delta/tree_exchange.h"
@@ -61,9 +62,9 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
         plan->root = target_tree.root;
       }
       const EncodedPart part =
-          encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, *codec, 3).value();
+          encode_part(*plan, encode_instructions(*plan, cursor), start, 4u << 20, source, {}, *codec, 3).value();
       append(wire, part.head);
-      append(wire, part.literals);
+      for (const SharedBytes& piece : part.literals) append(wire, piece.view);
       if (last) break;
     }
 
@@ -91,5 +92,41 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
     }
     CHECK(root == target_tree.root);
     CHECK(draft.content == target);
+    CHECK_FALSE(applier.has_wrong_cut());
   }
+}
+
+TEST_CASE("literals that are held in memory are sent from there") {
+  // A source that is never asked for what is held.
+  class OnlyFrom final : public Source {
+   public:
+    OnlyFrom(Buffer bytes, std::uint64_t least) : bytes_(std::move(bytes)), least_(least) {}
+    std::uint64_t size() const override { return bytes_.size(); }
+    Status read_at(std::uint64_t offset, MutableBytes into) const override {
+      if (offset < least_) return fail(Code::kInternal, "Read again.");
+      return bytes_.read_at(offset, into);
+    }
+
+   private:
+    BufferSource bytes_;
+    std::uint64_t least_;
+  };
+  const Buffer target = test::random_bytes(300'000, 4);
+  PatchPlanner planner(Addressing::kBasis, {});
+  for (int i = 0; i < 6; ++i) planner.add_chunk({50'000});
+  auto plan = planner.next_part(1u << 20);
+  REQUIRE(plan);
+  const auto first = std::make_shared<Buffer>(target.begin(), target.begin() + 120'000);
+  const auto second = std::make_shared<Buffer>(target.begin() + 120'000, target.begin() + 200'000);
+  const HeldContent held[] = {{0, {first, *first}}, {120'000, {second, *second}}};
+  PatchCursor cursor;
+  const auto codec = make_zstd_codec();
+  const auto part =
+      encode_part(*plan, encode_instructions(*plan, cursor), 0, 4u << 20, OnlyFrom(target, 200'000), held, *codec, 3);
+  REQUIRE(part);
+  Buffer sent;
+  for (const SharedBytes& piece : part->literals) append(sent, piece.view);
+  CHECK(sent == target);
+  CHECK(part->literals.size() == 3);
+  CHECK(part->literals[0].view.data() == first->data());
 }

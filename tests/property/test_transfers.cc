@@ -8,12 +8,15 @@
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
+#include "delta/chunk_tree.h"
+#include "delta/part_encoder.h"
+#include "delta/patch_writer.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
 #include "support/edits.h"
 #include "support/loopback.h"
 #include "support/memory_draft.h"
-#include "sync/download_client.h"
+#include "sync/download_attempts.h"
 #include "sync/upload_client.h"
 
 using namespace millrace;
@@ -23,8 +26,8 @@ namespace {
 
 class MemoryDownload final : public DownloadDraft {
  public:
-  MemoryDownload(const Buffer& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
-      : chunks_(std::move(chunks)), draft_(basis, *chunks_), result_(result) {}
+  MemoryDownload(Buffer basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
+      : basis_(std::move(basis)), chunks_(std::move(chunks)), draft_(basis_, *chunks_), result_(result) {}
   Status keep(std::uint64_t first, std::uint64_t count) override { return draft_.keep(first, count); }
   Status add(std::span<const Chunk> chunks, ByteView content) override { return draft_.add(chunks, content); }
   Status add_zeros(const Chunk& chunk, std::uint64_t count) override { return draft_.add_zeros(chunk, count); }
@@ -41,6 +44,7 @@ class MemoryDownload final : public DownloadDraft {
   }
 
  private:
+  Buffer basis_;
   std::shared_ptr<const ChunkList> chunks_;
   test::MemoryDraft draft_;
   Buffer& result_;
@@ -81,13 +85,14 @@ struct Fixture {
     target.path = "file";
     target.basis = std::make_shared<BufferSource>(basis);
     into = basis;
-    target.open_draft = [&](std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
-      return std::make_unique<MemoryDownload>(basis, std::move(chunks), into);
+    target.open_draft = [&](std::shared_ptr<const Source> source,
+                            std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
+      Buffer held(source->size());
+      REQUIRE(source->read_at(0, held));
+      return std::make_unique<MemoryDownload>(std::move(held), std::move(chunks), into);
     };
-    REQUIRE(loopback.client().open([&](StreamPort& port) {
-      return make_download(
-          port, target, options, tools, [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
-    }));
+    REQUIRE(begin_download([&](const auto& make) { return loopback.client().open(make); }, target, options, tools,
+                           [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr));
     loopback.run();
     bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
     return result;
@@ -222,6 +227,7 @@ TEST_CASE_METHOD(Fixture, "data that shares nothing and does not compress costs 
 TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
   context.match_margin_bits = -40;  // as few bits as there may be
   std::uint32_t repairs = 0;
+  std::uint32_t repairs_down = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     INFO("seed " << seed);
     SeededRandom random(seed);
@@ -234,6 +240,62 @@ TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
     CHECK(stored() == target);
     repairs += up->repairs;
     CHECK(up->literal_bytes < 3 * target.size());
+    Buffer got;
+    const auto down = download(seed + 100, basis, got, deep(3));
+    if (!down) FAIL(down.error().sentence);
+    CHECK(got == target);
+    repairs_down += down->repairs;
+    // What was right of the first attempt is not sent again.
+    CHECK(down->literal_bytes < target.size());
   }
   CHECK(repairs > 0);
+  CHECK(repairs_down > 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refused") {
+  // Sends a whole file as chunks of a fixed size, with a root that fits them.
+  class FixedCuts final : public Conversation {
+   public:
+    FixedCuts(StreamPort& port, const Buffer& content, std::optional<Error>& refused) : refused_(refused) {
+      constexpr std::size_t kFixed = 5000;
+      ChunkTreeBuilder builder;
+      PatchPlanner planner(Addressing::kBasis, {});
+      const auto hasher = make_sha256();
+      for (ByteView rest(content); !rest.empty();) {
+        const ByteView chunk = rest.first(std::min(rest.size(), kFixed));
+        rest = rest.subspan(chunk.size());
+        builder.add(static_cast<std::uint32_t>(chunk.size()), hasher->hash(chunk), *hasher);
+        planner.add_chunk({static_cast<std::uint32_t>(chunk.size())});
+      }
+      wire::Upload request;
+      request.path = "file";
+      request.bytes = content.size();
+      port.send(request);
+      PatchCursor cursor;
+      auto plan = planner.next_part(content.size());
+      REQUIRE(plan);
+      plan->root = builder.finish(*hasher).root;
+      auto part = encode_part(*plan, encode_instructions(*plan, cursor), 0, 4u << 20, BufferSource(content), {},
+                              *make_zstd_codec(), 0);
+      REQUIRE(part);
+      port.send_data(SharedBytes::of(encode_patch_header(4u << 20, Addressing::kBasis)));
+      port.send_data(SharedBytes::of(std::move(part->head)));
+      for (SharedBytes& piece : part->literals) port.send_data(std::move(piece));
+    }
+    Status on_message(FrameType, ByteView) override { return fail(Code::kInternal, "The server took it."); }
+    Status on_data(ByteView) override { return {}; }
+    void on_closed(const Error& error) override { refused_ = error; }
+
+   private:
+    std::optional<Error>& refused_;
+  };
+  const Buffer content = test::random_bytes(100'000, 33);
+  std::optional<Error> refused;
+  test::Loopback loopback(1, context);
+  REQUIRE(
+      loopback.client().open([&](StreamPort& port) { return std::make_shared<FixedCuts>(port, content, refused); }));
+  loopback.run();
+  REQUIRE(refused);
+  CHECK(refused->code == Code::kProtocol);
+  CHECK_FALSE(fs::exists(folder / "files" / "file"));
 }

@@ -111,6 +111,10 @@ class FaultyDisk final : public Disk {
       std::erase_if(faults_->names, [&](const Faults::Undo& undo) { return undo.folder == place.path; });
     return disk_->fsync_folder(place);
   }
+  DiskStatus flush_all() override {
+    if (const int error = step("flush_all")) return disk_fail(error);
+    return disk_->flush_all();
+  }
   DiskStatus start_writeback(const File& file, std::uint64_t offset, std::uint64_t bytes) override {
     if (const int error = step("start_writeback")) return disk_fail(error);
     return disk_->start_writeback(file, offset, bytes);

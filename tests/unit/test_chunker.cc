@@ -1,10 +1,13 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "base/cpu.h"
 #include "codec/sha256.h"
 #include "delta/chunk_tree.h"
 #include "delta/chunker.h"
+#include "delta/gear.h"
 #include "support/bytes.h"
+#include "support/edits.h"
 
 using namespace millrace;
 
@@ -63,4 +66,36 @@ TEST_CASE("the root names the content, and a tree with fewer leaves kept has the
   CHECK(small.base_level > 0);
   CHECK(tree.levels.back().size() == 1);
   CHECK(build_tree({}, *hasher).root == empty_root(*hasher));
+}
+
+TEST_CASE("cuts are the same on every processor") {
+  if (!use_avx512()) return;
+  // Random bytes, few different ones, long runs: short files in every length, so that each end of the data is met.
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    INFO("seed " << seed);
+    Buffer data = test::random_bytes(seed % 3 == 0 ? 70'000 + seed : 4'000 + seed * 37, seed);
+    if (seed % 4 == 1) {
+      for (Byte& byte : data) byte &= 3;
+    }
+    if (seed % 4 == 2) std::fill(data.begin() + 1000, data.begin() + 3000, Byte{0});
+    const std::size_t to = data.size() - seed % 5;
+    const std::size_t strict_end = data.size() / 2 + seed;
+    for (std::size_t from = gear::kWindow; from < to;) {
+      const std::size_t cut = gear::find_cut_plain(data, from, strict_end, to);
+      REQUIRE(gear::find_cut_avx512(data, from, strict_end, to) == cut);
+      from = std::min(cut + 1, from + 997);
+    }
+  }
+}
+
+TEST_CASE("chunk lists are the same on every processor") {
+  const Buffer random = test::random_bytes(6u << 20, 9);
+  const Buffer text = test::random_text(3u << 20, 10);
+  for (const Buffer& data : {random, text, Buffer(1u << 20, Byte{0})}) {
+    const ChunkList fast = chunks_of(data);
+    choose_cpu_path(CpuPath::kPlain);
+    const ChunkList plain = chunks_of(data);
+    choose_cpu_path(CpuPath::kAuto);
+    CHECK(fast == plain);
+  }
 }

@@ -448,3 +448,35 @@ TEST_CASE("GOAWAY and PING reach the other side") {
   CHECK(pair.client.goaways == 1);
   CHECK(pair.server.sent.count(FrameType::kPong) == 1);
 }
+
+TEST_CASE("after GOAWAY neither side begins anything new, and what is open goes on") {
+  MuxPair pair(15);
+  const auto before = pair.download(400'000);
+  pair.server.mux.send_goaway({1000, 2000, "restart"});
+  // The client does not know yet; its request crosses the word on the wire.
+  const auto crossing = pair.download(10);
+  pair.pump();
+  REQUIRE(crossing->closed);
+  CHECK(crossing->closed->code == Code::kBusy);
+  const auto refused = pair.client.mux.open([](StreamPort&) { return nullptr; });
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kBusy);
+  // Nor did the first reach the server before it left.
+  REQUIRE(before->closed);
+  CHECK(before->closed->code == Code::kBusy);
+}
+
+TEST_CASE("a stream that was open before GOAWAY ends as if nothing were") {
+  MuxPair pair(16);
+  const auto open = pair.download(900'000, Hold::kYes);
+  pair.pump();
+  CHECK_FALSE(open->done);
+  pair.server.mux.send_goaway({1000, 2000, "restart"});
+  for (std::uint64_t released = 0; !open->done && released < open->received;) {
+    open->port->release_credit(open->received - std::exchange(released, open->received));
+    pair.pump();
+  }
+  CHECK(open->done);
+  CHECK(open->received == 900'000);
+  CHECK_FALSE(open->closed);
+}

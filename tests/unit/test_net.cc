@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "net/listener.h"
 #include "net/tcp.h"
 
 using namespace millrace;
@@ -66,9 +67,9 @@ SCENARIO("bytes arrive in order and both sides count them") {
   for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<Byte>(i * 7 + i / 251);
   Buffer got;
   std::unique_ptr<TcpStream> served;
-  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](uv_stream_t* from) {
+  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](Socket from, Descriptors) {
     served = std::make_unique<TcpStream>(loop);
-    REQUIRE(served->accept_from(from));
+    REQUIRE(served->adopt(std::move(from)));
     TcpStream::Events events;
     events.on_bytes = [&](ByteView bytes) { append(got, bytes); };
     served->start(events);
@@ -97,10 +98,10 @@ SCENARIO("bytes arrive in order and both sides count them") {
 
 SCENARIO("a port that is taken and a server that is not there are said so") {
   Loop loop;
-  auto first = TcpListener::listen(loop, "127.0.0.1", 0, [](uv_stream_t*) {});
+  auto first = TcpListener::listen(loop, "127.0.0.1", 0, [](const Socket&, Descriptors) {});
   REQUIRE(first);
   const auto port = (*first)->port();
-  const auto second = TcpListener::listen(loop, "127.0.0.1", port, [](uv_stream_t*) {});
+  const auto second = TcpListener::listen(loop, "127.0.0.1", port, [](const Socket&, Descriptors) {});
   REQUIRE_FALSE(second);
   CHECK(second.error().code == Code::kConflict);
   first->reset();

@@ -1,4 +1,4 @@
-// client/options and client/address: what arguments mean.
+// client/options and base/address: what arguments mean.
 #include "client/options.h"
 
 #include <catch2/catch.hpp>

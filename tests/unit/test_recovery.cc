@@ -31,7 +31,9 @@ std::string read_file(const fs::path& path) {
 enum class Interruption { kFailure, kFull, kKill, kPowerLoss };
 
 struct Fixture {
-  Fixture() : folder(fs::temp_directory_path() / ("millrace-recovery-" + std::to_string(getpid()))) {}
+  Fixture() : folder(in_memory() / ("millrace-recovery-" + std::to_string(getpid()))) {}
+  /// Power cuts are simulated: real flushes would only take their time, a thousand times.
+  static fs::path in_memory() { return fs::is_directory("/dev/shm") ? "/dev/shm" : fs::temp_directory_path(); }
   ~Fixture() {
     store.reset();
     fs::remove_all(folder);
@@ -48,8 +50,8 @@ struct Fixture {
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
     MILLRACE_ASSIGN(store,
                     open_directory_store(std::move(opened), folder / "catalogue.sqlite",
-                                         {Durability::kFull, SeededRandom(seed++), make_sha256, nullptr,
-                                          [this](const std::string& sentence) { reports.push_back(sentence); }}));
+                                         {durability, SeededRandom(seed++), make_sha256, nullptr,
+                                          [this](const std::string& sentence) { reports.push_back(sentence); }, boot}));
     return {};
   }
   void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
@@ -97,6 +99,8 @@ struct Fixture {
   }
   fs::path folder;
   std::uint64_t seed = 1;
+  std::uint64_t boot = 1;
+  Durability durability = Durability::kFull;
   std::vector<std::string> reports;
   std::shared_ptr<Faults> faults;
   std::unique_ptr<Store> store;
@@ -236,12 +240,14 @@ TEST_CASE_METHOD(Fixture, "another program's file that takes the place during a 
   const auto result = test::put_file(*store, "f", kNew);
   REQUIRE_FALSE(result);
   REQUIRE(done);
+  reports.clear();
   if (!crashes) {
     CHECK(result.error().code == Code::kConflict);
     CHECK(store->lookup({}, "f").value()->bytes == 6);
     CHECK(test::put_file(*store, "g", kNew));
   }
   reopen();
+  CHECK(reports.size() == (crashes ? 1 : 0));
   check_sound();
   CHECK(content("f") == "theirs");
   CHECK(store->lookup({}, "f").value()->bytes == 6);
@@ -276,4 +282,85 @@ TEST_CASE_METHOD(Fixture, "a catalogue that is gone or damaged is made again fro
   CHECK(found->token.root == before.token.root);
   CHECK(found->token.epoch != before.token.epoch);
   CHECK(found->attributes == before.attributes);
+}
+
+TEST_CASE_METHOD(Fixture, "a failed transaction stops all writing until a restart; a full disk only fails") {
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOld));
+  std::string_view seen;
+  bool done = false;
+  faults->before = [&](std::string_view operation) {
+    if (operation != "transaction" || done) return;
+    done = true;
+    faults->arm(Faults::Kind::kFailOnce, 0, seen == "full" ? ENOSPC : EIO);
+  };
+  seen = "full";
+  CHECK(test::put_file(*store, "f", kNew).error().code == Code::kQuota);
+  CHECK(reports.empty());
+  CHECK(test::put_file(*store, "f", kNew));
+  done = false;
+  seen = "broken";
+  CHECK_FALSE(test::put_file(*store, "f", kOld));
+  CHECK(reports.size() == 1);
+  CHECK(test::put_file(*store, "g", kOld).error().sentence.find("stopped writing") != std::string::npos);
+  CHECK_FALSE(store->remove({}, "f", Recursive::kNo, {}));
+  CHECK_FALSE(store->move({}, "f", "g", Force::kNo));
+  CHECK(store->lookup({}, "f").value()->bytes == kNew.size());
+  reopen();
+  check_sound();
+  CHECK(test::put_file(*store, "g", kOld));
+}
+
+TEST_CASE_METHOD(Fixture, "a folder's flush that fails stops writing, a file's only its own upload") {
+  start_empty();
+  std::string_view which;
+  bool done = false;
+  faults->before = [&](std::string_view operation) {
+    if (operation != which || done) return;
+    done = true;
+    faults->arm(Faults::Kind::kFailOnce, 0);
+  };
+  which = "fsync";
+  CHECK_FALSE(test::put_file(*store, "f", kNew));
+  CHECK(test::put_file(*store, "f", kNew));
+  done = false;
+  which = "fsync_folder";
+  CHECK_FALSE(test::put_file(*store, "f", kOld));
+  CHECK(reports.size() == 1);
+  CHECK_FALSE(test::put_file(*store, "g", kOld));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "files that were never flushed are read again after the machine went down, not after a clean end") {
+  durability = Durability::kNone;
+  const bool clean = GENERATE(false, true);
+  const bool machine = GENERATE(false, true);
+  start_empty();
+  const auto before = test::put_file(*store, "f", kNew).value();
+  faults->names.clear();  // the kernel wrote the names, not the contents
+  if (!clean && machine) faults->cut_power();
+  faults->dead = !clean;
+  if (machine) ++boot;
+  reopen();
+  const auto now = store->lookup({}, "f").value();
+  REQUIRE(now);
+  CHECK((now->token == before.token) == (clean || !machine));
+  CHECK(store->verify({}, "f"));
+}
+
+TEST_CASE_METHOD(Fixture, "files and staging on two file systems are refused in words") {
+  const fs::path other = fs::temp_directory_path() / folder.filename();
+  struct stat here {};
+  struct stat there {};
+  REQUIRE(::stat(in_memory().c_str(), &here) == 0);
+  REQUIRE(::stat(fs::temp_directory_path().c_str(), &there) == 0);
+  if (here.st_dev == there.st_dev) return;
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  fs::create_directory(other);
+  fs::create_directory_symlink(other, folder / "files");
+  const auto opened = try_open(std::make_shared<Faults>());
+  fs::remove_all(other);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().sentence.find("different file systems") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "base/cpu.h"
 #include "base/random.h"
 #include "codec/sha256.h"
 #include "codec/sha256_lanes.h"
@@ -25,7 +26,7 @@ TEST_CASE("messages hashed side by side have the digests that they have alone") 
     std::vector<Digest> digests(pieces.size());
     hasher->hash_all(pieces, digests);
     for (std::size_t i = 0; i < pieces.size(); ++i) CHECK(digests[i] == hasher->hash(pieces[i]));
-    if (!has_sha256_lanes()) continue;
+    if (!use_avx512()) continue;
     std::vector<Digest> lanes(pieces.size());
     sha256_lanes(pieces, lanes);
     CHECK(lanes == digests);
@@ -33,7 +34,7 @@ TEST_CASE("messages hashed side by side have the digests that they have alone") 
 }
 
 TEST_CASE("every length around a block's end is padded right in lanes") {
-  if (!has_sha256_lanes()) return;
+  if (!use_avx512()) return;
   const auto hasher = make_sha256();
   const Buffer data = test::random_bytes(300, 3);
   std::vector<ByteView> pieces;

@@ -1,0 +1,231 @@
+#include "load/load_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "load/measurement.h"
+#include "load/slow_clients.h"
+#include "load/thread_tools.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kMostConnecting = 200;
+constexpr std::size_t kMostPreparing = 256;      ///< clients that seed, verify or delete at once
+constexpr std::uint64_t kGateBytes = 64u << 20;  ///< of files that are hashed at once
+constexpr int kSetupAttempts = 3;
+constexpr std::uint32_t kWholeEvery = 16;          ///< of so many files one is verified byte by byte,
+constexpr std::uint64_t kWholeBytes = 1ull << 30;  ///< but no more than so much
+constexpr std::chrono::milliseconds kProgressTick{1000};
+constexpr std::chrono::milliseconds kExpiryTick{1000};
+
+using Clock = std::chrono::steady_clock;
+using Action = std::function<void(LoadClient&, std::uint32_t, OutcomeDone)>;
+using Taken = std::function<void(std::uint32_t, const Outcome&)>;
+
+class LoadRun {
+ public:
+  explicit LoadRun(const LoadOptions& options)
+      : options_(options),
+        context_{loop_, options_, {thread_hasher, thread_codec, system_random()}, Gate(kGateBytes)},
+        interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
+        terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }) {
+    if (!options_.quiet && isatty(STDERR_FILENO) == 1)
+      progress_ = std::make_unique<Timer>(loop_, kProgressTick, [this] { show_progress(); });
+    clients_.reserve(options_.clients);
+    for (std::uint32_t i = 0; i < options_.clients; ++i) clients_.push_back(std::make_shared<LoadClient>(context_, i));
+  }
+
+  Result<LoadOutcome> run() {
+    MILLRACE_TRY(connect());
+    seed();
+    if (options_.slow_clients > 0 && outcome_.signal == 0) {
+      auto slow = SlowClients::connect(loop_, options_.url.host, options_.url.port, options_.slow_clients,
+                                       LoadClient::path_of(options_.seed, 0));
+      if (!slow) return fail(slow.error());
+      slow_ = std::move(*slow);
+    }
+    for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) measure(i);
+    if (slow_) outcome_.slow_clients_left = slow_->connected();
+    slow_.reset();
+    if (options_.verify && outcome_.signal == 0) verify();
+    if (options_.cleanup && outcome_.signal == 0) clean_up();
+    phase_ = nullptr;
+    outcome_.generator_peak_bytes = own_usage().peak_resident_bytes;
+    end_line();
+    return std::move(outcome_);
+  }
+
+ private:
+  void on_signal(int number) {
+    outcome_.signal = number;
+    if (measurement_) return measurement_->stop();
+    loop_.stop();
+  }
+
+  /// Does `action` on `count` clients from `first` on, some at once, and returns when all have ended or a signal came.
+  void each(const char* phase, std::size_t first, std::size_t count, std::size_t most_at_once, const Action& action,
+            const Taken& taken) {
+    phase_ = phase;
+    phase_done_ = 0;
+    phase_all_ = count;
+    std::size_t next = first;
+    std::size_t under_way = 0;
+    const std::size_t end = first + count;
+    std::function<void()> pump = [&] {
+      while (next < end && under_way < most_at_once && outcome_.signal == 0) {
+        const auto index = static_cast<std::uint32_t>(next++);
+        ++under_way;
+        action(*clients_[index], index, [&, index](const Outcome& outcome) {
+          if (outcome_.signal != 0) return;  // the references are no more
+          --under_way;
+          ++phase_done_;
+          taken(index, outcome);
+          pump();
+          if (under_way == 0 && next == end) loop_.stop();
+        });
+      }
+    };
+    const Timer expiry(
+        loop_, kExpiryTick,
+        [this] {
+          for (const auto& client : clients_) client->expire(Clock::now());
+        },
+        KeepsLoop::kYes);
+    pump();
+    while (outcome_.signal == 0 && (under_way > 0 || next < end)) loop_.run();
+  }
+
+  /// As each, with further attempts for those that fail, within their turn; takes down what the last one failed with.
+  void each_with_attempts(const char* phase, std::size_t first, std::size_t most_at_once, const Action& action) {
+    const Action with_attempts = [&](LoadClient& client, std::uint32_t index, const OutcomeDone& done) {
+      again(client, index, action, done, kSetupAttempts);
+    };
+    each(phase, first, clients_.size() - first, most_at_once, with_attempts,
+         [this](std::uint32_t, const Outcome& outcome) {
+           if (outcome) return;
+           ++outcome_.setup.errors[std::string(code_name(outcome.error().code))];
+           if (outcome_.setup.first_error.empty()) outcome_.setup.first_error = outcome.error().sentence;
+         });
+  }
+
+  void again(LoadClient& client, std::uint32_t index, const Action& action, const OutcomeDone& done, int attempts) {
+    action(client, index, [this, &client, index, &action, done, attempts](const Outcome& outcome) {
+      if (outcome_.signal != 0) return;
+      if (!outcome && attempts > 1) return again(client, index, action, done, attempts - 1);
+      done(outcome);
+    });
+  }
+
+  Status connect() {
+    const auto began = Clock::now();
+    Outcome first = 0;
+    const Action action = [](LoadClient& client, std::uint32_t, OutcomeDone done) { client.connect(std::move(done)); };
+    each("connecting", 0, 1, 1, action, [&first](std::uint32_t, const Outcome& outcome) { first = outcome; });
+    if (!first) return fail(first.error());
+    each_with_attempts("connecting", 1, kMostConnecting, action);
+    outcome_.setup.connect_seconds = Seconds(Clock::now() - began).count();
+    return {};
+  }
+
+  void seed() {
+    if (options_.operation == Operation::kIdle || outcome_.signal != 0) return;
+    const auto began = Clock::now();
+    each_with_attempts("putting files in place", 0, kMostPreparing,
+                       [](LoadClient& client, std::uint32_t, OutcomeDone done) { client.seed(std::move(done)); });
+    outcome_.setup.seed_seconds = Seconds(Clock::now() - began).count();
+  }
+
+  void measure(std::uint32_t run) {
+    phase_ = "measuring";
+    phase_done_ = 0;
+    phase_all_ = options_.transfers.value_or(0);
+    measurement_ = std::make_unique<Measurement>(context_, clients_, run);
+    bool over = false;
+    measurement_->start([this, &over] {
+      over = true;
+      loop_.stop();
+    });
+    while (!over) loop_.run();
+    outcome_.runs.push_back(std::move(measurement_->tally()));
+    measurement_.reset();
+  }
+
+  void verify() {
+    const auto began = Clock::now();
+    VerifyTally tally;
+    std::uint64_t whole_bytes = 0;
+    const Action action = [&](LoadClient& client, std::uint32_t index, OutcomeDone done) {
+      if (!client.owns_file()) return client.connect(std::move(done));
+      ++tally.checked;
+      const bool whole = index % kWholeEvery == 0 && whole_bytes + client.file_bytes() <= kWholeBytes;
+      if (whole) {
+        whole_bytes += client.file_bytes();
+        ++tally.downloaded;
+      }
+      client.verify(whole ? LoadClient::Depth::kContent : LoadClient::Depth::kRoot, std::move(done));
+    };
+    each("verifying", 0, clients_.size(), kMostPreparing, action, [&tally](std::uint32_t, const Outcome& outcome) {
+      if (outcome) return;
+      if (outcome.error().code == Code::kIntegrity) {
+        if (tally.lost++ == 0) tally.first_lost = outcome.error().sentence;
+        return;
+      }
+      ++tally.errors[std::string(code_name(outcome.error().code))];
+    });
+    tally.seconds = Seconds(Clock::now() - began).count();
+    if (outcome_.signal == 0) outcome_.verify = std::move(tally);
+  }
+
+  void clean_up() {
+    each(
+        "deleting", 0, clients_.size(), kMostPreparing,
+        [](LoadClient& client, std::uint32_t, OutcomeDone done) {
+          if (!client.owns_file()) return client.connect(std::move(done));
+          client.remove(std::move(done));
+        },
+        [this](std::uint32_t, const Outcome& outcome) {
+          if (!outcome) ++outcome_.cleanup_errors[std::string(code_name(outcome.error().code))];
+        });
+  }
+
+  void show_progress() {
+    if (phase_ == nullptr) return;
+    const std::uint64_t done = measurement_ ? measurement_->done_count() : phase_done_;
+    std::fprintf(stderr, "\r\033[K%s %llu", phase_, static_cast<unsigned long long>(done));
+    if (phase_all_ > 0) std::fprintf(stderr, "/%llu", static_cast<unsigned long long>(phase_all_));
+    std::fflush(stderr);
+  }
+
+  void end_line() {
+    if (progress_) std::fprintf(stderr, "\r\033[K");
+    progress_.reset();
+  }
+
+  const LoadOptions& options_;
+  Loop loop_;
+  LoadContext context_;
+  SignalWatch interrupt_;
+  SignalWatch terminate_;
+  Measurement::Clients clients_;
+  std::unique_ptr<Measurement> measurement_;
+  std::unique_ptr<SlowClients> slow_;
+  std::unique_ptr<Timer> progress_;
+  LoadOutcome outcome_;
+  const char* phase_ = nullptr;
+  std::uint64_t phase_done_ = 0;
+  std::uint64_t phase_all_ = 0;
+};
+
+}  // namespace
+
+Result<LoadOutcome> run_load(const LoadOptions& options) {
+  MILLRACE_TRY(prepare_for_connections(std::uint64_t{options.clients} + options.slow_clients));
+  return LoadRun(options).run();
+}
+
+}  // namespace millrace

@@ -1,0 +1,36 @@
+// Clients that hold a server up: half of them send an upload's request one byte a second, half ask for files again and
+// again and take one byte of the answer a second. They speak the protocol, on sockets of their own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "net/timer.h"
+
+namespace millrace {
+
+class SlowClients {
+ public:
+  /// Connects `count` of them, blocking. `path` is a file that the readers ask for. Errors: kNetwork.
+  static Result<std::unique_ptr<SlowClients>> connect(Loop& loop, const std::string& host, const std::string& port,
+                                                      std::uint32_t count, const std::string& path);
+  ~SlowClients();
+  SlowClients(const SlowClients&) = delete;
+  SlowClients& operator=(const SlowClients&) = delete;
+  /// Those that the server has not sent away.
+  std::size_t connected() const { return clients_.size(); }
+
+ private:
+  explicit SlowClients(Loop& loop);
+  void tick();
+  struct Client {
+    int socket = -1;
+    std::string unsent;  ///< of a writer, else empty
+  };
+  std::vector<Client> clients_;
+  Timer timer_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,84 @@
+#include "net/mailbox.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+namespace {
+
+struct Letter {
+  std::function<void()> call;
+  std::size_t expected = 0;  ///< how many answers it is: 1 or none
+};
+
+}  // namespace
+
+struct Mailbox::State {
+  uv_async_t wake{};
+  std::shared_ptr<State> kept;  ///< until libuv has let go of `wake`
+  std::mutex mutex;
+  std::vector<Letter> letters;  // guarded by mutex
+  bool closed = false;          // guarded by mutex
+  std::size_t expected = 0;     // the loop's thread only
+
+  void push(Letter letter) {
+    const std::lock_guard lock(mutex);
+    if (closed) return;
+    letters.push_back(std::move(letter));
+    if (letters.size() == 1) uv_async_send(&wake);
+  }
+
+  void deliver() {
+    const auto self = kept;
+    std::vector<Letter> ready;
+    {
+      const std::lock_guard lock(mutex);
+      ready.swap(letters);
+    }
+    for (Letter& letter : ready) {
+      if (letter.expected > 0 && --expected == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&wake));
+      // A letter may close the box.
+      if (const std::lock_guard lock(mutex); closed) return;
+      letter.call();
+      letter.call = nullptr;
+    }
+  }
+};
+
+std::shared_ptr<Mailbox> Mailbox::open(uv_loop_t* loop) {
+  auto state = std::make_shared<State>();
+  if (uv_async_init(loop, &state->wake, [](uv_async_t* wake) { static_cast<State*>(wake->data)->deliver(); }) != 0)
+    std::abort();
+  state->wake.data = state.get();
+  state->kept = state;
+  uv_unref(reinterpret_cast<uv_handle_t*>(&state->wake));
+  return std::shared_ptr<Mailbox>(new Mailbox(std::move(state)));
+}
+
+void Mailbox::post(std::function<void()> letter) {
+  state_->push({std::move(letter), 0});
+}
+
+void Mailbox::answer(std::function<void()> letter) {
+  state_->push({std::move(letter), 1});
+}
+
+void Mailbox::expect() {
+  if (state_->expected++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&state_->wake));
+}
+
+void Mailbox::close() {
+  std::vector<Letter> dropped;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->closed, true)) return;
+    dropped.swap(state_->letters);
+  }
+  uv_close(reinterpret_cast<uv_handle_t*>(&state_->wake),
+           [](uv_handle_t* handle) { const auto last = std::move(static_cast<State*>(handle->data)->kept); });
+}
+
+}  // namespace millrace

@@ -1,0 +1,24 @@
+// What a server takes on, each with its default. docs/OPERATIONS.md has the same table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace millrace {
+
+inline constexpr unsigned kMaxLoops = 256;
+inline constexpr std::size_t kMaxConnections = 1'000'000;
+
+struct ServerLimits {
+  unsigned loops = 2;               ///< threads that serve connections
+  std::size_t max_connections = 0;  ///< past that a client is told that the server is full
+  std::size_t max_refusals = 64;    ///< clients that are being told so at once; then accepting waits
+};
+
+/// Raises the process's soft limit of descriptors to its hard one and returns what it is then.
+std::size_t raise_descriptor_limit();
+
+/// Connections that `descriptors` are enough for: files of transfers are open only while a job has them.
+std::size_t connections_for(std::size_t descriptors);
+
+}  // namespace millrace

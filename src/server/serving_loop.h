@@ -1,0 +1,54 @@
+// One of the server's event loops, with the sessions that live on it and a thread of its own.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "net/timer.h"
+#include "session/session.h"
+#include "sync/server_conversations.h"
+
+namespace millrace {
+
+class ServingLoop {
+ public:
+  /// `context` is shared with other loops and outlives this one.
+  explicit ServingLoop(const ServerContext& context);
+  /// Waits for the thread, which stop() must have been asked to end.
+  ~ServingLoop();
+  ServingLoop(const ServingLoop&) = delete;
+  ServingLoop& operator=(const ServingLoop&) = delete;
+
+  /// Any thread. The session begins, lives and ends on this loop.
+  void take(Socket client);
+  /// Any thread. Closes all sessions; jobs that run end by themselves.
+  void stop();
+  /// Any thread. Sessions, those on their way here counted.
+  std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
+  /// Any thread. What decides where the next connection goes: bytes that were moved in the last seconds, and a little
+  /// for each session, since many may come at once before any has moved something.
+  std::uint64_t burden() const;
+
+ private:
+  struct Served {
+    std::shared_ptr<Session> session;
+    std::uint64_t moved = 0;  ///< bytes until the last tick
+  };
+  void serve(Socket client);
+  void end(std::uint64_t number);
+  void tick();
+
+  const ServerContext& context_;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Timer> timer_;
+  std::map<std::uint64_t, Served> served_;  // the loop's thread only
+  std::uint64_t next_number_ = 0;
+  bool stopping_ = false;
+  std::atomic<std::size_t> count_{0};
+  std::atomic<std::uint64_t> recent_bytes_{0};
+  std::thread thread_;
+};
+
+}  // namespace millrace
