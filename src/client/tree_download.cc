@@ -108,8 +108,7 @@ void TreeDownload::on_listed(const wire::Entries& entries) {
   for (const wire::EntryMessage& entry : entries.entries) take(entry);
   const bool stuck = !entries.next_cursor.empty() && entries.next_cursor == cursor_;
   cursor_ = entries.next_cursor;
-  if (stuck)
-    run_.report.failed({Code::kProtocol, "The server's listing does not go on from where it stopped."}, root_);
+  if (stuck) run_.report.failed({Code::kProtocol, "The server's listing does not go on from where it stopped."}, root_);
   if (stuck || cursor_.empty()) end_of_root();
 }
 
@@ -142,7 +141,8 @@ bool TreeDownload::is_wanted(const std::string& path) {
 }
 
 void TreeDownload::take(const wire::EntryMessage& entry) {
-  const std::string below = root_.empty() ? entry.path : entry.path.substr(std::min(entry.path.size(), root_.size() + 1));
+  const std::string below =
+      root_.empty() ? entry.path : entry.path.substr(std::min(entry.path.size(), root_.size() + 1));
   const bool honest = check_path(below, RootAllowed::kNo) && joined(root_, below) == entry.path;
   if (!honest) {
     return run_.report.failed(

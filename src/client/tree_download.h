@@ -1,6 +1,6 @@
 // `download -r`: folders of the server to a local folder. Each stage feeds the next and waits while that has enough:
-// listing -> making folders and comparing size, time and mode with the local file (workers) -> fetching. What the server
-// names is reached below the local folder part by part and never through a link.
+// listing -> making folders and comparing size, time and mode with the local file (workers) -> fetching. What the
+// server names is reached below the local folder part by part and never through a link.
 #pragma once
 
 #include <deque>
@@ -14,8 +14,8 @@ namespace millrace {
 
 class TreeDownload final : public ItemFeed {
  public:
-  /// `remotes`: paths on the server; one that is empty or ends in '/' means a folder's contents. `local` is made where it
-  /// is missing. The run must outlive it.
+  /// `remotes`: paths on the server; one that is empty or ends in '/' means a folder's contents. `local` is made where
+  /// it is missing. The run must outlive it.
   TreeDownload(CommandRun& run, std::vector<std::string> remotes, std::string local, Selection selection);
   /// Begins to list. Once, when there is a connection. Errors: those of the local folder.
   Status begin();
@@ -57,9 +57,9 @@ class TreeDownload final : public ItemFeed {
   Selection selection_;
   std::shared_ptr<const LocalFolder> top_;  ///< null in a dry run into a folder that is not there
   std::size_t next_remote_ = 0;
-  std::string root_;    ///< that is listed, without a '/' behind
-  std::string name_;    ///< in front of what is below it
-  std::string cursor_;  ///< of the listing
+  std::string root_;                    ///< that is listed, without a '/' behind
+  std::string name_;                    ///< in front of what is below it
+  std::string cursor_;                  ///< of the listing
   std::set<std::string> unseen_names_;  ///< of --files-from
   bool listing_ = false;
   bool in_root_ = false;
