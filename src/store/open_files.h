@@ -1,5 +1,5 @@
-// Descriptors are fewer than transfers: nothing keeps a file open between its jobs. A job gets its file from here, opened
-// again if need be, and the most recently used ones stay open for the next job.
+// Descriptors are fewer than transfers: nothing keeps a file open between its jobs. A job gets its file from here,
+// opened again if need be, and the most recently used ones stay open for the next job.
 #pragma once
 
 #include <compare>
@@ -29,8 +29,8 @@ class OpenFiles {
  public:
   explicit OpenFiles(std::size_t capacity) : capacity_(capacity) {}
 
-  /// The file with that id, which must stand at `place` if it is not open. Errors: ESTALE when another one stands there,
-  /// Disk::open's. A file is always got with the same access.
+  /// The file with that id, which must stand at `place` if it is not open. Errors: ESTALE when another one stands
+  /// there, Disk::open's. A file is always got with the same access.
   DiskResult<std::shared_ptr<const File>> get(Disk& disk, const Place& place, Access access, FileId id);
   /// A file that was just made.
   void put(FileId id, File file);

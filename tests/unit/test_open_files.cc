@@ -79,7 +79,8 @@ TEST_CASE_METHOD(Fixture, "many versions and drafts at once keep few files open"
   CHECK(read(*more.front()));
 }
 
-TEST_CASE_METHOD(Fixture, "a version is readable to its end although its path was replaced, removed or moved meanwhile") {
+TEST_CASE_METHOD(Fixture,
+                 "a version is readable to its end although its path was replaced, removed or moved meanwhile") {
   const Buffer old = test::random_bytes(200'000, 7);
   for (const char* path : {"replaced", "removed", "moved", "folder/below"}) REQUIRE(test::put_file(*store, path, old));
   std::vector<std::shared_ptr<const StoredFile>> readers;
