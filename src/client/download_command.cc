@@ -110,8 +110,9 @@ class DownloadRun {
       return fail(
           Code::kUsage,
           "'" + printable(local) +
-              (folder ? "' is a folder; end it in '/' to put the file into it (`sync` for whole folders is to come)."
-                      : "' is not a regular file and is not replaced; `-` writes to standard output."));
+              (folder
+                   ? "' is a folder; end it in '/' to put the file into it (-r takes whole folders, `sync` is to come)."
+                   : "' is not a regular file and is not replaced; `-` writes to standard output."));
     }
     auto source = FileSource::open(local);
     if (source) return *source;
@@ -154,7 +155,7 @@ class DownloadRun {
       return run_.report.failed({code_from_wire(there.error), printable(there.sentence)}, item.remote);
     if (there.kind != 0)
       return run_.report.failed(
-          {Code::kUsage, "'" + printable(item.remote) + "' is not a file (`sync` for whole folders is to come)."},
+          {Code::kUsage, "'" + printable(item.remote) + "' is not a file (-r takes whole folders, `sync` is to come)."},
           item.remote);
     run_.report.would(item.remote, "download " + printable(item.remote) + " to " +
                                        (to_output_ ? "standard output" : printable(item.local)) + " (" +

@@ -247,7 +247,7 @@ Status FileSource::look() {
   if (fstat(descriptor_, &stat) != 0) return fail(system_error(errno, "'" + printable(path) + "' cannot be read"));
   if (S_ISDIR(stat.st_mode))
     return fail(Code::kUsage,
-                "'" + printable(path) + "' is a folder; name files (`sync` for whole folders is to come).");
+                "'" + printable(path) + "' is a folder; name files (-r takes whole folders, `sync` is to come).");
   if (!S_ISREG(stat.st_mode))
     return fail(Code::kUsage, "'" + printable(path) + "' is not a regular file; use `-` to send what a pipe gives.");
   bytes_ = static_cast<std::uint64_t>(stat.st_size);
