@@ -345,7 +345,7 @@ class DirectoryStore final : public Store {
     }
     const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", path));
-    MILLRACE_TRY(parts_->put_chunks(root, draft.chunks()));
+    MILLRACE_ASSIGN(const Buffer chunk_row, parts_->prepare_chunks(root, draft.chunks()));
 
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY(parts_->catalogue->writable());
@@ -379,6 +379,7 @@ class DirectoryStore final : public Store {
     MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
       MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
       MILLRACE_TRY(parts_->catalogue->put(path, row));
+      if (!chunk_row.empty()) MILLRACE_TRY(parts_->catalogue->put_chunk_list(root, chunk_row));
       MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
       return {};
     }));

@@ -1,6 +1,8 @@
 #include "store/recovery.h"
 
 #include <cerrno>
+#include <map>
+#include <set>
 
 #include "base/path.h"
 
@@ -13,14 +15,29 @@ bool has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
   return stat && stat->inode == inode;
 }
 
+constexpr std::size_t kMostDurableFolders = 100'000;
+
+/// A name is durable when its folder is flushed, and the folder's own name, up to one that is known to be.
 Status flush_parent(StoreParts& parts, const std::string& path) {
   if (parts.durability == Durability::kNone) return {};
-  // A new folder's own entry must be durable too, up to the root.
-  for (std::string folder(parent_path(path));; folder = parent_path(folder)) {
+  std::set<std::string> folders{std::string(parent_path(path))};
+  std::map<std::string, std::uint64_t> flushed_names;
+  for (std::string folder(parent_path(path)); !folder.empty(); folder = parent_path(folder)) {
+    const auto stat = parts.disk().stat({Area::kFiles, folder});
+    if (!stat && stat.error() == ENOENT) continue;
+    if (!stat) return fail(disk_error(stat.error(), "stat the folder of", path));
+    const auto known = parts.durable_folders.find(folder);
+    if (known != parts.durable_folders.end() && known->second == stat->inode) continue;
+    folders.emplace(parent_path(folder));
+    flushed_names[folder] = stat->inode;
+  }
+  for (const std::string& folder : folders) {
     const auto flushed = parts.disk().fsync_folder({Area::kFiles, folder});
     if (!flushed && flushed.error() != ENOENT) return fail(disk_error(flushed.error(), "flush the folder of", path));
-    if (folder.empty()) return {};
   }
+  if (parts.durable_folders.size() > kMostDurableFolders) parts.durable_folders.clear();
+  for (const auto& [folder, inode] : flushed_names) parts.durable_folders[folder] = inode;
+  return {};
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ Status note_start(StoreParts& parts, std::uint64_t boot);
 /// The last write of a clean end.
 Status note_end(StoreParts& parts);
 
-/// Makes the folders above a path. `made` gets those that are new, outermost first.
+/// Makes the folders above a path.
 Status make_parents(Disk& disk, const std::string& path);
 
 }  // namespace millrace

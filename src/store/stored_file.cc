@@ -9,17 +9,23 @@
 namespace millrace {
 
 Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
-  const Buffer list = encode_chunk_list(chunks);
-  if (list.size() <= kMaxRowIndexBytes) return catalogue->put_chunk_list(root, list);
+  MILLRACE_ASSIGN(const Buffer row, prepare_chunks(root, chunks));
+  return row.empty() ? Status() : catalogue->put_chunk_list(root, row);
+}
+
+Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
+  Buffer list = encode_chunk_list(chunks);
+  if (list.size() <= kMaxRowIndexBytes) return list;
   const Place place{Area::kChunks, to_hex(root)};
-  if (disk().stat(place)) return {};
+  if (disk().stat(place)) return Buffer();
   auto file = disk().create(place);
-  if (!file) return file.error() == EEXIST ? Status() : fail(disk_error(file.error(), "create", place.path));
+  if (!file && file.error() == EEXIST) return Buffer();
+  if (!file) return fail(disk_error(file.error(), "create", place.path));
   if (const auto written = disk().pwrite(*file, list, 0); !written) {
     (void)disk().unlink(place);  // a cut list fails its checksum and is made again
     return fail(disk_error(written.error(), "write", place.path));
   }
-  return {};
+  return Buffer();
 }
 
 Result<std::optional<ChunkList>> StoreParts::chunks(const Digest& root) {

@@ -133,7 +133,9 @@ class FaultyDisk final : public Disk {
   }
   DiskStatus make_folder(const Place& place) override {
     if (const int error = step("make_folder")) return disk_fail(error);
-    return disk_->make_folder(place);
+    const auto done = disk_->make_folder(place);
+    if (done) remember(place, [this, place] { remove_tree(place); });
+    return done;
   }
   DiskStatus remove_folder(const Place& place) override {
     if (const int error = step("remove_folder")) return disk_fail(error);
@@ -173,6 +175,21 @@ class FaultyDisk final : public Disk {
   void dirty(const File& file) {
     const auto stat = disk_->stat_file(file);
     if (stat && !faults_->contents.contains(stat->inode)) faults_->contents[stat->inode] = ::dup(file.descriptor());
+  }
+  /// A folder whose name was not flushed takes all that is in it along.
+  void remove_tree(const Place& place) {
+    if (const auto names = disk_->list(place)) {
+      for (const std::string& name : *names) {
+        const Place below{place.area, place.path + "/" + name};
+        const auto stat = disk_->stat(below);
+        if (stat && stat->kind == FileKind::kFolder) {
+          remove_tree(below);
+        } else {
+          (void)disk_->unlink(below);
+        }
+      }
+    }
+    (void)disk_->remove_folder(place);
   }
   void remember(const Place& place, std::function<void()> undo) {
     faults_->names.push_back({std::string(parent_path(place.path)), std::move(undo)});
