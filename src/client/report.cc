@@ -180,7 +180,10 @@ void Report::failed(const Error& error, const std::string& path) {
   const bool of_connection = error.code == Code::kNetwork || error.code == Code::kCancelled ||
                              error.code == Code::kProtocol || error.code == Code::kVersion;
   if (of_connection && error.sentence == last_connection_failure_) return left_behind(error, path);
-  if (of_connection) last_connection_failure_ = error.sentence;
+  if (of_connection) {
+    last_connection_failure_ = error.sentence;
+    lost_code_ = error.code;
+  }
   count_failure(error.code);
   display_.clear();
   std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
@@ -190,8 +193,8 @@ void Report::failed(const Error& error, const std::string& path) {
 
 void Report::left_behind(const Error& error, const std::string& path) {
   count_failure(error.code);
-  lost_code_ = error.code;
   ++left_behind_;
+  if (!lost_code_) lost_code_ = error.code;
   event("error",
         {{"code", std::string(code_name(error.code))}, {"path", printable(path)}, {"sentence", error.sentence}});
 }
@@ -233,7 +236,7 @@ int Report::finish(const Traffic& traffic) {
   }
   if (forced_code_) return *forced_code_;
   if (failures_ == 0) return 0;
-  if (left_behind_ > 0) return exit_code(lost_code_);
+  if (lost_code_) return exit_code(*lost_code_);
   return files_ > 0 ? kSomeFailed : exit_code(first_failure_);
 }
 

@@ -75,7 +75,7 @@ class Report {
   std::size_t failures_ = 0;
   std::size_t left_behind_ = 0;
   std::string last_connection_failure_;
-  Code lost_code_ = Code::kNetwork;
+  std::optional<Code> lost_code_;  ///< the connection was lost: whatever was done, trying again may help
   Code first_failure_ = Code::kFailed;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t literal_bytes_ = 0;

@@ -123,7 +123,10 @@ class ForeignServers(ServerTest):
     def test_a_server_that_dies_in_the_middle(self):
         size = 64 << 20
         first = self.write("a", noise(size))
-        files = [first] + [self.write(f"n{i}", b"x") for i in range(200)]
+        files = [first] + [self.path(f"copy{i}") for i in range(8)]
+        for copy in files[1:]:
+            os.link(first, copy)
+        files += [self.write(f"n{i}", b"x") for i in range(200)]
         client = self.pause_in_the_middle_of_an_upload(first, size, "--json", "--whole-file", *files, self.url + "d/")
         self.server.kill()
         client.send_signal(signal.SIGCONT)
