@@ -50,7 +50,7 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
     there = before->version;
     return std::nullopt;
   }
-  MILLRACE_TRY(make_parents(parts_.disk(), draft.path));
+  if (!before) MILLRACE_TRY(make_parents(parts_.disk(), draft.path));
   Admitted admitted;
   admitted.row.version.bytes = draft.stat.bytes;
   admitted.row.version.attributes = {draft.attributes.mtime_ns, draft.attributes.mode & 0777};
@@ -123,7 +123,7 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
   // After a failure only a restart's recovery may go on, with this one too.
   MILLRACE_TRY(parts_.catalogue->writable());
   parts_.readers.keep(parts_.disk(), parts_.files, pending.path);
-  const auto outcome = materialise(parts_, pending);
+  const auto outcome = put_at_once(parts_, pending);
   if (outcome && *outcome == Outcome::kDone) {
     const auto stat = parts_.disk().stat({Area::kFiles, pending.path});
     if (!stat) {
@@ -131,9 +131,14 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
       parts_.catalogue->stop_writing(error);
       return fail(error);
     }
-    const bool flushed = parts_.durability == Durability::kFull && !pending.content;
-    parts_.unsettled.add({pending.id, pending.path, pending.other, *stat, pending.content ? pending.content->size() : 0,
-                          flushed});
+    UnsettledPut put;
+    put.id = pending.id;
+    put.path = pending.path;
+    if (pending.replaced.inode != 0) put.staged = pending.other;
+    put.stat = *stat;
+    put.row_bytes = pending.content ? pending.content->size() : 0;
+    put.content_flushed = parts_.durability == Durability::kFull && !pending.content;
+    parts_.unsettled.add(std::move(put));
     return admitted.row.version;
   }
   const Status settled = outcome ? settle(parts_, pending, *outcome) : Status(fail(outcome.error()));
@@ -142,8 +147,9 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
     return fail(settled.error());
   }
   drop(pending.other);
-  return fail(Code::kConflict, "'" + printable(pending.path) +
-                                   "' was changed on the server by another program meanwhile; that is kept; try again.");
+  return fail(Code::kConflict,
+              "'" + printable(pending.path) +
+                  "' was changed on the server by another program meanwhile; that is kept; try again.");
 }
 
 bool Committer::is_due(unsigned times) const {
@@ -172,6 +178,7 @@ Status Committer::checkpoint() {
     return status;
   }
   for (const UnsettledPut& put : puts) {
+    if (put.staged.empty()) continue;
     const auto removed = parts_.disk().unlink({Area::kStaging, put.staged});
     if (!removed && removed.error() != ENOENT)
       return fail(disk_error(removed.error(), "remove the replaced version of", put.path));

@@ -19,7 +19,8 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kMaxFolders = 100'000;
-constexpr int kMostCheckpoints = 100;  ///< that one operation waits for
+constexpr std::uint64_t kAskedFor = 256u << 10;  ///< smaller uploads find out about a full disk by themselves
+constexpr int kMostCheckpoints = 100;            ///< that one operation waits for
 
 std::string hex(std::uint64_t value) {
   char text[17];
@@ -98,10 +99,12 @@ class DirectoryStore final : public Store {
   }
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
-    if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
-      return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
-                                    std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
-                                    " are free.");
+    if (request.bytes >= kAskedFor) {
+      if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
+        return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
+                                      std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
+                                      " are free.");
+      }
     }
     DraftRequest full = request;
     full.path = below(principal, request.path);

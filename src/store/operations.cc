@@ -27,6 +27,8 @@ Status flush_name(StoreParts& parts, const std::string& path) {
 }  // namespace
 
 Status make_parents(Disk& disk, const std::string& path) {
+  const std::string parent(parent_path(path));
+  if (const auto stat = disk.stat({Area::kFiles, parent}); stat && stat->kind == FileKind::kFolder) return {};
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
     const auto stat = disk.stat({Area::kFiles, folder});
@@ -51,33 +53,40 @@ bool is_replaced_version(const Pending& pending, const FileStat& stat) {
          std::find(pending.superseded.begin(), pending.superseded.end(), stat.inode) != pending.superseded.end();
 }
 
+/// Gives what came out of an exchange its place back if it is not what was to be replaced.
+Result<Outcome> check_replaced(Disk& disk, const Pending& pending) {
+  const Place staged{Area::kStaging, pending.other};
+  const auto came_out = disk.stat(staged);
+  if (!came_out && came_out.error() == ENOENT) return Outcome::kDone;
+  if (!came_out) return fail(disk_error(came_out.error(), "stat", pending.other));
+  if (is_replaced_version(pending, *came_out)) return Outcome::kDone;
+  const auto back = disk.exchange(staged, {Area::kFiles, pending.path});
+  if (!back) return fail(disk_error(back.error(), "give back its place to", pending.path));
+  return Outcome::kForeign;
+}
+
 /// New: rename. Replacement: exchange, then a look at what came out.
-Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
-  Disk& disk = parts.disk();
+Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
   const Place place{Area::kFiles, pending.path};
   const Place staged{Area::kStaging, pending.other};
-  if (!has_inode(disk, place, pending.inode)) {
-    if (!has_inode(disk, staged, pending.inode)) return Outcome::kGone;
-    if (auto made = make_parents(disk, pending.path); !made) {
-      if (made.error().code == Code::kConflict) return Outcome::kForeign;
-      return fail(std::move(made).error());
-    }
-    auto moved = disk.rename_noreplace(staged, place);
-    if (!moved && moved.error() == EEXIST) {
-      if (pending.replaced.inode == 0) return Outcome::kForeign;
-      moved = disk.exchange(staged, place);
-    }
-    if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
+  auto moved = disk.rename_noreplace(staged, place);
+  if (moved) return Outcome::kDone;
+  if (moved.error() == EEXIST) {
+    if (pending.replaced.inode == 0) return Outcome::kForeign;
+    moved = disk.exchange(staged, place);
   }
-  const auto came_out = disk.stat(staged);
-  if (came_out && !is_replaced_version(pending, *came_out)) {
-    if (const auto back = disk.exchange(staged, place); !back) {
-      return fail(disk_error(back.error(), "give back its place to", pending.path));
-    }
-    return Outcome::kForeign;
+  if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
+  return check_replaced(disk, pending);
+}
+
+Result<Outcome> put_in_place(Disk& disk, const Pending& pending) {
+  if (has_inode(disk, {Area::kFiles, pending.path}, pending.inode)) return check_replaced(disk, pending);
+  if (!has_inode(disk, {Area::kStaging, pending.other}, pending.inode)) return Outcome::kGone;
+  if (auto made = make_parents(disk, pending.path); !made) {
+    if (made.error().code == Code::kConflict) return Outcome::kForeign;
+    return fail(std::move(made).error());
   }
-  if (!came_out && came_out.error() != ENOENT) return fail(disk_error(came_out.error(), "stat", pending.other));
-  return Outcome::kDone;
+  return rename_or_exchange(disk, pending);
 }
 
 Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
@@ -128,7 +137,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending) {
     case Pending::Kind::kAttributes:
       return give_attributes(parts, pending);
     case Pending::Kind::kPut:
-      return put_in_place(parts, pending);
+      return put_in_place(disk, pending);
     case Pending::Kind::kRemove: {
       const Place place{Area::kFiles, pending.path};
       if (!has_inode(disk, place, pending.inode)) break;
@@ -155,6 +164,12 @@ Result<Outcome> materialise(StoreParts& parts, const Pending& pending) {
     outcome = try_once(parts, pending);
   }
   return outcome;
+}
+
+Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
+  if (auto outcome = rename_or_exchange(parts.disk(), pending)) return outcome;
+  // Whatever has changed since its draft was admitted: the long way finds out.
+  return materialise(parts, pending);
 }
 
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {

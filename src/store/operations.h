@@ -20,6 +20,10 @@ enum class Outcome : std::uint8_t {
 /// to be called again.
 Result<Outcome> materialise(StoreParts& parts, const Pending& pending);
 
+/// The first attempt at a kPut, whose draft is in staging and whose parent folders are there: as materialise(), with
+/// fewer looks.
+Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending);
+
 /// The row of a file whose operation is done gets the stat data of now; the row of one that was not possible is
 /// forgotten, and whatever is at the path is indexed at the next look.
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);

@@ -15,8 +15,8 @@ namespace millrace {
 struct UnsettledPut {
   std::int64_t id = 0;  ///< of the pending row
   std::string path;
-  std::string staged;  ///< where the replaced version stands, if there was one
-  FileStat stat;       ///< of the file in its place
+  std::string staged;           ///< where the replaced version stands; empty if there was none
+  FileStat stat;                ///< of the file in its place
   std::uint64_t row_bytes = 0;  ///< content in the pending row
   bool content_flushed = false;
 };
@@ -24,7 +24,8 @@ struct UnsettledPut {
 class Unsettled {
  public:
   void add(UnsettledPut put);
-  /// What stat said when the path's last commit was put in its place; a rename changes ctime, so the row does not say it.
+  /// What stat said when the path's last commit was put in its place; a rename changes ctime, so the row does not say
+  /// it.
   std::optional<FileStat> stat_of(const std::string& path) const;
   /// Whether something at `path` or below it waits.
   bool touches(const std::string& path) const;

@@ -107,8 +107,8 @@ TEST_CASE_METHOD(Fixture, "a group costs one transaction and one flush of a fold
   counts.clear();
   REQUIRE(committer->checkpoint());
   CHECK(counts["transaction"] == 1);
-  CHECK(counts["fsync"] == kFiles / 2);         // those whose content is in the row
-  CHECK(counts["fsync_folder"] == 3 + 1);       // theirs and the root, which has their names
+  CHECK(counts["fsync"] == kFiles / 2);    // those whose content is in the row
+  CHECK(counts["fsync_folder"] == 3 + 1);  // theirs and the root, which has their names
   CHECK(parts->catalogue->pending().value().empty());
   counts.clear();
   REQUIRE(committer->checkpoint());
@@ -137,7 +137,8 @@ TEST_CASE_METHOD(Fixture, "one draft's refusal leaves the others of its group al
   CHECK(fs::is_empty(folder / "staging"));
 }
 
-TEST_CASE_METHOD(Fixture, "after a crash at any operation of a group or its checkpoint each file is whole or not there") {
+TEST_CASE_METHOD(Fixture,
+                 "after a crash at any operation of a group or its checkpoint each file is whole or not there") {
   for (const bool power : {false, true}) {
     for (std::size_t at = 0;; ++at) {
       INFO("operation " << at << (power ? " with a power cut" : ""));
@@ -153,8 +154,8 @@ TEST_CASE_METHOD(Fixture, "after a crash at any operation of a group or its chec
       versions.reset();
       parts.reset();
       const std::uint64_t boot = power ? 2 : 1;
-      auto store = open_directory_store(folder, {Durability::kFull, SeededRandom(at + 1), make_sha256, nullptr, nullptr,
-                                                 boot, Committing::kInline});
+      auto store = open_directory_store(
+          folder, {Durability::kFull, SeededRandom(at + 1), make_sha256, nullptr, nullptr, boot, Committing::kInline});
       REQUIRE(store);
       CHECK(fs::is_empty(folder / "staging"));
       for (int i = 0; i < kFiles; ++i) {
@@ -183,7 +184,8 @@ TEST_CASE_METHOD(Fixture, "many threads commit to many paths, and to the same on
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20; ++i) {
         const std::string path = i % 4 == 0 ? "shared" : "d" + std::to_string(t) + "/" + std::to_string(i);
-        if (!test::put_file(**store, path, test::random_bytes(1'000, static_cast<std::uint64_t>(t * 100 + i)))) ++failed;
+        if (!test::put_file(**store, path, test::random_bytes(1'000, static_cast<std::uint64_t>(t * 100 + i))))
+          ++failed;
       }
     });
   }
