@@ -271,7 +271,7 @@ class Millrace:
 
 
 class Rsync:
-    """An rsync daemon on a free port with one module, and the client for it. It never flushes (its default)."""
+    """An rsync daemon on a free port with one module, and the client for it. It flushes only where a client asks for it."""
 
     def __init__(self, binaries, folder):
         self.binaries = binaries
@@ -295,7 +295,8 @@ class Rsync:
             file.write(f"use chroot = no\nlog file = {self.log}\npid file = {self.folder}/rsyncd-{port}.pid\n")
             if os.geteuid() == 0:  # else it would give up its rights and could not write here
                 file.write("uid = 0\ngid = 0\n")
-            file.write(f"[data]\npath = {self.module}\nread only = no\n")
+            # Its default backlog of 5 would have it drop connections of many clients at once, which are tried again a second later.
+            file.write(f"listen backlog = 4096\n[data]\npath = {self.module}\nread only = no\n")
         with open(self.log, "ab") as output:
             self.server = Process([self.binaries.rsync, "--daemon", "--no-detach", f"--config={configuration}", "--address=127.0.0.1",
                                    f"--port={port}"], client_environment(self.folder, "server"), output)
