@@ -38,7 +38,8 @@ class Load:
     def end(self):
         if self.running():
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stderr.close()
 
     def __enter__(self):
         return self

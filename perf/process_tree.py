@@ -4,6 +4,7 @@ CPU time is what the living processes have used and what they have taken over fr
 the tree has settled, that is once the children that a transfer needed are gone. Memory is the sum of the proportional set sizes
 (`smaps_rollup`), in which a page that forked processes share counts once; it is sampled, so a peak between two samples is missed.
 """
+import contextlib
 import os
 import re
 import threading
@@ -85,6 +86,14 @@ def forget_peak(pid):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def sockets(pid):
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+    return count
 
 
 class PeakMemory:
