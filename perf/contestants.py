@@ -165,6 +165,10 @@ class Rsync(Contestant):
     def __init__(self, programs, folder, durability):
         super().__init__(folder, durability)
         self.rsync = program("rsync", "rsync")
+        try:
+            programs.find_rsync()
+        except peers.Failed as reason:
+            raise Unavailable(str(reason)) from None
         self.version = programs.rsync_version
         self.peer = peers.Rsync(programs, folder)
         self.server = self.peer.server

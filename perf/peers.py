@@ -52,9 +52,10 @@ class Binaries:
         self.load = self._find("MILLRACE_LOAD", build, "millrace-load") if load else None
         self.rsync = self.rsync_version = None
         if rsync:
-            self._find_rsync()
+            self.find_rsync()
 
-    def _find_rsync(self):
+    def find_rsync(self):
+        """Raises Failed where there is none that the comparison can use."""
         self.rsync = shutil.which(os.environ.get("RSYNC", "rsync"))
         if self.rsync is None:
             raise Failed("rsync is not installed; install it (apt-get install rsync) or name it in RSYNC.")

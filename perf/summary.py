@@ -28,14 +28,14 @@ def _machine(found):
 
 
 def _bars(found):
-    rows = [[one["what"], reports.figure(one["measured"], one["unit"]), f"{one['relation']} {reports.figure(one['limit'], one['unit'])}", reports.verdict(one)]
+    rows = [[name, one["what"], reports.figure(one["measured"], one["unit"]), f"{one['relation']} {reports.figure(one['limit'], one['unit'])}", reports.verdict(one)]
             for name in ORDER if name in found for one in found[name].get("bars", [])]
     for name in ("wire_bytes", "transfer_times"):
         if name in found:
             missed = found[name]["bars_missed"]
             count = missed if isinstance(missed, int) else len(missed)
-            rows.append([f"perf/{name}: its own bars", f"{count} missed", "0 missed", "met" if count == 0 else "MISSED"])
-    return _table(["what", "measured", "bar", ""], rows) if rows else []
+            rows.append([name, "its own bars", f"{count} missed", "0 missed", "met" if count == 0 else "MISSED"])
+    return _table(["perf/", "what", "measured", "bar", ""], rows) if rows else []
 
 
 def _concurrency(report):
