@@ -1,5 +1,6 @@
 """Runs many clients at once and waits for them: a process of its own, so that everything it waits for is a client and a client's
-start costs no more than that of a small program.
+start costs no more than that of a small program. Each is made ready first, stopped just before it becomes the client, and all of them are
+let go together: otherwise the first would be done before the last had begun, and the server would never have them all.
 
 `python3 crowd.py SPECIFICATION RESULT`: JSON files. In: `commands`, `log`. Out: seconds in all, seconds and CPU of each, failures.
 As a module: run() starts that process, and ends it with all of its clients when they take too long.
@@ -16,9 +17,17 @@ CROWD_SECONDS = 1800
 FAILURES_NAMED = 3
 
 
-def _spawn(command, quiet, log):
+# Stops itself and then becomes the client, under the same process id.
+READY = ["/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "client"]
+
+
+def _make_ready(command, quiet, log):
     actions = [(os.POSIX_SPAWN_DUP2, quiet, 0), (os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+    pid = os.posix_spawn(READY[0], READY + command, os.environ, file_actions=actions)
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        sys.exit(f"{READY[0]} cannot hold a client back")
+    return pid
 
 
 def _main(specification_path, result_path):
@@ -26,18 +35,18 @@ def _main(specification_path, result_path):
         specification = json.load(file)
     quiet = os.open(os.devnull, os.O_RDWR)
     log = os.open(specification["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    started = {_make_ready(command, quiet, log): index for index, command in enumerate(specification["commands"])}
     began = time.monotonic()
-    started = {}
-    for index, command in enumerate(specification["commands"]):
-        started[_spawn(command, quiet, log)] = (index, time.monotonic())
+    for pid in started:
+        os.kill(pid, signal.SIGCONT)
     seconds = [0.0] * len(started)
     codes = [0] * len(started)
     cpu = 0.0
     left = len(started)
     while left > 0:
         pid, status, usage = os.wait4(-1, 0)
-        index, at = started[pid]
-        seconds[index] = time.monotonic() - at
+        index = started[pid]
+        seconds[index] = time.monotonic() - began
         codes[index] = os.waitstatus_to_exitcode(status)
         cpu += usage.ru_utime + usage.ru_stime
         left -= 1

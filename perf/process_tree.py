@@ -2,7 +2,8 @@
 
 CPU time is what the living processes have used and what they have taken over from children that they waited for; it is exact once
 the tree has settled, that is once the children that a transfer needed are gone. Memory is the sum of the proportional set sizes
-(`smaps_rollup`), in which a page that forked processes share counts once; it is sampled, so a peak between two samples is missed.
+(`smaps_rollup`), in which a page that forked processes share counts once, and, beside it, of the resident sizes, in which it counts
+for each of them. Both are sampled, so a peak between two samples is missed.
 """
 import contextlib
 import os
@@ -61,27 +62,24 @@ def cpu_seconds(root):
 
 
 def memory_bytes(root):
-    total = 0
+    """(proportional, resident)"""
+    totals = [0, 0]
     for pid in members(root):
         try:
             with open(f"/proc/{pid}/smaps_rollup") as file:
-                found = re.search(r"^Pss:\s*(\d+) kB", file.read(), re.MULTILINE)
+                text = file.read()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        total += int(found.group(1)) * 1024 if found else 0
-    return total
+        for index, field in enumerate(("Pss", "Rss")):
+            found = re.search(rf"^{field}:\s*(\d+) kB", text, re.MULTILINE)
+            totals[index] += int(found.group(1)) * 1024 if found else 0
+    return tuple(totals)
 
 
 def status_bytes(pid, field):
     """A size of /proc/PID/status: VmRSS, VmHWM."""
     with open(f"/proc/{pid}/status") as file:
         return int(re.search(rf"{field}:\s*(\d+) kB", file.read()).group(1)) * 1024
-
-
-def forget_peak(pid):
-    """VmHWM begins again from what is resident now."""
-    with open(f"/proc/{pid}/clear_refs", "w") as file:
-        file.write("5")
 
 
 def descriptors(pid):
@@ -101,7 +99,7 @@ class PeakMemory:
 
     def __init__(self, root):
         self.root = root
-        self.peak_bytes = 0
+        self.peak_bytes = self.peak_resident_bytes = self.most_processes = 0
         self.samples = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -109,7 +107,10 @@ class PeakMemory:
     def _sample(self):
         while True:
             began = time.monotonic()
-            self.peak_bytes = max(self.peak_bytes, memory_bytes(self.root))
+            proportional, resident = memory_bytes(self.root)
+            self.peak_bytes = max(self.peak_bytes, proportional)
+            self.peak_resident_bytes = max(self.peak_resident_bytes, resident)
+            self.most_processes = max(self.most_processes, len(members(self.root)))
             self.samples += 1
             took = time.monotonic() - began
             if self._over.wait(max(SAMPLE_SECONDS, took / SAMPLE_SHARE)):
