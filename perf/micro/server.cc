@@ -3,8 +3,8 @@
 #include "benchmarks.h"
 #include "codec/sha256.h"
 #include "store/directory_store.h"
-#include "support/store_files.h"
 #include "support/bytes.h"
+#include "support/store_files.h"
 #include "wire/frame.h"
 
 namespace millrace::perf {

@@ -1,4 +1,5 @@
-// Times a piece of work: repeats it until a sample is long enough, takes several samples, keeps the median and the best.
+// Times a piece of work: repeats it until a sample is long enough, takes several samples, keeps the median and the
+// best.
 #pragma once
 
 #include <algorithm>

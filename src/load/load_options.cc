@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/units.h"
+#include "load/rate_search.h"
 #include "load/words.h"
 
 namespace millrace {
@@ -16,8 +17,9 @@ constexpr std::uint32_t kMostClients = 1'000'000;
 constexpr std::uint32_t kMostRepeats = 1000;
 constexpr std::uint32_t kMostEdits = 100'000;
 constexpr double kMostSeconds = 7 * 24 * 3600;
-constexpr double kMostRate = 1'000'000;
 constexpr Seconds kIdleSeconds{10};
+constexpr Seconds kProbeSeconds{5};  ///< of each rate that --find-max tries
+constexpr double kFirstRate = 50;
 constexpr char kDefaultMix[] = "upload-delta=50,download=20,download-delta=20,list=10";
 
 constexpr char kEpilogue[] =
@@ -59,6 +61,7 @@ struct Words {
   std::string measure;
   std::string timeout;
   std::string threshold;
+  std::string find_max;
 };
 
 Status take_duration(const std::string& text, Seconds& into) {
@@ -71,6 +74,18 @@ bool edits_files(const LoadOptions& options) {
   const auto edits = [](Operation one) { return one == Operation::kUploadDelta || one == Operation::kDownloadDelta; };
   return edits(options.operation) || std::any_of(options.mix.begin(), options.mix.end(),
                                                  [&edits](const auto& share) { return edits(share.first); });
+}
+
+Status check_find_max(const LoadOptions& options) {
+  if (options.operation == Operation::kIdle)
+    return fail(Code::kUsage, "Idle clients transfer nothing: --find-max needs an operation.");
+  if (options.transfers || options.repeat > 1)
+    return fail(Code::kUsage, "--find-max tries each rate for --measure, not for --transfers or --repeat.");
+  for (const Threshold& one : options.find_max) {
+    if (one.metric == Threshold::Metric::kLost)
+      return fail(Code::kUsage, "What was lost is known at the end only: --threshold lost<1 --verify, not --find-max.");
+  }
+  return {};
 }
 
 /// What cannot be meant.
@@ -114,7 +129,14 @@ Status complete(LoadOptions& options, const Words& words) {
                        : options.change_text == "append"  ? EditKind::kAppend
                        : options.change_text == "shuffle" ? EditKind::kShuffle
                                                           : EditKind::kOverwrite;
-  options.model = words.model == "open" ? Model::kOpen : Model::kClosed;
+  MILLRACE_ASSIGN(options.find_max, parse_thresholds(words.find_max));
+  if (!options.find_max.empty()) {
+    MILLRACE_TRY(check_find_max(options));
+    if (options.rate <= 0) options.rate = kFirstRate;
+    if (words.measure.empty()) options.measure = kProbeSeconds;
+  }
+  const bool open = words.model == "open" || !options.find_max.empty();
+  options.model = open ? Model::kOpen : Model::kClosed;
   MILLRACE_TRY(take_duration(words.ramp, options.ramp));
   MILLRACE_TRY(take_duration(words.warmup, options.warmup));
   MILLRACE_TRY(take_duration(words.timeout, options.timeout));
@@ -162,6 +184,8 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_flag("--verify", options.verify, "afterwards compare what the server has with what it acknowledged");
   run.add_flag("--cleanup", options.cleanup, "afterwards delete the files");
   run.add_option("--threshold", words.threshold, "p99<200ms,errors<0.1%: exit 3 when missed");
+  run.add_option("--find-max", words.find_max,
+                 "look for the highest rate that holds p99<200ms,errors<0.1%; --measure for each (default 5s)");
   run.add_option("--server-pid", options.server_pid, "a server on this machine: its CPU time and memory are reported");
   run.add_option("--json", options.json_path, "where the whole report goes; - is standard output");
   run.add_flag("-q,--quiet", options.quiet, "no progress and no report for people");

@@ -6,7 +6,9 @@
 #include <csignal>
 #include <cstdio>
 
+#include "load/load_report.h"
 #include "load/measurement.h"
+#include "load/rate_search.h"
 #include "load/slow_clients.h"
 #include "load/thread_tools.h"
 
@@ -20,6 +22,7 @@ constexpr std::uint64_t kGateBytes = 64u << 20;  ///< of files that are hashed a
 constexpr int kSetupAttempts = 3;
 constexpr std::uint32_t kWholeEvery = 16;          ///< of so many files one is verified byte by byte,
 constexpr std::uint64_t kWholeBytes = 1ull << 30;  ///< but no more than so much
+constexpr double kKeptUp = 0.9;                    ///< of an offered rate, else it did not hold whatever else did
 constexpr std::chrono::milliseconds kProgressTick{1000};
 constexpr std::chrono::milliseconds kExpiryTick{1000};
 
@@ -29,8 +32,8 @@ using Taken = std::function<void(std::uint32_t, const Outcome&)>;
 
 class LoadRun {
  public:
-  explicit LoadRun(const LoadOptions& options)
-      : options_(options),
+  explicit LoadRun(LoadOptions options)
+      : options_(std::move(options)),
         context_{loop_, options_, {thread_hasher, thread_codec, system_random()}, Gate(kGateBytes)},
         interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
         terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }) {
@@ -49,7 +52,11 @@ class LoadRun {
       if (!slow) return fail(slow.error());
       slow_ = std::move(*slow);
     }
-    for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) measure(i);
+    if (!options_.find_max.empty()) {
+      find_max();
+    } else {
+      for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) measure(i);
+    }
     if (slow_) outcome_.slow_clients_left = slow_->connected();
     slow_.reset();
     if (options_.verify && outcome_.signal == 0) verify();
@@ -155,6 +162,41 @@ class LoadRun {
     measurement_.reset();
   }
 
+  void find_max() {
+    RateSearch search(options_.rate);
+    std::optional<RunTally> kept;
+    for (std::uint32_t i = 0; !search.over() && outcome_.signal == 0; ++i) {
+      options_.rate = search.rate();
+      measure(i);
+      const RunTally run = std::move(outcome_.runs.back());
+      outcome_.runs.clear();
+      RateProbe probe = probe_of(run);
+      probe.held = outcome_.signal == 0 && probe.achieved >= kKeptUp * probe.rate && reaches(run, options_.find_max);
+      const bool held = probe.held;
+      outcome_.probes.push_back(probe);
+      if (progress_) report_probe(outcome_.probes.back());
+      if (held || !search.best()) kept = run;
+      search.take(held);
+    }
+    if (kept) outcome_.runs.push_back(std::move(*kept));
+  }
+
+  RateProbe probe_of(const RunTally& run) const {
+    Histogram latency;
+    std::uint64_t transfers = 0;
+    for (const auto& [operation, tally] : run.operations) {
+      latency.merge(tally.latency);
+      transfers += tally.transfers;
+    }
+    RateProbe probe{options_.rate, run.seconds > 0 ? static_cast<double>(transfers) / run.seconds : 0, {}, false};
+    if (const auto p99 = latency.carried_value_at(0.99)) probe.p99_seconds = static_cast<double>(*p99) * 1e-6;
+    return probe;
+  }
+
+  static void report_probe(const RateProbe& probe) {
+    std::fprintf(stderr, "\r\033[K%.1f a second: %s\n", probe.rate, probe.held ? "holds" : "too much");
+  }
+
   void verify() {
     const auto began = Clock::now();
     VerifyTally tally;
@@ -206,7 +248,7 @@ class LoadRun {
     progress_.reset();
   }
 
-  const LoadOptions& options_;
+  LoadOptions options_;  ///< its rate changes while the highest is looked for
   Loop loop_;
   LoadContext context_;
   SignalWatch interrupt_;

@@ -111,6 +111,18 @@ class WhatItFinds(LoadTest):
         self.assertIn("errors<1: reached", done.stdout)
         self.load("--clients", "5", "--threshold", "max<100s,errors<0.1%")
 
+    def test_the_highest_rate_is_looked_for(self):
+        report = self.report("--clients", "20", "--find-max", "errors<1,p50<100s", "--rate", "20", "--measure", "200ms", "--verify")
+        found = report["find_max"]
+        self.assertEqual(found["rate"], max(probe["rate"] for probe in found["probes"] if probe["held"]))
+        self.assertEqual(report["results"]["offered_per_second"], found["rate"])
+        self.assertLessEqual(min(probe["rate"] for probe in found["probes"] if not probe["held"]), 1.1 * found["rate"])
+        self.assertEqual(report["results"]["lost"], 0)
+
+    def test_no_rate_that_holds_ends_with_3(self):
+        done = self.load("--clients", "2", "--find-max", "max<1us", "--rate", "4", "--measure", "100ms", code=3)
+        self.assertIn("no rate held it", done.stdout)
+
     def test_a_file_that_another_wrote_is_lost(self):
         path = self.path("report.json")
         load = subprocess.Popen([MILLRACE_LOAD, "run", "--url", self.url, "--op", "list", "--clients", "20", "--measure", "4s", "--verify", "-q", "--json", path])
