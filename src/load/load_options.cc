@@ -14,6 +14,7 @@ namespace millrace {
 namespace {
 
 constexpr std::uint32_t kMostClients = 1'000'000;
+constexpr std::uint32_t kMostLoops = 64;
 constexpr std::uint32_t kMostRepeats = 1000;
 constexpr std::uint32_t kMostEdits = 100'000;
 constexpr double kMostSeconds = 7 * 24 * 3600;
@@ -79,6 +80,7 @@ bool edits_files(const LoadOptions& options) {
 Status check_find_max(const LoadOptions& options) {
   if (options.operation == Operation::kIdle)
     return fail(Code::kUsage, "Idle clients transfer nothing: --find-max needs an operation.");
+  if (options.loops > 1) return fail(Code::kUsage, "--find-max takes one loop.");
   if (options.transfers || options.repeat > 1)
     return fail(Code::kUsage, "--find-max tries each rate for --measure, not for --transfers or --repeat.");
   for (const Threshold& one : options.find_max) {
@@ -99,6 +101,7 @@ Status check(const LoadOptions& options, const Words& words) {
     if (open || options.transfers)
       return fail(Code::kUsage, "Idle clients transfer nothing: --op idle takes --measure.");
   }
+  if (options.loops > options.clients) return fail(Code::kUsage, "There cannot be more --loops than --clients.");
   if (options.transfers == std::uint64_t{0}) return fail(Code::kUsage, "--transfers must be at least 1.");
   if (edits_files(options)) {
     const bool ranges = options.edits.kind != EditKind::kShuffle;
@@ -163,6 +166,7 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--op", words.operation, "upload, upload-delta, download, download-delta, list, idle or mixed");
   run.add_option("--mix", words.mix, "with --op mixed: upload-delta=70,download=20,list=10");
   run.add_option("--clients", options.clients, "connections")->check(CLI::Range(1u, kMostClients));
+  run.add_option("--loops", options.loops, "threads that they are spread over")->check(CLI::Range(1u, kMostLoops));
   run.add_option("--transfers", options.transfers, "in all, after the files are in place; default: one a client");
   run.add_option("--measure,--duration", words.measure, "begin transfers for so long, 30s");
   run.add_option("--size", options.size_text, "of the files: 64KiB, 4KiB..1GiB or 4KiB..1GiB:log");

@@ -51,6 +51,7 @@ struct LoadOptions {
   double rate = 0;  ///< with kOpen: transfers a second, of all clients; with find_max the first to try
   std::uint32_t clients = 10;
   std::uint32_t slow_clients = 0;
+  std::uint32_t loops = 1;                 ///< threads that the clients are spread over
   std::optional<std::uint64_t> transfers;  ///< in each run; absent: as many as fit into `measure`
   std::optional<Seconds> measure;          ///< transfers begin for so long
   Seconds ramp{0};

@@ -230,6 +230,7 @@ json scenario(const LoadOptions& options) {
           {"rate", options.rate > 0 ? json(options.rate) : json(nullptr)},
           {"clients", options.clients},
           {"slow_clients", options.slow_clients},
+          {"loops", options.loops},
           {"transfers", options.transfers ? json(*options.transfers) : json(nullptr)},
           {"measure_seconds", optional_seconds(options.measure)},
           {"find_max", options.find_max.empty() ? json(nullptr) : json(texts(options.find_max))},

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
+#include "load/load_parts.h"
 #include "load/load_report.h"
 #include "load/measurement.h"
 #include "load/rate_search.h"
@@ -32,31 +34,42 @@ using Taken = std::function<void(std::uint32_t, const Outcome&)>;
 
 class LoadRun {
  public:
-  explicit LoadRun(LoadOptions options)
-      : options_(std::move(options)),
+  LoadRun(LoadPart part, Gathering& gathering)
+      : options_(std::move(part.options)),
+        gathering_(gathering),
         context_{loop_, options_, {thread_hasher, thread_codec, system_random()}, Gate(kGateBytes)},
         interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
         terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }) {
     if (!options_.quiet && isatty(STDERR_FILENO) == 1)
       progress_ = std::make_unique<Timer>(loop_, kProgressTick, [this] { show_progress(); });
     clients_.reserve(options_.clients);
-    for (std::uint32_t i = 0; i < options_.clients; ++i) clients_.push_back(std::make_shared<LoadClient>(context_, i));
+    for (std::uint32_t i = 0; i < options_.clients; ++i)
+      clients_.push_back(std::make_shared<LoadClient>(context_, part.first_client + i));
   }
 
   Result<LoadOutcome> run() {
-    MILLRACE_TRY(connect());
+    const Leaving leaving(gathering_);
+    const Status connected = connect();
+    if (!connected) gathering_.give_up();
+    gathering_.wait();
+    MILLRACE_TRY(connected);
+    if (gathering_.given_up()) return std::move(outcome_);
     seed();
     if (options_.slow_clients > 0 && outcome_.signal == 0) {
       auto slow = SlowClients::connect(loop_, options_.url.host, options_.url.port, options_.slow_clients,
                                        LoadClient::path_of(options_.seed, 0));
-      if (!slow) return fail(slow.error());
+      if (!slow) return fail(slow.error());  // the others go on without
       slow_ = std::move(*slow);
     }
     if (!options_.find_max.empty()) {
       find_max();
     } else {
-      for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) measure(i);
+      for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) {
+        gathering_.wait();
+        measure(i);
+      }
     }
+    gathering_.wait();
     if (slow_) outcome_.slow_clients_left = slow_->connected();
     slow_.reset();
     if (options_.verify && outcome_.signal == 0) verify();
@@ -68,6 +81,14 @@ class LoadRun {
   }
 
  private:
+  struct Leaving {
+    explicit Leaving(Gathering& from) : gathering(from) {}
+    ~Leaving() { gathering.leave(); }
+    Leaving(const Leaving&) = delete;
+    Leaving& operator=(const Leaving&) = delete;
+    Gathering& gathering;
+  };
+
   void on_signal(int number) {
     outcome_.signal = number;
     if (measurement_) return measurement_->stop();
@@ -249,6 +270,7 @@ class LoadRun {
   }
 
   LoadOptions options_;  ///< its rate changes while the highest is looked for
+  Gathering& gathering_;
   Loop loop_;
   LoadContext context_;
   SignalWatch interrupt_;
@@ -267,7 +289,21 @@ class LoadRun {
 
 Result<LoadOutcome> run_load(const LoadOptions& options) {
   MILLRACE_TRY(prepare_for_connections(std::uint64_t{options.clients} + options.slow_clients));
-  return LoadRun(options).run();
+  Gathering gathering(options.loops);
+  std::vector<Result<LoadOutcome>> results(options.loops, LoadOutcome{});
+  const auto run_part = [&](std::uint32_t number) {
+    results[number] = LoadRun(part_of(options, number), gathering).run();
+  };
+  std::vector<std::thread> others;
+  for (std::uint32_t number = 1; number < options.loops; ++number) others.emplace_back(run_part, number);
+  run_part(0);
+  for (std::thread& other : others) other.join();
+  std::vector<LoadOutcome> outcomes;
+  for (Result<LoadOutcome>& result : results) {
+    MILLRACE_ASSIGN(LoadOutcome outcome, std::move(result));
+    outcomes.push_back(std::move(outcome));
+  }
+  return together(outcomes);
 }
 
 }  // namespace millrace

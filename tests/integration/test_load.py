@@ -98,6 +98,12 @@ class Operations(LoadTest):
         self.assertEqual((report["results"]["transfers"], report["results"]["errors"]), (20, {}))
         self.assertEqual(report["slow_clients_left"], 10)
 
+    def test_several_loops_measure_as_one(self):
+        report = self.report("--clients", "10", "--loops", "3", "--transfers", "43", "--repeat", "2", "--slow-clients", "4", "--verify")
+        self.assertEqual([run["transfers"] for run in report["runs"]], [43, 43])
+        self.assertEqual((report["results"]["errors"], report["results"]["lost"], report["slow_clients_left"]), ({}, 0, 4))
+        self.assertEqual((report["verify"]["checked"], len(os.listdir(self.server.stored_path("load/1")))), (10, 10))
+
     def test_runs_repeat_and_warm_up(self):
         report = self.report("--clients", "4", "--transfers", "8", "--repeat", "3", "--warmup", "50ms")
         self.assertEqual([run["transfers"] for run in report["runs"]], [8, 8, 8])
@@ -155,8 +161,9 @@ class WhatItSays(LoadTest):
     def test_no_server_ends_with_16(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        done = self.load("--clients", "5", url=f"millrace://127.0.0.1:{port}", code=16)
-        self.assertRegex(done.stderr, r"^error\[E_NETWORK\]: The server 127.0.0.1:\d+ cannot be reached")
+        for loops in ("1", "3"):
+            done = self.load("--clients", "5", "--loops", loops, url=f"millrace://127.0.0.1:{port}", code=16)
+            self.assertRegex(done.stderr, r"^error\[E_NETWORK\]: The server 127.0.0.1:\d+ cannot be reached")
 
     def test_a_server_that_says_nothing_ends_with_16(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:

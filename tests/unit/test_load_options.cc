@@ -63,6 +63,8 @@ SCENARIO("what cannot be meant is refused with 2") {
            {"--find-max", "p99<1s", "--repeat", "2"},
            {"--find-max", "p99<1s", "--transfers", "5"},
            {"--find-max", "lost<1"},
+           {"--find-max", "p99<1s", "--loops", "2"},
+           {"--clients", "2", "--loops", "3"},
            {"--size", "0"},
            {"--size", "2KiB..1KiB"},
            {"--size", "big"},
