@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
@@ -86,8 +87,9 @@ int main(int argc, char** argv) {
   command->add_option("--listen", address, "HOST:PORT; port 0 takes a free one")->capture_default_str();
   command
       ->add_option("--durability", durability,
-                   "full: acknowledged means on disk; none: faster, for data that can be made again")
-      ->check(CLI::IsMember({"full", "none"}))
+                   "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
+                   "that can be made again")
+      ->check(CLI::IsMember({"full", "batch", "none"}))
       ->capture_default_str();
   ServerLimits limits;
   command->add_option("--loops", limits.loops, "threads that serve connections")
@@ -102,5 +104,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone, limits);
+  const std::map<std::string, Durability> durabilities{
+      {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
+  return serve(data, address, durabilities.at(durability), limits);
 }

@@ -82,12 +82,15 @@ class StoredFile : public Source {
   virtual Result<std::shared_ptr<const ChunkList>> chunks() const = 0;
 };
 
+/// The end of a commit. Called exactly once, on any thread, perhaps before commit() has returned; must not block.
+using Committed = std::function<void(Result<Version>)>;
+
 class StoreDraft : public Draft {
  public:
-  /// Makes the draft the path's new version, durable as configured: COMMIT.md's steps. Errors: kConflict when
+  /// Makes the draft the path's new version; `done` is told when it is as durable as configured. Errors: kConflict when
   /// `expected` does not hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ
   /// from what was built), the system's. Spent afterwards.
-  virtual Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) = 0;
+  virtual void commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) = 0;
 };
 
 struct DraftRequest {
@@ -142,6 +145,9 @@ class Store {
   virtual Result<std::shared_ptr<const StoredFile>> find(const Principal&, const Digest& root) = 0;
   /// Reads the whole file again and compares it with the catalogue. Errors: kIntegrity names the first damaged range.
   virtual Result<Version> verify(const Principal&, const std::string& path) = 0;
+  /// Waits until nothing that was acknowledged depends on recovery any more: every file stands in its place, flushed as
+  /// configured, and replaced ones are gone.
+  virtual Status flush() = 0;
   /// Seed of rolling hashes for this account: a keyed hash of account and day.
   virtual std::uint64_t signature_seed(const Principal&) = 0;
 };

@@ -250,32 +250,37 @@ class UploadServer final : public Conversation {
       Buffer built;  ///< of a wrong draft: 8 bytes of digest for each chunk that was built
     };
     auto proof = std::make_shared<Proof>();
-    port_.run(
+    port_.run_deferred(
         Lane::kDisk,
         [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
-         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(), factory = toolbox_.hasher] {
+         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
+         factory = toolbox_.hasher](std::function<void()> finished) {
           const auto hasher = factory();
           ChunkTreeBuilder builder;
           for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
             const auto chunk = draft->chunk_at(i);
             if (!chunk) {
               proof->status = fail(chunk.error());
-              return;
+              return finished();
             }
             builder.add(chunk->length, chunk->digest, *hasher);
           }
           proof->right = builder.finish(*hasher).root == root;
-          if (proof->right && wrong_cut) {
-            proof->status =
-                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+          if (proof->right && !wrong_cut) {
+            draft->commit(root, draft->size(), attributes, [proof, finished](Result<Version> version) {
+              proof->version = std::move(version);
+              finished();
+            });
             return;
           }
           if (proof->right) {
-            proof->version = draft->commit(root, draft->size(), attributes);
-            return;
+            proof->status =
+                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+          } else {
+            for (const std::uint64_t index : built)
+              append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
           }
-          for (const std::uint64_t index : built)
-            append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
+          finished();
         },
         [this, proof] {
           if (!proof->status) return port_.fail(proof->status.error());

@@ -52,6 +52,7 @@ TEST_CASE_METHOD(Fixture, "a committed version is an ordinary file and survives 
   const auto version = put("a/b/c", content);
   REQUIRE(version);
   CHECK(read_file(folder / "files/a/b/c") == as_text(content));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
   reopen();
   CHECK(store->lookup({}, "a/b/c").value()->token == version->token);
@@ -65,6 +66,7 @@ TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a confl
   REQUIRE_FALSE(loser);
   CHECK(loser.error().code == Code::kConflict);
   CHECK(read_file(folder / "files/f") == as_text(test::random_bytes(1000, 2)));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
 }
 
@@ -80,6 +82,7 @@ TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as o
   REQUIRE(second);
   CHECK(first->token == second->token);
   CHECK(read_file(folder / "files/f") == as_text(content));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
 }
 
@@ -102,10 +105,11 @@ TEST_CASE_METHOD(Fixture, "a newer attempt of an upload takes over, an older one
   const Digest root = build_tree(chunks, *hasher).root;
   CHECK(first->add(std::span(&chunk, 1), content).error().code == Code::kConflict);
   REQUIRE(second->add(std::span(&chunk, 1), content));
-  CHECK_FALSE(first->commit(root, 2000, {}));
-  CHECK(second->commit(root, 2000, {}));
+  CHECK_FALSE(test::commit(*first, root, 2000, {}));
+  CHECK(test::commit(*second, root, 2000, {}));
   first.reset();
   second.reset();
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
   // Another upload of the same path is nobody's attempt, nor is one without an id.
   request.upload_id = UploadId{};
