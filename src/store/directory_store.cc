@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/path.h"
+#include "store/folder_listing.h"
 #include "store/indexer.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
@@ -17,7 +18,6 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kTooRecentNs = 20'000'000;  ///< a change within the clock's grain of the indexing would not show
-constexpr std::size_t kMaxFolders = 100'000;
 
 std::string hex(std::uint64_t value) {
   char text[17];
@@ -25,7 +25,7 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-class DirectoryStore final : public Store {
+class DirectoryStore final : public LocalStore {
  public:
   DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options)
       : parts_(std::move(parts)), options_(std::move(options)) {}
@@ -138,19 +138,12 @@ class DirectoryStore final : public Store {
       if (found->kind != FileKind::kFolder)
         return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
     }
-    std::vector<Entry> all;
-    MILLRACE_TRY(walk(principal, prefix, recursive, all));
-    std::sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return path_less(a.path, b.path); });
-    Listing listing;
-    for (Entry& entry : all) {
-      if (!cursor.empty() && !path_less(cursor, entry.path)) continue;
-      if (listing.entries.size() == limit) {
-        listing.next_cursor = listing.entries.back().path;
-        break;
-      }
-      listing.entries.push_back(std::move(entry));
-    }
-    return listing;
+    const auto version_of = [this](const std::string& path, const FileStat& stat) -> Result<std::optional<Version>> {
+      MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+      if (!row || !is_right(*row, stat)) return std::nullopt;
+      return std::optional<Version>(row->version);
+    };
+    return list_in_order(disk(), principal.account, version_of, prefix, recursive, cursor, limit);
   }
 
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
@@ -235,6 +228,21 @@ class DirectoryStore final : public Store {
     return parts_->hasher()->hash(text).prefix();
   }
 
+  BackgroundScan scan(const ScanLimits& limits) override {
+    return BackgroundScan(
+        {.disk = disk(),
+         .hasher = parts_->hasher,
+         .now_ns = [this] { return now(); },
+         .is_known = [this](const std::string& path, const FileStat& stat) -> Result<bool> {
+           MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+           return row && is_right(*row, stat);
+         },
+         .refresh = [this](const std::string& path, const IndexedBefore* file) { return refresh(path, file); },
+         .paths = [this](const std::string& after,
+                         std::size_t limit) { return parts_->catalogue->paths(after, limit); }},
+        limits);
+  }
+
  private:
   Disk& disk() { return parts_->disk(); }
   std::int64_t now() const {
@@ -256,25 +264,40 @@ class DirectoryStore final : public Store {
     return version;
   }
 
-  /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if it is gone.
-  Result<std::optional<Row>> current(const std::string& path) {
+  Status refresh(const std::string& path, const IndexedBefore* file) {
+    const std::lock_guard lock(mutex_);
+    if (file != nullptr) {
+      // Nothing is read under the lock.
+      const auto stat = disk().stat({Area::kFiles, path});
+      if (!stat || !same_content(*stat, file->indexed.stat)) return {};
+    }
+    MILLRACE_TRY(current(path, file));
+    return {};
+  }
+
+  /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if there is no
+  /// file any more. `before` spares the reading.
+  Result<std::optional<Row>> current(const std::string& path, const IndexedBefore* before = nullptr) {
     MILLRACE_ASSIGN(auto row, parts_->catalogue->find(path));
     const auto stat = disk().stat({Area::kFiles, path});
-    if (!stat) {
-      if (stat.error() != ENOENT && stat.error() != ENOTDIR) return fail(disk_error(stat.error(), "stat", path));
-      if (row) {
-        MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-          MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
-          return parts_->catalogue->erase(path, sequence);
-        }));
-      }
-      return std::nullopt;
+    const bool gone = !stat && (stat.error() == ENOENT || stat.error() == ENOTDIR);
+    const bool hidden = stat ? stat->kind != FileKind::kRegular : stat.error() == ELOOP;
+    if (row && (gone || hidden)) {
+      MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
+        MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
+        return parts_->catalogue->erase(path, sequence);
+      }));
     }
+    if (gone) return std::nullopt;
+    if (!stat) return fail(disk_error(stat.error(), "stat", path));
     if (stat->kind != FileKind::kRegular) return fail(not_a_file(stat->kind, path));
-    const bool settled =
-        row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs || would_show(*stat));
-    if (row && settled && same_content(row->stat, *stat)) return row;
-    return index(path, row);
+    if (row && is_right(*row, *stat)) return row;
+    return index(path, row, before);
+  }
+
+  static bool is_right(const Row& row, const FileStat& stat) {
+    const bool settled = row.indexed_ns == 0 || row.indexed_ns - stat.ctime_ns > kTooRecentNs || would_show(stat);
+    return settled && same_content(row.stat, stat);
   }
 
   /// Mode is left out: it is an attribute, and whatever changes it changes ctime.
@@ -287,18 +310,29 @@ class DirectoryStore final : public Store {
   /// lies elsewhere.
   static bool would_show(const FileStat& stat) { return std::abs(stat.ctime_ns - stat.mtime_ns) > kTooRecentNs; }
 
-  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old) {
+  Result<IndexedBefore> read_and_index(const std::string& path) {
     const auto file = disk().open({Area::kFiles, path}, Access::kRead);
     if (!file) return fail(disk_error(file.error(), "open", path));
     const auto hasher = parts_->hasher();
     const std::int64_t started = now();
-    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *file, path, *hasher));
+    MILLRACE_ASSIGN(Indexed indexed, index_file(disk(), *file, path, *hasher));
+    return IndexedBefore{std::move(indexed), started};
+  }
+
+  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old,
+                                   const IndexedBefore* before) {
+    std::optional<IndexedBefore> read;
+    if (before == nullptr) {
+      MILLRACE_ASSIGN(read, read_and_index(path));
+      before = &*read;
+    }
+    const Indexed& indexed = before->indexed;
     Row row;
     row.version.bytes = indexed.stat.bytes;
     row.version.token = {parts_->catalogue->epoch(), old ? old->version.token.sequence : 0, indexed.root};
     row.version.attributes = {indexed.stat.mtime_ns, indexed.stat.mode};
     row.stat = indexed.stat;
-    row.indexed_ns = started;
+    row.indexed_ns = before->started_ns;
     const bool same = old && old->version.token.root == indexed.root;
     if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && old->stat.mode == indexed.stat.mode)
       row.version.attributes = old->version.attributes;
@@ -446,42 +480,6 @@ class DirectoryStore final : public Store {
     return finish(pending);
   }
 
-  Status walk(const Principal& principal, const std::string& folder, Recursive recursive, std::vector<Entry>& out) {
-    std::vector<std::string> folders{folder};
-    for (std::size_t next = 0; next < folders.size(); ++next) {
-      const std::string here = folders[next];
-      const auto names = disk().list({Area::kFiles, below(principal, here)});
-      if (!names) {
-        if (here.empty() || here != folder) continue;  // gone meanwhile, or an account without files yet
-        return fail(disk_error(names.error(), "list", here));
-      }
-      for (const std::string& name : *names) {
-        Entry entry;
-        entry.path = here.empty() ? name : here + "/" + name;
-        const std::string full = below(principal, entry.path);
-        const auto stat = disk().stat({Area::kFiles, full});
-        if (!stat || stat->kind == FileKind::kSpecial) continue;
-        entry.version.attributes = {stat->mtime_ns, stat->mode};
-        if (stat->kind == FileKind::kFolder) {
-          entry.kind = EntryKind::kFolder;
-          if (recursive == Recursive::kYes) {
-            if (folders.size() >= kMaxFolders)
-              return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
-            folders.push_back(entry.path);
-          }
-        } else if (stat->kind == FileKind::kSymlink) {
-          entry.kind = EntryKind::kSymlink;
-        } else {
-          entry.version.bytes = stat->bytes;
-          MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
-          if (row && row->stat == *stat) entry.version = row->version;
-        }
-        out.push_back(std::move(entry));
-      }
-    }
-    return {};
-  }
-
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
   std::mutex mutex_;  ///< one commit, move, delete or indexing at a time
@@ -520,8 +518,8 @@ Result<std::uint64_t> read_boot_id() {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
-                                                    StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                         StoreOptions options) {
   auto parts = std::make_shared<StoreParts>();
   parts->folder = std::move(folder);
   parts->durability = options.durability;
@@ -540,7 +538,7 @@ Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std
   return std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
 }
 
-Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
   MILLRACE_ASSIGN(DataFolder folder, open_data_folder(data_dir));
   return open_directory_store(std::move(folder), data_dir / "catalogue.sqlite", std::move(options));
 }

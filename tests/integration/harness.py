@@ -191,7 +191,7 @@ def has_open(process, path):
 
 # Frames, as docs/PROTOCOL.md describes them.
 HELLO, ERROR, CANCEL, ENTRIES = 1, 2, 4, 49
-UPLOAD, DOWNLOAD, LIST, STAT, DELETE, MOVE, VERIFY = 16, 18, 19, 20, 21, 22, 23
+UPLOAD, DOWNLOAD, LIST, STAT, DELETE, MOVE, VERIFY, CHANGES = 16, 18, 19, 20, 21, 22, 23, 24
 
 
 def varint(number):
