@@ -62,6 +62,7 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   BackgroundScan scan = owned->scan(scan_limits);
   Chores chores;
   if (scan_interval.count() > 0) chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, scan_interval));
+  chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
   chores.start();
   Loop loop;
   int result = 0;

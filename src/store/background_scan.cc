@@ -7,8 +7,8 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kStepsPerSecond = 20;      ///< at the full rate: how fine the work is spread
-constexpr std::uint64_t kEntriesPerChange = 20;    ///< what a transaction of its own counts as
+constexpr std::uint64_t kStepsPerSecond = 20;    ///< at the full rate: how fine the work is spread
+constexpr std::uint64_t kEntriesPerChange = 20;  ///< what a transaction of its own counts as
 constexpr std::size_t kRowsAtOnce = 256;
 constexpr std::size_t kMaxFoldersWaiting = 1'000'000;
 

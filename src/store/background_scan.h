@@ -19,8 +19,8 @@
 namespace millrace {
 
 struct ScanLimits {
-  std::uint32_t entries_per_second = 1000;           ///< names and rows looked at
-  std::uint64_t bytes_per_second = 16u << 20;        ///< of files that are indexed
+  std::uint32_t entries_per_second = 1000;                 ///< names and rows looked at
+  std::uint64_t bytes_per_second = 16u << 20;              ///< of files that are indexed
   std::chrono::seconds interval = std::chrono::hours(24);  ///< from the end of a pass to the next
 };
 

@@ -24,8 +24,8 @@ Chores::~Chores() {
 void Chores::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto next = std::min_element(chores_.begin(), chores_.end(),
-                                       [](const Chore& a, const Chore& b) { return a.due < b.due; });
+    const auto next =
+        std::min_element(chores_.begin(), chores_.end(), [](const Chore& a, const Chore& b) { return a.due < b.due; });
     if (changed_.wait_until(lock, next->due, [this] { return stopping_; })) return;
     lock.unlock();
     const auto rest = next->step();

@@ -12,6 +12,7 @@
 #include "store/indexer.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
+#include "store/upload_basis.h"
 
 namespace millrace {
 
@@ -78,7 +79,9 @@ class DirectoryStore final : public LocalStore {
   }
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
-    if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
+    auto free = disk().free_bytes();
+    if (free && request.bytes > *free && parts_->partials->make_room(request.bytes)) free = disk().free_bytes();
+    if (free && request.bytes > *free) {
       return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
                                     std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
                                     " are free.");
@@ -93,6 +96,7 @@ class DirectoryStore final : public LocalStore {
       name = hex(options_.random()) + hex(options_.random());
     }
     auto file = disk().create({Area::kStaging, name});
+    if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
     const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
@@ -228,6 +232,14 @@ class DirectoryStore final : public LocalStore {
     return parts_->hasher()->hash(text).prefix();
   }
 
+  std::shared_ptr<const StoredFile> upload_basis(const Principal& principal, const std::string& path,
+                                                 std::uint64_t bytes,
+                                                 std::shared_ptr<const StoredFile> stored) override {
+    return millrace::upload_basis(parts_, below(principal, path), bytes, std::move(stored));
+  }
+
+  std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
+
   BackgroundScan scan(const ScanLimits& limits) override {
     return BackgroundScan(
         {.disk = disk(),
@@ -245,11 +257,7 @@ class DirectoryStore final : public LocalStore {
 
  private:
   Disk& disk() { return parts_->disk(); }
-  std::int64_t now() const {
-    if (options_.wall_clock_ns) return options_.wall_clock_ns();
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  }
+  std::int64_t now() const { return options_.wall_clock_ns(); }
   static std::string below(const Principal& principal, const std::string& path) {
     if (principal.account.empty()) return path;
     return path.empty() ? principal.account : principal.account + "/" + path;
@@ -507,6 +515,11 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
   return {};
 }
 
+std::int64_t system_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 /// The kernel's name of this run of the machine.
 Result<std::uint64_t> read_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -524,6 +537,9 @@ Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, cons
   parts->folder = std::move(folder);
   parts->durability = options.durability;
   parts->hasher = options.hasher;
+  if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
+  parts->partials =
+      std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   auto opened = Catalogue::open(catalogue_path, options.random());
   if (!opened && opened.error().code == Code::kIntegrity) {
     MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "store/background_scan.h"
 #include "store/catalogue.h"
+#include "store/partial_uploads.h"
 
 namespace millrace {
 
@@ -19,6 +20,7 @@ struct StoreOptions {
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
   std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread
   std::optional<std::uint64_t> boot = std::nullopt;  ///< names this run of the machine; empty: the kernel's boot_id
+  PartialLimits partials = {};
 };
 
 /// A Store on this machine's disk, and what only the program that opened it may ask.
@@ -26,6 +28,8 @@ class LocalStore : public Store {
  public:
   /// A scan of this store, which must outlive it.
   virtual BackgroundScan scan(const ScanLimits&) = 0;
+  /// Removes what was left of uploads too long ago; says when to come again.
+  virtual std::chrono::nanoseconds sweep_partials() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.

@@ -198,7 +198,7 @@ Status recover(StoreParts& parts, const std::function<void(const std::string&)>&
   }
   const auto names = parts.disk().list({Area::kStaging, ""});
   if (!names) return fail(disk_error(names.error(), "list", "staging"));
-  for (const std::string& name : *names) {
+  for (const std::string& name : parts.partials->load(*names)) {
     const auto removed = parts.disk().unlink({Area::kStaging, name});
     if (!removed) return fail(disk_error(removed.error(), "sweep from staging", name));
   }

@@ -27,6 +27,7 @@ class StagedDraft : public StoreDraft {
   std::uint64_t chunk_count() const override { return chunks_.size(); }
   Result<Chunk> chunk_at(std::uint64_t index) const override;
   Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) override;
+  void discard() override { useless_ = true; }
 
   const DraftRequest& request() const { return request_; }
   const std::string& name() const { return name_; }  ///< in staging
@@ -39,6 +40,8 @@ class StagedDraft : public StoreDraft {
 
  private:
   Status write(ByteView bytes);
+  /// From now on a later attempt can go on with what was written.
+  void describe();
   std::shared_ptr<StoreParts> parts_;
   DraftRequest request_;
   std::string name_;
@@ -52,6 +55,8 @@ class StagedDraft : public StoreDraft {
   std::uint64_t size_ = 0;
   std::uint64_t written_back_ = 0;
   bool owns_name_ = true;
+  std::atomic<bool> useless_{false};  ///< to a later attempt
+  std::optional<bool> described_;     ///< whether it could be; empty: not tried yet
 };
 
 }  // namespace millrace

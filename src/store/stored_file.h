@@ -8,6 +8,7 @@
 
 #include "store/catalogue.h"
 #include "store/open_files.h"
+#include "store/partial_uploads.h"
 
 namespace millrace {
 
@@ -26,6 +27,7 @@ struct StoreParts {
   HasherFactory hasher;
   OpenFiles files{kOpenFiles};
   Readers readers;
+  std::unique_ptr<PartialUploads> partials;
   Disk& disk() { return *folder.disk; }
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only.

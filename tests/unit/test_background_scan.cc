@@ -22,7 +22,8 @@ namespace {
 struct Fixture {
   Fixture() : folder(fs::temp_directory_path() / ("millrace-scan-" + std::to_string(getpid()))) {
     fs::remove_all(folder);
-    auto opened = open_directory_store(folder, {Durability::kNone, SeededRandom(1), make_sha256, [this] { return now; }});
+    auto opened =
+        open_directory_store(folder, {Durability::kNone, SeededRandom(1), make_sha256, [this] { return now; }});
     REQUIRE(opened);
     store = std::move(*opened);
   }
@@ -85,8 +86,8 @@ TEST_CASE_METHOD(Fixture, "changes tell what other programs did, before anybody 
   REQUIRE(mkfifo((folder / "files/pipe").c_str(), 0600) == 0);
   BackgroundScan scan = store->scan({});
   run_pass(scan);
-  const std::map<std::string, bool> expected{{"d/changed", true},   {"new/deep/file", true}, {"d/gone", false},
-                                             {"tree/gone", false},  {"folder-now", false},   {"link/behind", false}};
+  const std::map<std::string, bool> expected{{"d/changed", true},  {"new/deep/file", true}, {"d/gone", false},
+                                             {"tree/gone", false}, {"folder-now", false},   {"link/behind", false}};
   CHECK(changes(since) == expected);
   const std::uint64_t then = last_sequence();
   CHECK(store->verify({}, "new/deep/file"));
