@@ -1,7 +1,7 @@
-// What uploads that were cut off left in staging. A draft that has come to kLeastPartialBytes gets a NAME.job beside it;
-// when it ends without a commit, or the server does, both stay, and the next upload of the path is compared with them.
-// Their content is never trusted: it is cut and hashed anew, and what does not match does not count. Neither file is
-// flushed. At most one is kept for a path.
+// What uploads that were cut off left in staging. A draft that has come to kLeastPartialBytes gets a NAME.job beside
+// it; when it ends without a commit, or the server does, both stay, and the next upload of the path is compared with
+// them. Their content is never trusted: it is cut and hashed anew, and what does not match does not count. Neither file
+// is flushed. At most one is kept for a path.
 #pragma once
 
 #include <chrono>

@@ -27,8 +27,8 @@ Result<std::shared_ptr<const File>> UploadBasis::file() const {
 
 Status UploadBasis::read_at(std::uint64_t offset, MutableBytes into) const {
   const std::uint64_t border = partial_->bytes();
-  const auto first = static_cast<std::size_t>(
-      std::min<std::uint64_t>(into.size(), offset < border ? border - offset : 0));
+  const auto first =
+      static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), offset < border ? border - offset : 0));
   if (first > 0) {
     MILLRACE_ASSIGN(const auto open, file());
     const auto got = parts_->disk().pread(*open, into.first(first), offset);

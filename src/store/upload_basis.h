@@ -30,7 +30,6 @@ class UploadBasis final : public StoredFile {
 
 /// `stored` may be null, and so may what is returned: then there is nothing to compare with.
 std::shared_ptr<const StoredFile> upload_basis(const std::shared_ptr<StoreParts>& parts, const std::string& path,
-                                               std::uint64_t announced_bytes,
-                                               std::shared_ptr<const StoredFile> stored);
+                                               std::uint64_t announced_bytes, std::shared_ptr<const StoredFile> stored);
 
 }  // namespace millrace

@@ -1,6 +1,6 @@
 // What staging/NAME.job says of the draft staging/NAME: whose it is, so that it can be found again after its connection
-// or the server ended. Layout, little-endian: "MRJB", version 1, upload id 16, attempt 8, announced bytes 8, creation 8,
-// inode 8, kind of expectation 1, its root 32, the path, then the XXH3 of all of that.
+// or the server ended. Layout, little-endian: "MRJB", version 1, upload id 16, attempt 8, announced bytes 8, creation
+// 8, inode 8, kind of expectation 1, its root 32, the path, then the XXH3 of all of that.
 #pragma once
 
 #include <string>

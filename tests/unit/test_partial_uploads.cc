@@ -35,9 +35,9 @@ struct Fixture {
     auto opened = open_data_folder(folder);
     REQUIRE(opened);
     opened->disk = std::make_unique<test::FaultyDisk>(std::move(opened->disk), faults);
-    auto made = open_directory_store(std::move(*opened), folder / "catalogue.sqlite",
-                                     {Durability::kNone, SeededRandom(seed++), make_sha256, [this] { return now; },
-                                      nullptr, 1, limits});
+    auto made = open_directory_store(
+        std::move(*opened), folder / "catalogue.sqlite",
+        {Durability::kNone, SeededRandom(seed++), make_sha256, [this] { return now; }, nullptr, 1, limits});
     REQUIRE(made);
     store = std::move(*made);
   }
