@@ -60,14 +60,17 @@ bool PartialUploads::describe(const std::string& name, UploadJob job) {
 }
 
 void PartialUploads::end(const std::string& name, const std::string& path, bool described, DraftEnd how) {
-  const std::lock_guard lock(mutex_);
-  std::optional<std::pair<std::string, Partial>> partial;
-  if (how == DraftEnd::kCut && described) partial = find(name);
-  if (partial) return keep(path, std::move(partial->second));
+  if (how == DraftEnd::kCut && described) {
+    if (auto partial = find(name)) {
+      const std::lock_guard lock(mutex_);
+      return keep(path, std::move(partial->second));
+    }
+  }
   // Nobody can be told of a failure here; what is left is swept at the next start.
   if (how != DraftEnd::kCommitted) (void)disk_.unlink({Area::kStaging, name});
   if (described) (void)disk_.unlink({Area::kStaging, job_name(name)});
   if (how != DraftEnd::kCommitted) return;
+  const std::lock_guard lock(mutex_);
   if (const auto found = partials_.find(path); found != partials_.end()) remove(found);
 }
 
