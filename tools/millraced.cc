@@ -1,5 +1,7 @@
 // millraced: the server.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
 #include "server/server.h"
+#include "store/chores.h"
 #include "store/directory_store.h"
 
 namespace {
@@ -27,7 +30,11 @@ std::string default_data_folder() {
   return "/var/lib/millrace";
 }
 
-int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits) {
+constexpr std::uint64_t kMaxScanInterval = 366ull * 24 * 3600;
+constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
+
+int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits,
+          std::chrono::seconds scan_interval) {
   const auto colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -50,11 +57,18 @@ int serve(const std::string& data, const std::string& address, Durability durabi
       data, {durability, system_random(), make_sha256, nullptr,
              [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
+  const std::shared_ptr<LocalStore> owned = std::move(*store);
+  ScanLimits scan_limits;
+  scan_limits.interval = scan_interval;
+  BackgroundScan scan = owned->scan(scan_limits);
+  Chores chores;
+  if (scan_interval.count() > 0) chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, scan_interval));
+  chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores.start();
   Loop loop;
   int result = 0;
   {
-    Server server(loop, {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9},
-                  limits);
+    Server server(loop, {owned, {make_sha256, make_zstd_codec, system_random()}, 9}, limits);
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
@@ -99,6 +113,12 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  std::uint64_t scan_interval = std::chrono::seconds(ScanLimits{}.interval).count();
+  command
+      ->add_option("--scan-interval", scan_interval,
+                   "seconds between two looks at all files for what other programs changed; 0: none")
+      ->check(CLI::Range(std::uint64_t{0}, kMaxScanInterval))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -106,5 +126,5 @@ int main(int argc, char** argv) {
   }
   const std::map<std::string, Durability> durabilities{
       {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
-  return serve(data, address, durabilities.at(durability), limits);
+  return serve(data, address, durabilities.at(durability), limits, std::chrono::seconds(scan_interval));
 }

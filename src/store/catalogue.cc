@@ -208,6 +208,21 @@ Result<std::vector<std::pair<std::string, Row>>> Catalogue::below(const std::str
   }
 }
 
+Result<std::vector<std::string>> Catalogue::paths(const std::string& after, std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT path FROM versions WHERE path>? ORDER BY path LIMIT ?", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  query.bind_blob(1, as_bytes(after)).bind(2, static_cast<std::uint64_t>(limit));
+  std::vector<std::string> found;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return found;
+    found.emplace_back(as_text(query.blob(0)));
+  }
+}
+
 Result<std::vector<Change>> Catalogue::changes(const std::string& prefix, std::uint64_t since, std::size_t limit) {
   const std::lock_guard lock(mutex_);
   Status status;

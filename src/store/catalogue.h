@@ -82,6 +82,8 @@ class Catalogue {
   Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
   /// Rows below a folder ("" for all), ordered by path bytes.
   Result<std::vector<std::pair<std::string, Row>>> below(const std::string& folder);
+  /// Paths of rows behind `after`, ordered by path bytes.
+  Result<std::vector<std::string>> paths(const std::string& after, std::size_t limit);
   Result<std::vector<Change>> changes(const std::string& prefix, std::uint64_t since, std::size_t limit);
   Result<std::optional<Buffer>> chunk_list(const Digest& root);
   Status put_chunk_list(const Digest& root, ByteView list);

@@ -9,16 +9,17 @@
 
 #include "base/path.h"
 #include "store/commit_queue.h"
+#include "store/folder_listing.h"
 #include "store/indexer.h"
 #include "store/operations.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
+#include "store/upload_basis.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr std::size_t kMaxFolders = 100'000;
 constexpr std::uint64_t kAskedFor = 256u << 10;  ///< smaller uploads find out about a full disk by themselves
 constexpr int kMostCheckpoints = 100;            ///< that one operation waits for
 
@@ -28,7 +29,7 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-class DirectoryStore final : public Store {
+class DirectoryStore final : public LocalStore {
  public:
   DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options)
       : parts_(std::move(parts)),
@@ -100,7 +101,9 @@ class DirectoryStore final : public Store {
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
     if (request.bytes >= kAskedFor) {
-      if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
+      auto free = disk().free_bytes();
+      if (free && request.bytes > *free && parts_->partials->make_room(request.bytes)) free = disk().free_bytes();
+      if (free && request.bytes > *free) {
         return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
                                       std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
                                       " are free.");
@@ -116,6 +119,7 @@ class DirectoryStore final : public Store {
       name = hex(options_.random()) + hex(options_.random());
     }
     auto file = disk().create({Area::kStaging, name});
+    if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
     const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
@@ -163,19 +167,12 @@ class DirectoryStore final : public Store {
       if (found->kind != FileKind::kFolder)
         return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
     }
-    std::vector<Entry> all;
-    MILLRACE_TRY(walk(principal, prefix, recursive, all));
-    std::sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return path_less(a.path, b.path); });
-    Listing listing;
-    for (Entry& entry : all) {
-      if (!cursor.empty() && !path_less(cursor, entry.path)) continue;
-      if (listing.entries.size() == limit) {
-        listing.next_cursor = listing.entries.back().path;
-        break;
-      }
-      listing.entries.push_back(std::move(entry));
-    }
-    return listing;
+    const auto version_of = [this](const std::string& path, const FileStat& stat) -> Result<std::optional<Version>> {
+      MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+      if (!row || !versions_.is_right(path, *row, stat)) return std::nullopt;
+      return std::optional<Version>(row->version);
+    };
+    return list_in_order(disk(), principal.account, version_of, prefix, recursive, cursor, limit);
   }
 
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
@@ -262,16 +259,35 @@ class DirectoryStore final : public Store {
     return parts_->hasher()->hash(text).prefix();
   }
 
+  std::shared_ptr<const StoredFile> upload_basis(const Principal& principal, const std::string& path,
+                                                 std::uint64_t bytes,
+                                                 std::shared_ptr<const StoredFile> stored) override {
+    return millrace::upload_basis(parts_, below(principal, path), bytes, std::move(stored));
+  }
+
+  std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
+
+  BackgroundScan scan(const ScanLimits& limits) override {
+    return BackgroundScan(
+        {.disk = disk(),
+         .hasher = parts_->hasher,
+         .now_ns = [this] { return now(); },
+         .is_known = [this](const std::string& path, const FileStat& stat) -> Result<bool> {
+           MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+           return row && versions_.is_right(path, *row, stat);
+         },
+         .refresh = [this](const std::string& path, const IndexedBefore* file) { return refresh(path, file); },
+         .paths = [this](const std::string& after,
+                         std::size_t limit) { return parts_->catalogue->paths(after, limit); }},
+        limits);
+  }
+
  private:
   Disk& disk() { return parts_->disk(); }
   void report(const std::string& sentence) {
     if (options_.report) options_.report(sentence);
   }
-  std::int64_t now() const {
-    if (options_.wall_clock_ns) return options_.wall_clock_ns();
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  }
+  std::int64_t now() const { return options_.wall_clock_ns(); }
   static std::string below(const Principal& principal, const std::string& path) {
     if (principal.account.empty()) return path;
     return path.empty() ? principal.account : principal.account + "/" + path;
@@ -297,6 +313,12 @@ class DirectoryStore final : public Store {
       MILLRACE_TRY(committer_.checkpoint());
     }
     return fail(Code::kBusy, "'" + printable(paths.front()) + "' is being written all the time; try again later.");
+  }
+
+  Status refresh(const std::string& path, const IndexedBefore* file) {
+    const std::lock_guard lock(parts_->mutex);
+    MILLRACE_TRY(versions_.refresh(path, file));
+    return {};
   }
 
   /// Ends the open attempt of the same upload, if this one is not older. Gives what will end this one.
@@ -361,42 +383,6 @@ class DirectoryStore final : public Store {
     return finish(pending);
   }
 
-  Status walk(const Principal& principal, const std::string& folder, Recursive recursive, std::vector<Entry>& out) {
-    std::vector<std::string> folders{folder};
-    for (std::size_t next = 0; next < folders.size(); ++next) {
-      const std::string here = folders[next];
-      const auto names = disk().list({Area::kFiles, below(principal, here)});
-      if (!names) {
-        if (here.empty() || here != folder) continue;  // gone meanwhile, or an account without files yet
-        return fail(disk_error(names.error(), "list", here));
-      }
-      for (const std::string& name : *names) {
-        Entry entry;
-        entry.path = here.empty() ? name : here + "/" + name;
-        const std::string full = below(principal, entry.path);
-        const auto stat = disk().stat({Area::kFiles, full});
-        if (!stat || stat->kind == FileKind::kSpecial) continue;
-        entry.version.attributes = {stat->mtime_ns, stat->mode};
-        if (stat->kind == FileKind::kFolder) {
-          entry.kind = EntryKind::kFolder;
-          if (recursive == Recursive::kYes) {
-            if (folders.size() >= kMaxFolders)
-              return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
-            folders.push_back(entry.path);
-          }
-        } else if (stat->kind == FileKind::kSymlink) {
-          entry.kind = EntryKind::kSymlink;
-        } else {
-          entry.version.bytes = stat->bytes;
-          MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
-          if (row && versions_.is_right(full, *row, *stat)) entry.version = row->version;
-        }
-        out.push_back(std::move(entry));
-      }
-    }
-    return {};
-  }
-
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
   CurrentVersions versions_;
@@ -426,6 +412,11 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
   return {};
 }
 
+std::int64_t system_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 /// The kernel's name of this run of the machine.
 Result<std::uint64_t> read_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -437,12 +428,15 @@ Result<std::uint64_t> read_boot_id() {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
-                                                    StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                         StoreOptions options) {
   auto parts = std::make_shared<StoreParts>();
   parts->folder = std::move(folder);
   parts->durability = options.durability;
   parts->hasher = options.hasher;
+  if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
+  parts->partials =
+      std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   auto opened = Catalogue::open(catalogue_path, options.random());
   if (!opened && opened.error().code == Code::kIntegrity) {
     MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));
@@ -457,7 +451,7 @@ Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std
   return store;
 }
 
-Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
   MILLRACE_ASSIGN(DataFolder folder, open_data_folder(data_dir));
   return open_directory_store(std::move(folder), data_dir / "catalogue.sqlite", std::move(options));
 }

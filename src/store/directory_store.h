@@ -8,7 +8,9 @@
 #include <filesystem>
 
 #include "base/random.h"
+#include "store/background_scan.h"
 #include "store/commit_queue.h"
+#include "store/partial_uploads.h"
 
 namespace millrace {
 
@@ -21,12 +23,22 @@ struct StoreOptions {
   std::optional<std::uint64_t> boot = std::nullopt;  ///< names this run of the machine; empty: the kernel's boot_id
   Committing committing = Committing::kInThreads;
   Committer::Due checkpoint_due = {};
+  PartialLimits partials = {};
+};
+
+/// A Store on this machine's disk, and what only the program that opened it may ask.
+class LocalStore : public Store {
+ public:
+  /// A scan of this store, which must outlive it.
+  virtual BackgroundScan scan(const ScanLimits&) = 0;
+  /// Removes what was left of uploads too long ago; says when to come again.
+  virtual std::chrono::nanoseconds sweep_partials() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.
-Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
+Result<std::unique_ptr<LocalStore>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
 /// For tests: on a given disk, whose folders exist already.
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
-                                                    StoreOptions options);
+Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                         StoreOptions options);
 
 }  // namespace millrace

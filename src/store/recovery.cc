@@ -148,7 +148,7 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
 Status sweep_staging(StoreParts& parts) {
   const auto names = parts.disk().list({Area::kStaging, ""});
   if (!names) return fail(disk_error(names.error(), "list", "staging"));
-  for (const std::string& name : *names) {
+  for (const std::string& name : parts.partials->load(*names)) {
     const auto removed = parts.disk().unlink({Area::kStaging, name});
     if (!removed && removed.error() != ENOENT) return fail(disk_error(removed.error(), "sweep from staging", name));
   }

@@ -1,6 +1,7 @@
 #include "store/staged_draft.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/path.h"
 #include "codec/xxh3.h"
@@ -23,9 +24,11 @@ StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request
       superseded_(std::move(superseded)) {}
 
 StagedDraft::~StagedDraft() {
-  // Nobody can be told of a failure here; what is left is swept at the next start.
   parts_->files.forget(id_);
-  if (owns_name_) (void)parts_->disk().unlink({Area::kStaging, name_});
+  const DraftEnd how = !owns_name_                ? DraftEnd::kCommitted
+                       : useless_ || *superseded_ ? DraftEnd::kUseless
+                                                  : DraftEnd::kCut;
+  parts_->partials->end(name_, request_.path, described_.value_or(false), how);
 }
 
 Result<std::shared_ptr<const File>> StagedDraft::file() const {
@@ -46,9 +49,15 @@ Status StagedDraft::write(ByteView bytes) {
     size_ += bytes.size();
     return {};
   }
+  if (size_ >= kLeastPartialBytes && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
-  const auto written = parts_->disk().pwrite(*open, bytes, size_);
-  if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
+  auto written = parts_->disk().pwrite(*open, bytes, size_);
+  if (!written && written.error() == ENOSPC && parts_->partials->make_room(bytes.size()))
+    written = parts_->disk().pwrite(*open, bytes, size_);
+  if (!written) {
+    useless_ = true;
+    return fail(disk_error(written.error(), "write the new version of", request_.path));
+  }
   size_ += bytes.size();
   file_bytes_ = size_;
   if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
@@ -57,6 +66,17 @@ Status StagedDraft::write(ByteView bytes) {
     written_back_ = size_;
   }
   return {};
+}
+
+void StagedDraft::describe() {
+  UploadJob job;
+  job.path = request_.path;
+  job.expected = request_.expected;
+  job.upload_id = request_.upload_id;
+  job.attempt = request_.attempt;
+  job.announced_bytes = request_.bytes;
+  job.inode = id_.inode;
+  described_ = parts_->partials->describe(name_, std::move(job));
 }
 
 Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
@@ -88,6 +108,7 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
       if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
       const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
       if (!intact) {
+        useless_ = true;
         return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
                                           std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
       }
@@ -145,6 +166,8 @@ Result<Chunk> StagedDraft::chunk_at(std::uint64_t index) const {
 }
 
 void StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) {
+  // Whatever comes of it: all of it was there, and another attempt would end in the same way.
+  useless_ = true;
   auto ready = complete(root, bytes, attributes);
   if (!ready) return done(fail(ready.error()));
   owns_name_ = false;

@@ -27,6 +27,7 @@ class StagedDraft : public StoreDraft {
   std::uint64_t chunk_count() const override { return chunks_.size(); }
   Result<Chunk> chunk_at(std::uint64_t index) const override;
   void commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) override;
+  void discard() override { useless_ = true; }
 
  private:
   /// For one job.
@@ -34,6 +35,8 @@ class StagedDraft : public StoreDraft {
   Status still_wanted() const;
   Status write(ByteView bytes);
   Result<ReadyDraft> complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes);
+  /// From now on a later attempt can go on with what was written.
+  void describe();
   std::shared_ptr<StoreParts> parts_;
   DraftRequest request_;
   std::string name_;
@@ -48,6 +51,8 @@ class StagedDraft : public StoreDraft {
   std::uint64_t written_back_ = 0;
   std::uint64_t file_bytes_ = 0;  ///< where the last write ended
   bool owns_name_ = true;
+  std::atomic<bool> useless_{false};  ///< to a later attempt
+  std::optional<bool> described_;     ///< whether it could be; empty: not tried yet
 };
 
 }  // namespace millrace

@@ -91,6 +91,8 @@ class StoreDraft : public Draft {
   /// `expected` does not hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ
   /// from what was built), the system's. Spent afterwards.
   virtual void commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) = 0;
+  /// Nothing of it is to be kept for a later attempt. Any thread; the draft is dropped next.
+  virtual void discard() = 0;
 };
 
 struct DraftRequest {
@@ -125,6 +127,11 @@ class Store {
   /// What stat says of a file, folder or symlink; a file's root too (indexes it if need be). Errors: kNotFound,
   /// kNotAllowed.
   virtual Result<Entry> stat(const Principal&, const std::string& path) = 0;
+  /// What an upload of so many bytes to `path` is best compared with, and its draft's basis: `stored`, which may be
+  /// null, with what an earlier attempt left that was cut off. Null: nothing. A basis that is no stored version has a
+  /// zero token.
+  virtual std::shared_ptr<const StoredFile> upload_basis(const Principal&, const std::string& path, std::uint64_t bytes,
+                                                         std::shared_ptr<const StoredFile> stored) = 0;
   virtual Result<std::unique_ptr<StoreDraft>> begin(const Principal&, const DraftRequest&) = 0;
   /// New attributes for unchanged content; a new sequence if they differ. Errors: kConflict when the root is no longer
   /// `root`.

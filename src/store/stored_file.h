@@ -8,6 +8,7 @@
 #include "store/catalogue.h"
 #include "store/durable_names.h"
 #include "store/open_files.h"
+#include "store/partial_uploads.h"
 #include "store/unsettled.h"
 
 namespace millrace {
@@ -27,6 +28,7 @@ struct StoreParts {
   HasherFactory hasher;
   OpenFiles files{kOpenFiles};
   Readers readers;
+  std::unique_ptr<PartialUploads> partials;
   Unsettled unsettled;
   DurableNames durable_names;
   std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time

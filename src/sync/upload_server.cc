@@ -32,6 +32,7 @@ class UploadServer final : public Conversation {
     struct Found {
       Result<std::optional<Version>> version = std::nullopt;
       std::shared_ptr<const StoredFile> file;
+      std::shared_ptr<const StoredFile> basis;  ///< the file, or what an upload left that was cut off
       Status status;
       std::uint64_t seed = 0;
       bool same = false;
@@ -41,9 +42,9 @@ class UploadServer final : public Conversation {
         Lane::kCatalogue,
         [found, store = store_, principal = principal_, request = request_, kind = kind_] {
           found->version = store->lookup(principal, request.path);
-          if (!found->version || !*found->version) return;
-          const Version& version = **found->version;
-          if (request.root && version.token.root == *request.root) {
+          if (!found->version) return;
+          const std::optional<Version>& version = *found->version;
+          if (version && request.root && version->token.root == *request.root) {
             found->same = true;
             auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
             if (updated) {
@@ -54,13 +55,16 @@ class UploadServer final : public Conversation {
             return;
           }
           if (kind == UploadKind::kWhole) return;
-          auto file = store->open(principal, request.path);
-          if (file) {
+          if (version) {
+            auto file = store->open(principal, request.path);
+            if (!file) {
+              found->status = fail(std::move(file).error());
+              return;
+            }
             found->file = *file;
-            found->seed = store->signature_seed(principal);
-          } else {
-            found->status = fail(std::move(file).error());
           }
+          found->basis = store->upload_basis(principal, request.path, request.bytes, found->file);
+          if (found->basis) found->seed = store->signature_seed(principal);
         },
         [this, found] {
           if (!found->version) return port_.fail(found->version.error());
@@ -79,7 +83,7 @@ class UploadServer final : public Conversation {
                      "' is not the version that this upload expects to replace; use --force to replace it."});
           if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
-          basis_ = found->file;
+          basis_ = found->basis;
           seed_ = found->seed;
           wire::Basis answer;
           if (!basis_) {
@@ -155,7 +159,11 @@ class UploadServer final : public Conversation {
     return {};
   }
 
-  void on_closed(const Error&) override {}
+  void on_closed(const Error& error) override {
+    const bool is_useless =
+        error.code == Code::kCancelled || error.code == Code::kIntegrity || error.code == Code::kProtocol;
+    if (draft_ && is_useless) draft_->discard();
+  }
 
  private:
   /// The searcher's bits for the chunks (before rung 1) or for the last rung's blocks.
@@ -306,6 +314,7 @@ class UploadServer final : public Conversation {
       message.bulk_bytes = built.size();
     } else {
       misses_ = 2;
+      draft_->discard();
       receiver_.reset();
       draft_.reset();
       basis_.reset();
