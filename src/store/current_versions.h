@@ -2,6 +2,7 @@
 // read again. Everything is called under the store's lock.
 #pragma once
 
+#include "store/indexer.h"
 #include "store/stored_file.h"
 
 namespace millrace {
@@ -13,12 +14,18 @@ class CurrentVersions {
 
   /// The row of a path: a file that another program changed is indexed again, one that is gone made a tombstone.
   /// Errors: kUsage and kNotAllowed for what is no regular file, the system's.
-  Result<std::optional<Row>> find(const std::string& path);
+  Result<std::optional<Row>> find(const std::string& path) { return find(path, nullptr); }
+  /// Brings the path's row in line with what stands there. Given `file`, only if that is what stands there still, and
+  /// nothing is read.
+  Status refresh(const std::string& path, const IndexedBefore* file);
   /// Whether the row is still right of a file that stat describes so.
   bool is_right(const std::string& path, const Row& row, const FileStat& stat) const;
 
  private:
-  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old);
+  Result<std::optional<Row>> find(const std::string& path, const IndexedBefore* before);
+  Result<IndexedBefore> read(const std::string& path);
+  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old, const IndexedBefore& now);
+  Status keep_unsettled(const std::string& path);
   StoreParts& parts_;
   std::function<std::int64_t()> now_;
 };

@@ -18,7 +18,7 @@ using Report = std::function<void(const std::string& sentence)>;
 /// Redoes what is pending. Commits are then unsettled: a checkpoint must follow. `report` is told of each file of
 /// somebody else's that stands where an acknowledged one was, and of each that is lost.
 Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report);
-/// Removes what no commit needs. After the checkpoint.
+/// Removes what neither a commit nor a later attempt of a cut upload needs. After the checkpoint.
 Status sweep_staging(StoreParts& parts);
 
 /// After recovery. Where the last run flushed nothing, what stat says of the files proves nothing any more.

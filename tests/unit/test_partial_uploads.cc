@@ -35,9 +35,16 @@ struct Fixture {
     auto opened = open_data_folder(folder);
     REQUIRE(opened);
     opened->disk = std::make_unique<test::FaultyDisk>(std::move(opened->disk), faults);
-    auto made = open_directory_store(
-        std::move(*opened), folder / "catalogue.sqlite",
-        {Durability::kNone, SeededRandom(seed++), make_sha256, [this] { return now; }, nullptr, 1, limits});
+    auto made = open_directory_store(std::move(*opened), folder / "catalogue.sqlite",
+                                     {Durability::kNone,
+                                      SeededRandom(seed++),
+                                      make_sha256,
+                                      [this] { return now; },
+                                      nullptr,
+                                      1,
+                                      Committing::kInline,
+                                      {1, 1},
+                                      limits});
     REQUIRE(made);
     store = std::move(*made);
   }
@@ -145,7 +152,7 @@ TEST_CASE_METHOD(Fixture, "what an upload left that was cut off is the next one'
     REQUIRE(draft->add(std::span(&chunks[i], 1), ByteView(kTarget).subspan(at, chunks[i].length)));
     at += chunks[i].length;
   }
-  REQUIRE(draft->commit(build_tree(chunks, *make_sha256()).root, kTarget.size(), {}));
+  REQUIRE(test::commit(*draft, build_tree(chunks, *make_sha256()).root, kTarget.size(), {}));
   draft.reset();
   CHECK(staged() == 0);
   CHECK(store->verify({}, "d/f"));
@@ -193,7 +200,7 @@ TEST_CASE_METHOD(Fixture, "small, superseded, cancelled and refused drafts leave
   {
     const auto draft = begin("f");
     fill(*draft, 9 * kMiB);
-    CHECK_FALSE(draft->commit({}, 5, {}));
+    CHECK_FALSE(test::commit(*draft, {}, 5, {}));
   }
   CHECK(staged() == 0);
 }
