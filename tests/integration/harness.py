@@ -95,6 +95,16 @@ class Server:
         folder = os.path.join(self.data, "staging")
         return [name for name in os.listdir(folder) if has_open(self.process, os.path.join(folder, name))]
 
+    def draft_sizes(self):
+        folder = os.path.join(self.data, "staging")
+        sizes = []
+        for name in self.drafts():
+            try:
+                sizes.append(os.stat(os.path.join(folder, name)).st_size)
+            except FileNotFoundError:
+                pass
+        return sizes
+
     def partials(self):
         """Sizes of what is kept of uploads that were cut off."""
         folder = os.path.join(self.data, "staging")
@@ -159,7 +169,7 @@ class ServerTest(unittest.TestCase):
         """Starts an upload of `local` and stops its process while the server has a part of it, at least so many bytes. Returns it."""
         for _ in range(50):
             client = self.start_client("upload", *arguments)
-            wait_for(lambda: client.poll() is not None or any(least < part < size for part in self.server.staging()), "a draft")
+            wait_for(lambda: client.poll() is not None or any(least < part < size for part in self.server.draft_sizes()), "a draft")
             client.send_signal(signal.SIGSTOP)
             if settled_below(self.server, least, size):
                 return client
@@ -172,7 +182,7 @@ def settled_below(server, least, size):
     """True when the server waits for the rest of a draft; false when it had all it needed."""
     before = None
     while True:
-        now = server.staging()
+        now = server.draft_sizes()
         if not any(least < part < size for part in now):
             return False
         if now == before:
