@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/cpu.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
@@ -97,10 +98,14 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  std::string cpu = "auto";
+  command->add_option("--cpu", cpu, "auto, avx512, avx2 or plain: which code for processors to take")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
   return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone, limits);
 }

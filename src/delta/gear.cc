@@ -89,7 +89,8 @@ std::size_t find_cut_avx512(ByteView data, std::size_t from, std::size_t strict_
 #endif
 
 std::size_t find_cut(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to) {
-  return use_avx512() ? find_cut_avx512(data, from, strict_end, to) : find_cut_plain(data, from, strict_end, to);
+  if (use_avx512()) return find_cut_avx512(data, from, strict_end, to);
+  return use_avx2() ? find_cut_avx2(data, from, strict_end, to) : find_cut_plain(data, from, strict_end, to);
 }
 
 }  // namespace millrace::gear
