@@ -122,8 +122,7 @@ __attribute__((target("avx2"))) std::optional<std::size_t> find_in_pieces(const 
   std::optional<std::size_t> second;
   for (std::size_t at = 0; at < kPiece; at += kStep) {
     windows.next(data + at, data + kPiece + at, sums);
-    const __m256i least =
-        _mm256_min_epu32(_mm256_min_epu32(sums[0], sums[1]), _mm256_min_epu32(sums[2], sums[3]));
+    const __m256i least = _mm256_min_epu32(_mm256_min_epu32(sums[0], sums[1]), _mm256_min_epu32(sums[2], sums[3]));
     const __m256i small = _mm256_cmpeq_epi32(_mm256_min_epu32(least, most), least);
     if (_mm256_testz_si256(small, small) != 0) continue;
     const std::uint32_t cuts = cuts_of(sums, most);
