@@ -44,11 +44,18 @@ class Failed(Exception):
 
 
 class Binaries:
-    """Where the programs are: $MILLRACE and $MILLRACED, or a build folder."""
+    """Where the programs are: $MILLRACE, $MILLRACED and $MILLRACE_LOAD, or a build folder."""
 
-    def __init__(self, build):
+    def __init__(self, build, *, load=False, rsync=True):
         self.millrace = self._find("MILLRACE", build, "millrace")
         self.millraced = self._find("MILLRACED", build, "millraced")
+        self.load = self._find("MILLRACE_LOAD", build, "millrace-load") if load else None
+        self.rsync = self.rsync_version = None
+        if rsync:
+            self.find_rsync()
+
+    def find_rsync(self):
+        """Raises Failed where there is none that the comparison can use."""
         self.rsync = shutil.which(os.environ.get("RSYNC", "rsync"))
         if self.rsync is None:
             raise Failed("rsync is not installed; install it (apt-get install rsync) or name it in RSYNC.")
@@ -158,7 +165,7 @@ class Process:
             raise Failed("A server did not end in time after SIGTERM and was killed.") from None
 
 
-def _client_environment(folder, name):
+def client_environment(folder, name):
     """The caller's environment without settings for Millrace and rsync, and with folders for state that are this run's own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MILLRACE", "RSYNC", "XDG_"))}
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
@@ -198,15 +205,15 @@ def _run_client(arguments, environment, folder):
 class Millrace:
     """millraced on a free port with a data folder of its own, and the client for it."""
 
-    def __init__(self, binaries, folder, *, data=None, durability="none"):
+    def __init__(self, binaries, folder, *, data=None, durability="none", options=()):
         self.binaries = binaries
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         self.data = data or os.path.join(folder, "data")
         self.log = os.path.join(folder, "millraced.log")
         with open(self.log, "wb") as output:
-            self.server = Process([binaries.millraced, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--durability", durability],
-                                  _client_environment(folder, "server"), output)
+            self.server = Process([binaries.millraced, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--durability", durability, *options],
+                                  client_environment(folder, "server"), output)
         try:
             self.url = "millrace://" + self._address() + "/"
         except BaseException:
@@ -228,7 +235,7 @@ class Millrace:
 
     def run(self, command, *arguments, state="measured"):
         """Runs the client with --json. `state` names its state folder: what one run learns helps only runs of the same state."""
-        measured, output = _run_client([self.binaries.millrace, command, "--json", *arguments], _client_environment(self.folder, state), self.folder)
+        measured, output = _run_client([self.binaries.millrace, command, "--json", *arguments], client_environment(self.folder, state), self.folder)
         try:
             summary = json.loads(output.strip().splitlines()[-1])
             if summary["event"] != "summary":
@@ -265,7 +272,7 @@ class Millrace:
 
 
 class Rsync:
-    """An rsync daemon on a free port with one module, and the client for it. It never flushes (its default)."""
+    """An rsync daemon on a free port with one module, and the client for it. It flushes only where a client asks for it."""
 
     def __init__(self, binaries, folder):
         self.binaries = binaries
@@ -289,10 +296,11 @@ class Rsync:
             file.write(f"use chroot = no\nlog file = {self.log}\npid file = {self.folder}/rsyncd-{port}.pid\n")
             if os.geteuid() == 0:  # else it would give up its rights and could not write here
                 file.write("uid = 0\ngid = 0\n")
-            file.write(f"[data]\npath = {self.module}\nread only = no\n")
+            # Its default backlog of 5 would have it drop connections of many clients at once, which are tried again a second later.
+            file.write(f"listen backlog = 4096\n[data]\npath = {self.module}\nread only = no\n")
         with open(self.log, "ab") as output:
             self.server = Process([self.binaries.rsync, "--daemon", "--no-detach", f"--config={configuration}", "--address=127.0.0.1",
-                                   f"--port={port}"], _client_environment(self.folder, "server"), output)
+                                   f"--port={port}"], client_environment(self.folder, "server"), output)
         self.url = f"rsync://127.0.0.1:{port}/data/"
         deadline = time.monotonic() + START_SECONDS
         try:
@@ -311,7 +319,7 @@ class Rsync:
 
     def run(self, source, target, *options):
         measured, output = _run_client([self.binaries.rsync, "-I", "--stats", "--no-human-readable", *options, source, target],
-                                       _client_environment(self.folder, "client"), self.folder)
+                                       client_environment(self.folder, "client"), self.folder)
 
         def figure(name):
             return int(re.search(name + r":\s*([\d,]+)", output).group(1).replace(",", ""))

@@ -1,14 +1,18 @@
 // millraced: the server.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 #include "base/cpu.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
 #include "server/server.h"
+#include "store/chores.h"
 #include "store/directory_store.h"
 
 namespace {
@@ -27,7 +31,11 @@ std::string default_data_folder() {
   return "/var/lib/millrace";
 }
 
-int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits) {
+constexpr std::uint64_t kMaxScanInterval = 366ull * 24 * 3600;
+constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
+
+int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits,
+          std::chrono::seconds scan_interval) {
   const auto colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -50,11 +58,18 @@ int serve(const std::string& data, const std::string& address, Durability durabi
       data, {durability, system_random(), make_sha256, nullptr,
              [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
+  const std::shared_ptr<LocalStore> owned = std::move(*store);
+  ScanLimits scan_limits;
+  scan_limits.interval = scan_interval;
+  BackgroundScan scan = owned->scan(scan_limits);
+  Chores chores;
+  if (scan_interval.count() > 0) chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, scan_interval));
+  chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores.start();
   Loop loop;
   int result = 0;
   {
-    Server server(loop, {std::shared_ptr<Store>(std::move(*store)), {make_sha256, make_zstd_codec, system_random()}, 9},
-                  limits);
+    Server server(loop, {owned, {make_sha256, make_zstd_codec, system_random()}, 9}, limits);
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
@@ -87,8 +102,9 @@ int main(int argc, char** argv) {
   command->add_option("--listen", address, "HOST:PORT; port 0 takes a free one")->capture_default_str();
   command
       ->add_option("--durability", durability,
-                   "full: acknowledged means on disk; none: faster, for data that can be made again")
-      ->check(CLI::IsMember({"full", "none"}))
+                   "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
+                   "that can be made again")
+      ->check(CLI::IsMember({"full", "batch", "none"}))
       ->capture_default_str();
   ServerLimits limits;
   command->add_option("--loops", limits.loops, "threads that serve connections")
@@ -101,11 +117,19 @@ int main(int argc, char** argv) {
   std::string cpu = "auto";
   command->add_option("--cpu", cpu, "auto, avx512, avx2 or plain: which code for processors to take")
       ->capture_default_str();
+  std::uint64_t scan_interval = std::chrono::seconds(ScanLimits{}.interval).count();
+  command
+      ->add_option("--scan-interval", scan_interval,
+                   "seconds between two looks at all files for what other programs changed; 0: none")
+      ->check(CLI::Range(std::uint64_t{0}, kMaxScanInterval))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
-  return serve(data, address, durability == "full" ? Durability::kFull : Durability::kNone, limits);
+  const std::map<std::string, Durability> durabilities{
+      {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
+  return serve(data, address, durabilities.at(durability), limits, std::chrono::seconds(scan_interval));
 }

@@ -67,6 +67,10 @@ Error system_error(int errno_value, std::string_view sentence) {
     case EXDEV:
       code = Code::kNotAllowed;
       break;
+    case EMFILE:
+    case ENFILE:
+      code = Code::kBusy;
+      break;
     case EEXIST:
     case ENOTEMPTY:
     case ENOTDIR:

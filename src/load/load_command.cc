@@ -45,7 +45,9 @@ int exit_code(const LoadOptions& options, const LoadOutcome& outcome, const nloh
   if (outcome.verify && outcome.verify->lost > 0) return kIntegrityExit;
   const bool reached = std::all_of(options.thresholds.begin(), options.thresholds.end(),
                                    [&results](const Threshold& one) { return reaches(results, one); });
-  if (!reached) return kMissedExit;
+  const bool found =
+      std::any_of(outcome.probes.begin(), outcome.probes.end(), [](const RateProbe& probe) { return probe.held; });
+  if (!reached || (!options.find_max.empty() && !found)) return kMissedExit;
   const bool complete = outcome.setup.errors.empty() && (!outcome.verify || outcome.verify->errors.empty()) &&
                         outcome.cleanup_errors.empty();
   return complete ? 0 : kFailedExit;

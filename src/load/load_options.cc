@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "load/rate_search.h"
 #include "load/words.h"
 
 namespace millrace {
@@ -14,11 +15,13 @@ namespace millrace {
 namespace {
 
 constexpr std::uint32_t kMostClients = 1'000'000;
+constexpr std::uint32_t kMostLoops = 64;
 constexpr std::uint32_t kMostRepeats = 1000;
 constexpr std::uint32_t kMostEdits = 100'000;
 constexpr double kMostSeconds = 7 * 24 * 3600;
-constexpr double kMostRate = 1'000'000;
 constexpr Seconds kIdleSeconds{10};
+constexpr Seconds kProbeSeconds{5};  ///< of each rate that --find-max tries
+constexpr double kFirstRate = 50;
 constexpr char kDefaultMix[] = "upload-delta=50,download=20,download-delta=20,list=10";
 
 constexpr char kEpilogue[] =
@@ -61,6 +64,7 @@ struct Words {
   std::string timeout;
   std::string threshold;
   std::string cpu = "auto";
+  std::string find_max;
 };
 
 Status take_duration(const std::string& text, Seconds& into) {
@@ -75,6 +79,19 @@ bool edits_files(const LoadOptions& options) {
                                                  [&edits](const auto& share) { return edits(share.first); });
 }
 
+Status check_find_max(const LoadOptions& options) {
+  if (options.operation == Operation::kIdle)
+    return fail(Code::kUsage, "Idle clients transfer nothing: --find-max needs an operation.");
+  if (options.loops > 1) return fail(Code::kUsage, "--find-max takes one loop.");
+  if (options.transfers || options.repeat > 1)
+    return fail(Code::kUsage, "--find-max tries each rate for --measure, not for --transfers or --repeat.");
+  for (const Threshold& one : options.find_max) {
+    if (one.metric == Threshold::Metric::kLost)
+      return fail(Code::kUsage, "What was lost is known at the end only: --threshold lost<1 --verify, not --find-max.");
+  }
+  return {};
+}
+
 /// What cannot be meant.
 Status check(const LoadOptions& options, const Words& words) {
   const bool open = options.model == Model::kOpen;
@@ -86,6 +103,7 @@ Status check(const LoadOptions& options, const Words& words) {
     if (open || options.transfers)
       return fail(Code::kUsage, "Idle clients transfer nothing: --op idle takes --measure.");
   }
+  if (options.loops > options.clients) return fail(Code::kUsage, "There cannot be more --loops than --clients.");
   if (options.transfers == std::uint64_t{0}) return fail(Code::kUsage, "--transfers must be at least 1.");
   if (edits_files(options)) {
     const bool ranges = options.edits.kind != EditKind::kShuffle;
@@ -117,7 +135,14 @@ Status complete(LoadOptions& options, const Words& words) {
                        : options.change_text == "append"  ? EditKind::kAppend
                        : options.change_text == "shuffle" ? EditKind::kShuffle
                                                           : EditKind::kOverwrite;
-  options.model = words.model == "open" ? Model::kOpen : Model::kClosed;
+  MILLRACE_ASSIGN(options.find_max, parse_thresholds(words.find_max));
+  if (!options.find_max.empty()) {
+    MILLRACE_TRY(check_find_max(options));
+    if (options.rate <= 0) options.rate = kFirstRate;
+    if (words.measure.empty()) options.measure = kProbeSeconds;
+  }
+  const bool open = words.model == "open" || !options.find_max.empty();
+  options.model = open ? Model::kOpen : Model::kClosed;
   MILLRACE_TRY(take_duration(words.ramp, options.ramp));
   MILLRACE_TRY(take_duration(words.warmup, options.warmup));
   MILLRACE_TRY(take_duration(words.timeout, options.timeout));
@@ -144,6 +169,7 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--op", words.operation, "upload, upload-delta, download, download-delta, list, idle or mixed");
   run.add_option("--mix", words.mix, "with --op mixed: upload-delta=70,download=20,list=10");
   run.add_option("--clients", options.clients, "connections")->check(CLI::Range(1u, kMostClients));
+  run.add_option("--loops", options.loops, "threads that they are spread over")->check(CLI::Range(1u, kMostLoops));
   run.add_option("--transfers", options.transfers, "in all, after the files are in place; default: one a client");
   run.add_option("--measure,--duration", words.measure, "begin transfers for so long, 30s");
   run.add_option("--size", options.size_text, "of the files: 64KiB, 4KiB..1GiB or 4KiB..1GiB:log");
@@ -165,6 +191,8 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_flag("--verify", options.verify, "afterwards compare what the server has with what it acknowledged");
   run.add_flag("--cleanup", options.cleanup, "afterwards delete the files");
   run.add_option("--threshold", words.threshold, "p99<200ms,errors<0.1%: exit 3 when missed");
+  run.add_option("--find-max", words.find_max,
+                 "look for the highest rate that holds p99<200ms,errors<0.1%; --measure for each (default 5s)");
   run.add_option("--server-pid", options.server_pid, "a server on this machine: its CPU time and memory are reported");
   run.add_option("--json", options.json_path, "where the whole report goes; - is standard output");
   run.add_option("--cpu", words.cpu, "auto, avx512, avx2 or plain: which code for processors to take");

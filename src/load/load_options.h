@@ -48,9 +48,10 @@ struct LoadOptions {
   Operation operation = Operation::kUploadDelta;
   std::vector<std::pair<Operation, std::uint32_t>> mix;  ///< with kMixed: how many of all begin with each operation
   Model model = Model::kClosed;
-  double rate = 0;  ///< with kOpen: transfers a second, of all clients
+  double rate = 0;  ///< with kOpen: transfers a second, of all clients; with find_max the first to try
   std::uint32_t clients = 10;
   std::uint32_t slow_clients = 0;
+  std::uint32_t loops = 1;                 ///< threads that the clients are spread over
   std::optional<std::uint64_t> transfers;  ///< in each run; absent: as many as fit into `measure`
   std::optional<Seconds> measure;          ///< transfers begin for so long
   Seconds ramp{0};
@@ -67,6 +68,7 @@ struct LoadOptions {
   bool quiet = false;
   std::string json_path;
   std::vector<Threshold> thresholds;
+  std::vector<Threshold> find_max;  ///< what the highest rate must hold; empty: none is looked for
   std::optional<std::uint32_t> server_pid;
 };
 

@@ -198,6 +198,26 @@ json environment(const LoadOptions& options) {
           {"server", options.url_text}, {"server_pid", options.server_pid ? json(*options.server_pid) : json(nullptr)}};
 }
 
+std::string texts(const std::vector<Threshold>& thresholds) {
+  std::string list;
+  for (const Threshold& one : thresholds) list += (list.empty() ? "" : ",") + one.text;
+  return list;
+}
+
+json find_max(const LoadOptions& options, const std::vector<RateProbe>& probes) {
+  if (options.find_max.empty()) return nullptr;
+  json best = nullptr;
+  json list = json::array();
+  for (const RateProbe& probe : probes) {
+    if (probe.held && (best.is_null() || best.get<double>() < probe.rate)) best = probe.rate;
+    list.push_back({{"rate", probe.rate},
+                    {"achieved", probe.achieved},
+                    {"p99", probe.p99_seconds ? json(*probe.p99_seconds) : json(nullptr)},
+                    {"held", probe.held}});
+  }
+  return {{"thresholds", texts(options.find_max)}, {"rate", best}, {"probes", std::move(list)}};
+}
+
 json scenario(const LoadOptions& options) {
   const auto optional_seconds = [](const std::optional<Seconds>& value) {
     return value ? json(value->count()) : json(nullptr);
@@ -210,8 +230,10 @@ json scenario(const LoadOptions& options) {
           {"rate", options.rate > 0 ? json(options.rate) : json(nullptr)},
           {"clients", options.clients},
           {"slow_clients", options.slow_clients},
+          {"loops", options.loops},
           {"transfers", options.transfers ? json(*options.transfers) : json(nullptr)},
           {"measure_seconds", optional_seconds(options.measure)},
+          {"find_max", options.find_max.empty() ? json(nullptr) : json(texts(options.find_max))},
           {"ramp_seconds", options.ramp.count()},
           {"warmup_seconds", options.warmup.count()},
           {"size", options.size_text},
@@ -252,6 +274,7 @@ json make_report(const LoadOptions& options, const LoadOutcome& outcome, std::in
                         {"first_lost", printable(verify.first_lost)},
                         {"errors", counts(verify.errors)}};
   }
+  report["find_max"] = find_max(options, outcome.probes);
   report["cleanup_errors"] = counts(outcome.cleanup_errors);
   report["slow_clients_left"] = outcome.slow_clients_left;
   report["generator_peak_resident_bytes"] = outcome.generator_peak_bytes;
@@ -313,6 +336,12 @@ bool reaches(const json& results, const Threshold& threshold) {
       return judge(results.at("throughput_bytes_per_second"));
   }
   return false;
+}
+
+bool reaches(const RunTally& run, const std::vector<Threshold>& thresholds) {
+  const json results = run_results(run);
+  return std::all_of(thresholds.begin(), thresholds.end(),
+                     [&results](const Threshold& one) { return reaches(results, one); });
 }
 
 }  // namespace millrace

@@ -22,4 +22,7 @@ std::string report_text(const nlohmann::ordered_json& report);
 /// Whether `results` of a report holds the threshold. What was not measured, or by too few transfers, misses it.
 bool reaches(const nlohmann::ordered_json& results, const Threshold& threshold);
 
+/// All of them.
+bool reaches(const RunTally& run, const std::vector<Threshold>& thresholds);
+
 }  // namespace millrace

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
+#include "load/load_parts.h"
+#include "load/load_report.h"
 #include "load/measurement.h"
+#include "load/rate_search.h"
 #include "load/slow_clients.h"
 #include "load/thread_tools.h"
 
@@ -20,6 +24,7 @@ constexpr std::uint64_t kGateBytes = 64u << 20;  ///< of files that are hashed a
 constexpr int kSetupAttempts = 3;
 constexpr std::uint32_t kWholeEvery = 16;          ///< of so many files one is verified byte by byte,
 constexpr std::uint64_t kWholeBytes = 1ull << 30;  ///< but no more than so much
+constexpr double kKeptUp = 0.9;                    ///< of an offered rate, else it did not hold whatever else did
 constexpr std::chrono::milliseconds kProgressTick{1000};
 constexpr std::chrono::milliseconds kExpiryTick{1000};
 
@@ -29,27 +34,42 @@ using Taken = std::function<void(std::uint32_t, const Outcome&)>;
 
 class LoadRun {
  public:
-  explicit LoadRun(const LoadOptions& options)
-      : options_(options),
+  LoadRun(LoadPart part, Gathering& gathering)
+      : options_(std::move(part.options)),
+        gathering_(gathering),
         context_{loop_, options_, {thread_hasher, thread_codec, system_random()}, Gate(kGateBytes)},
         interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
         terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }) {
     if (!options_.quiet && isatty(STDERR_FILENO) == 1)
       progress_ = std::make_unique<Timer>(loop_, kProgressTick, [this] { show_progress(); });
     clients_.reserve(options_.clients);
-    for (std::uint32_t i = 0; i < options_.clients; ++i) clients_.push_back(std::make_shared<LoadClient>(context_, i));
+    for (std::uint32_t i = 0; i < options_.clients; ++i)
+      clients_.push_back(std::make_shared<LoadClient>(context_, part.first_client + i));
   }
 
   Result<LoadOutcome> run() {
-    MILLRACE_TRY(connect());
+    const Leaving leaving(gathering_);
+    const Status connected = connect();
+    if (!connected) gathering_.give_up();
+    gathering_.wait();
+    MILLRACE_TRY(connected);
+    if (gathering_.given_up()) return std::move(outcome_);
     seed();
     if (options_.slow_clients > 0 && outcome_.signal == 0) {
       auto slow = SlowClients::connect(loop_, options_.url.host, options_.url.port, options_.slow_clients,
                                        LoadClient::path_of(options_.seed, 0));
-      if (!slow) return fail(slow.error());
+      if (!slow) return fail(slow.error());  // the others go on without
       slow_ = std::move(*slow);
     }
-    for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) measure(i);
+    if (!options_.find_max.empty()) {
+      find_max();
+    } else {
+      for (std::uint32_t i = 0; i < options_.repeat && outcome_.signal == 0; ++i) {
+        gathering_.wait();
+        measure(i);
+      }
+    }
+    gathering_.wait();
     if (slow_) outcome_.slow_clients_left = slow_->connected();
     slow_.reset();
     if (options_.verify && outcome_.signal == 0) verify();
@@ -61,6 +81,14 @@ class LoadRun {
   }
 
  private:
+  struct Leaving {
+    explicit Leaving(Gathering& from) : gathering(from) {}
+    ~Leaving() { gathering.leave(); }
+    Leaving(const Leaving&) = delete;
+    Leaving& operator=(const Leaving&) = delete;
+    Gathering& gathering;
+  };
+
   void on_signal(int number) {
     outcome_.signal = number;
     if (measurement_) return measurement_->stop();
@@ -155,6 +183,41 @@ class LoadRun {
     measurement_.reset();
   }
 
+  void find_max() {
+    RateSearch search(options_.rate);
+    std::optional<RunTally> kept;
+    for (std::uint32_t i = 0; !search.over() && outcome_.signal == 0; ++i) {
+      options_.rate = search.rate();
+      measure(i);
+      const RunTally run = std::move(outcome_.runs.back());
+      outcome_.runs.clear();
+      RateProbe probe = probe_of(run);
+      probe.held = outcome_.signal == 0 && probe.achieved >= kKeptUp * probe.rate && reaches(run, options_.find_max);
+      const bool held = probe.held;
+      outcome_.probes.push_back(probe);
+      if (progress_) report_probe(outcome_.probes.back());
+      if (held || !search.best()) kept = run;
+      search.take(held);
+    }
+    if (kept) outcome_.runs.push_back(std::move(*kept));
+  }
+
+  RateProbe probe_of(const RunTally& run) const {
+    Histogram latency;
+    std::uint64_t transfers = 0;
+    for (const auto& [operation, tally] : run.operations) {
+      latency.merge(tally.latency);
+      transfers += tally.transfers;
+    }
+    RateProbe probe{options_.rate, run.seconds > 0 ? static_cast<double>(transfers) / run.seconds : 0, {}, false};
+    if (const auto p99 = latency.carried_value_at(0.99)) probe.p99_seconds = static_cast<double>(*p99) * 1e-6;
+    return probe;
+  }
+
+  static void report_probe(const RateProbe& probe) {
+    std::fprintf(stderr, "\r\033[K%.1f a second: %s\n", probe.rate, probe.held ? "holds" : "too much");
+  }
+
   void verify() {
     const auto began = Clock::now();
     VerifyTally tally;
@@ -206,7 +269,8 @@ class LoadRun {
     progress_.reset();
   }
 
-  const LoadOptions& options_;
+  LoadOptions options_;  ///< its rate changes while the highest is looked for
+  Gathering& gathering_;
   Loop loop_;
   LoadContext context_;
   SignalWatch interrupt_;
@@ -225,7 +289,21 @@ class LoadRun {
 
 Result<LoadOutcome> run_load(const LoadOptions& options) {
   MILLRACE_TRY(prepare_for_connections(std::uint64_t{options.clients} + options.slow_clients));
-  return LoadRun(options).run();
+  Gathering gathering(options.loops);
+  std::vector<Result<LoadOutcome>> results(options.loops, LoadOutcome{});
+  const auto run_part = [&](std::uint32_t number) {
+    results[number] = LoadRun(part_of(options, number), gathering).run();
+  };
+  std::vector<std::thread> others;
+  for (std::uint32_t number = 1; number < options.loops; ++number) others.emplace_back(run_part, number);
+  run_part(0);
+  for (std::thread& other : others) other.join();
+  std::vector<LoadOutcome> outcomes;
+  for (Result<LoadOutcome>& result : results) {
+    MILLRACE_ASSIGN(LoadOutcome outcome, std::move(result));
+    outcomes.push_back(std::move(outcome));
+  }
+  return together(outcomes);
 }
 
 }  // namespace millrace

@@ -26,9 +26,18 @@ struct VerifyTally {
   double seconds = 0;
 };
 
+/// One rate that --find-max tried.
+struct RateProbe {
+  double rate = 0;      ///< offered
+  double achieved = 0;  ///< transfers a second
+  std::optional<double> p99_seconds;
+  bool held = false;
+};
+
 struct LoadOutcome {
   SetupTally setup;
-  std::vector<RunTally> runs;
+  std::vector<RunTally> runs;     ///< with --find-max only that of the highest rate that held, or the last one
+  std::vector<RateProbe> probes;  ///< of --find-max
   std::optional<VerifyTally> verify;
   ErrorCounts cleanup_errors;
   std::size_t slow_clients_left = 0;  ///< still connected at the end of the last run

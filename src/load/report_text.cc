@@ -88,6 +88,23 @@ std::string setup_lines(const json& report) {
   return text;
 }
 
+std::string find_max_lines(const json& report) {
+  const json& found = member(report, "find_max");
+  if (found.empty()) return {};
+  std::string text = "find-max    " + word(found, "thresholds") + ": ";
+  text += number(found, "rate") > 0 ? format("held up to %.1f a second", number(found, "rate")) : "no rate held it";
+  const auto probes = found.find("probes");
+  if (probes == found.end() || !probes->is_array()) return text + "\n";
+  for (const json& probe : *probes) {
+    const auto p99 = probe.find("p99");
+    text +=
+        format("\n            %8.1f a second: %.1f achieved, p99 ", number(probe, "rate"), number(probe, "achieved")) +
+        duration(p99 == probe.end() ? json(nullptr) : *p99) +
+        (probe.value("held", json()) == true ? ", holds" : ", too much");
+  }
+  return text + "\n";
+}
+
 std::string result_lines(const json& results) {
   std::string text =
       "transfers   " + count(results, "transfers") +
@@ -138,6 +155,7 @@ std::string report_text(const json& report) {
   const auto runs = report.find("runs");
   if (runs != report.end() && runs->is_array() && runs->size() > 1)
     text += format("%zu runs, together:\n", runs->size());
+  text += find_max_lines(report);
   text += result_lines(member(report, "results"));
   const json& verify = member(report, "verify");
   if (!verify.empty()) {

@@ -36,6 +36,8 @@ class Loop {
   void run_job(Workers workers, std::function<void()> work, std::function<void()> done);
   /// For other threads: what is posted there is called on this loop.
   Mailbox& mailbox() { return *mailbox_; }
+  /// For a thread that may outlive the loop.
+  std::shared_ptr<Mailbox> shared_mailbox() { return mailbox_; }
 
  private:
   struct Own;

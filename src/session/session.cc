@@ -81,6 +81,17 @@ void Session::run(Lane lane, std::function<void()> work, std::function<void()> d
   });
 }
 
+void Session::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+  loop_.mailbox().expect();
+  auto finished = [mailbox = loop_.shared_mailbox(), self = shared_from_this(), done = std::move(done)]() mutable {
+    mailbox->answer([self = std::move(self), done = std::move(done)] {
+      if (!self->closed_) done();
+    });
+  };
+  run(
+      lane, [work = std::move(work), finished = std::move(finished)] { work(finished); }, [] {});
+}
+
 Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) {
   return accept_(type, payload, port);
 }

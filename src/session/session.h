@@ -19,6 +19,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
 
   void wants_write() override;
   void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override;
   Link link() const override;
   void on_goaway(const wire::GoAway& message) override;

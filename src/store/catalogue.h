@@ -13,13 +13,24 @@
 
 namespace millrace {
 
-enum class Durability : std::uint8_t { kFull, kNone };
+enum class Durability : std::uint8_t {
+  kFull,   ///< what is acknowledged survives a power cut
+  kBatch,  ///< what was acknowledged before the last checkpoint does
+  kNone,   ///< only what the kernel wrote by itself
+};
 
 /// A version and what stat said of its file when it was indexed.
 struct Row {
   Version version;
   FileStat stat;
   std::int64_t indexed_ns = 0;  ///< wall clock; 0: our own commit, which nobody else can have touched before
+};
+
+/// A file that gives way to a new version. Its inode is 0 for none.
+struct Replaced {
+  std::uint64_t inode = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
 };
 
 /// An operation that is committed but perhaps not yet visible in files/.
@@ -31,11 +42,15 @@ struct Pending {
   std::string path;
   std::string other;        ///< kPut: staging name; kMove: the new path
   std::uint64_t inode = 0;  ///< of the file that is put, removed, moved or given attributes
-  /// kPut: what is replaced, as it was when the preconditions were checked; inode 0: nothing. Anything else that is
-  /// found in its place is somebody else's and stays.
-  std::uint64_t old_inode = 0;
-  std::uint64_t old_bytes = 0;
-  std::int64_t old_mtime_ns = 0;
+  /// kPut: what is replaced, as it was when the preconditions were checked. Anything else that is found in its place is
+  /// somebody else's and stays.
+  Replaced replaced = {};
+  /// What may also be found there after a crash, not in the catalogue: what earlier commits to the path replaced, and
+  /// the files of those commits, which may have lost anything but their inodes.
+  std::vector<Replaced> before = {};
+  std::vector<std::uint64_t> superseded = {};
+  /// kPut: what the file holds, where it need not be flushed before the transaction.
+  std::optional<Buffer> content = std::nullopt;
 };
 
 class Catalogue {
@@ -62,9 +77,13 @@ class Catalogue {
   Status distrust_files();
 
   Result<std::optional<Row>> find(const std::string& path);
+  /// Copies what the log holds into the catalogue's file, so that the log can begin anew.
+  Status checkpoint_log();
   Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
   /// Rows below a folder ("" for all), ordered by path bytes.
   Result<std::vector<std::pair<std::string, Row>>> below(const std::string& folder);
+  /// Paths of rows behind `after`, ordered by path bytes.
+  Result<std::vector<std::string>> paths(const std::string& after, std::size_t limit);
   Result<std::vector<Change>> changes(const std::string& prefix, std::uint64_t since, std::size_t limit);
   Result<std::optional<Buffer>> chunk_list(const Digest& root);
   Status put_chunk_list(const Digest& root, ByteView list);
@@ -79,7 +98,13 @@ class Catalogue {
   Status erase(const std::string& path, std::uint64_t sequence);
   Status forget(const std::string& path);
   Result<std::int64_t> add_pending(const Pending& pending);
+  /// The operation is to be redone with another file than before.
+  Status replace_pending(const Pending& pending);
   Status remove_pending(std::int64_t id);
+  /// All of a path's kPut.
+  Status remove_pending_puts(const std::string& path);
+  /// What stat says now of the file that the path's row is about; nothing happens if the row is about another one.
+  Status settle_stat(const std::string& path, const FileStat& stat);
 
  private:
   Database database_;

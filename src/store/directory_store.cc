@@ -8,16 +8,20 @@
 #include <set>
 
 #include "base/path.h"
+#include "store/commit_queue.h"
+#include "store/folder_listing.h"
 #include "store/indexer.h"
+#include "store/operations.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
+#include "store/upload_basis.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr std::int64_t kTooRecentNs = 20'000'000;  ///< a change within the clock's grain of the indexing would not show
-constexpr std::size_t kMaxFolders = 100'000;
+constexpr std::uint64_t kAskedFor = 256u << 10;  ///< smaller uploads find out about a full disk by themselves
+constexpr int kMostCheckpoints = 100;            ///< that one operation waits for
 
 std::string hex(std::uint64_t value) {
   char text[17];
@@ -25,27 +29,45 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-class DirectoryStore final : public Store {
+class DirectoryStore final : public LocalStore {
  public:
   DirectoryStore(std::shared_ptr<StoreParts> parts, StoreOptions options)
-      : parts_(std::move(parts)), options_(std::move(options)) {}
+      : parts_(std::move(parts)),
+        options_(std::move(options)),
+        versions_(*parts_, [this] { return now(); }),
+        committer_(*parts_, versions_, options_.checkpoint_due) {}
   ~DirectoryStore() override {
-    if (!parts_->catalogue->writable()) return;
-    if (const Status noted = note_end(*parts_); !noted && options_.report) options_.report(noted.error().sentence);
+    queue_.reset();
+    Status ended = parts_->catalogue->writable();
+    if (!ended) return;  // it was reported, and recovery goes on
+    ended = committer_.checkpoint();
+    if (ended) ended = note_end(*parts_);
+    if (!ended) report(ended.error().sentence);
+  }
+
+  /// What a start has to do before anything else; after a crash, its recovery.
+  Status start(std::uint64_t boot) {
+    MILLRACE_ASSIGN(const LastRun last, last_run(*parts_, boot));
+    MILLRACE_TRY(redo_pending(*parts_, last, [this](const std::string& sentence) { report(sentence); }));
+    MILLRACE_TRY(committer_.checkpoint());
+    MILLRACE_TRY(sweep_staging(*parts_));
+    MILLRACE_TRY(note_start(*parts_, last, boot));
+    queue_.emplace(committer_, options_.committing);
+    return {};
   }
 
   Result<std::optional<Version>> lookup(const Principal& principal, const std::string& path) override {
     const std::string full = below(principal, path);
-    const std::lock_guard lock(mutex_);
-    MILLRACE_ASSIGN(const auto row, current(full));
+    const std::lock_guard lock(parts_->mutex);
+    MILLRACE_ASSIGN(const auto row, versions_.find(full));
     if (!row) return std::nullopt;
     return std::optional<Version>(row->version);
   }
 
   Result<std::shared_ptr<const StoredFile>> open(const Principal& principal, const std::string& path) override {
     const std::string full = below(principal, path);
-    const std::lock_guard lock(mutex_);
-    MILLRACE_ASSIGN(const auto row, current(full));
+    const std::lock_guard lock(parts_->mutex);
+    MILLRACE_ASSIGN(const auto row, versions_.find(full));
     if (!row) return fail(Code::kNotFound, "There is no file '" + printable(path) + "' on the server.");
     return open_row(full, *row);
   }
@@ -70,49 +92,56 @@ class DirectoryStore final : public Store {
       return entry;
     }
     if (found->kind == FileKind::kSpecial) return fail(not_a_file(found->kind, path));
-    const std::lock_guard lock(mutex_);
-    MILLRACE_ASSIGN(const auto row, current(full));
+    const std::lock_guard lock(parts_->mutex);
+    MILLRACE_ASSIGN(const auto row, versions_.find(full));
     if (!row) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
     entry.version = row->version;
     return entry;
   }
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
-    if (const auto free = disk().free_bytes(); free && request.bytes > *free) {
-      return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
-                                    std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
-                                    " are free.");
+    if (request.bytes >= kAskedFor) {
+      auto free = disk().free_bytes();
+      if (free && request.bytes > *free && parts_->partials->make_room(request.bytes)) free = disk().free_bytes();
+      if (free && request.bytes > *free) {
+        return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
+                                      std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
+                                      " are free.");
+      }
     }
     DraftRequest full = request;
     full.path = below(principal, request.path);
     std::string name;
     std::shared_ptr<std::atomic<bool>> superseded;
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(parts_->mutex);
       MILLRACE_ASSIGN(superseded, take_over(full));
       name = hex(options_.random()) + hex(options_.random());
     }
     auto file = disk().create({Area::kStaging, name});
+    if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
     const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
     parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
-        parts_, std::move(full), name, id_of(*stat),
-        [this](StagedDraft& draft, const Digest& root, const Attributes& attributes) {
-          return commit(draft, root, attributes);
-        },
+        parts_, std::move(full), name, id_of(*stat), [this](ReadyDraft draft) { queue_->add(std::move(draft)); },
         std::move(superseded));
   }
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,
                                  const Attributes& attributes) override {
     const std::string full = below(principal, path);
-    const std::lock_guard lock(mutex_);
-    MILLRACE_ASSIGN(auto row, current(full));
-    if (!row || row->version.token.root != root)
-      return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
-    if (row->version.attributes == attributes) return row->version;
+    std::unique_lock lock(parts_->mutex);
+    MILLRACE_ASSIGN(auto row, versions_.find(full));
+    const auto is_same = [&] { return row && row->version.token.root == root; };
+    if (is_same() && row->version.attributes == attributes) return row->version;
+    if (is_same() && parts_->unsettled.touches(full)) {
+      lock.unlock();
+      MILLRACE_ASSIGN(lock, lock_settled({full}));
+      MILLRACE_ASSIGN(row, versions_.find(full));
+    }
+    if (!is_same()) return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
     MILLRACE_TRY(parts_->catalogue->writable());
     row->version.attributes = attributes;
     Pending pending;
@@ -138,32 +167,25 @@ class DirectoryStore final : public Store {
       if (found->kind != FileKind::kFolder)
         return fail(Code::kConflict, "'" + printable(prefix) + "' is not a folder.");
     }
-    std::vector<Entry> all;
-    MILLRACE_TRY(walk(principal, prefix, recursive, all));
-    std::sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return path_less(a.path, b.path); });
-    Listing listing;
-    for (Entry& entry : all) {
-      if (!cursor.empty() && !path_less(cursor, entry.path)) continue;
-      if (listing.entries.size() == limit) {
-        listing.next_cursor = listing.entries.back().path;
-        break;
-      }
-      listing.entries.push_back(std::move(entry));
-    }
-    return listing;
+    const auto version_of = [this](const std::string& path, const FileStat& stat) -> Result<std::optional<Version>> {
+      MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+      if (!row || !versions_.is_right(path, *row, stat)) return std::nullopt;
+      return std::optional<Version>(row->version);
+    };
+    return list_in_order(disk(), principal.account, version_of, prefix, recursive, cursor, limit);
   }
 
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
                 const Expected& expected) override {
     const std::string full = below(principal, path);
-    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto lock, lock_settled({full}));
     return remove_locked(full, path, recursive, expected);
   }
 
   Status move(const Principal& principal, const std::string& from, const std::string& to, Force force) override {
     const std::string full_from = below(principal, from);
     const std::string full_to = below(principal, to);
-    const std::lock_guard lock(mutex_);
+    MILLRACE_ASSIGN(const auto lock, lock_settled({full_from, full_to}));
     MILLRACE_TRY(parts_->catalogue->writable());
     const auto source = disk().stat({Area::kFiles, full_from});
     if (!source) return fail(Code::kNotFound, "There is no '" + printable(from) + "' on the server.");
@@ -200,10 +222,10 @@ class DirectoryStore final : public Store {
   }
 
   Result<std::shared_ptr<const StoredFile>> find(const Principal& principal, const Digest& root) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(parts_->mutex);
     MILLRACE_ASSIGN(const auto path, parts_->catalogue->find_root(root, principal.account));
     if (path) {
-      MILLRACE_ASSIGN(const auto row, current(*path));
+      MILLRACE_ASSIGN(const auto row, versions_.find(*path));
       if (row && row->version.token.root == root) return open_row(*path, *row);
     }
     return fail(Code::kNotFound, "No file with that content is stored.");
@@ -226,6 +248,8 @@ class DirectoryStore final : public Store {
                                       std::to_string(offset) + "; upload it again with --whole-file.");
   }
 
+  Status flush() override { return committer_.checkpoint(); }
+
   std::uint64_t signature_seed(const Principal& principal) override {
     const std::int64_t day = now() / (std::int64_t{24} * 3600 * 1'000'000'000);
     Buffer text;
@@ -235,13 +259,35 @@ class DirectoryStore final : public Store {
     return parts_->hasher()->hash(text).prefix();
   }
 
+  std::shared_ptr<const StoredFile> upload_basis(const Principal& principal, const std::string& path,
+                                                 std::uint64_t bytes,
+                                                 std::shared_ptr<const StoredFile> stored) override {
+    return millrace::upload_basis(parts_, below(principal, path), bytes, std::move(stored));
+  }
+
+  std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
+
+  BackgroundScan scan(const ScanLimits& limits) override {
+    return BackgroundScan(
+        {.disk = disk(),
+         .hasher = parts_->hasher,
+         .now_ns = [this] { return now(); },
+         .is_known = [this](const std::string& path, const FileStat& stat) -> Result<bool> {
+           MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+           return row && versions_.is_right(path, *row, stat);
+         },
+         .refresh = [this](const std::string& path, const IndexedBefore* file) { return refresh(path, file); },
+         .paths = [this](const std::string& after,
+                         std::size_t limit) { return parts_->catalogue->paths(after, limit); }},
+        limits);
+  }
+
  private:
   Disk& disk() { return parts_->disk(); }
-  std::int64_t now() const {
-    if (options_.wall_clock_ns) return options_.wall_clock_ns();
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
+  void report(const std::string& sentence) {
+    if (options_.report) options_.report(sentence);
   }
+  std::int64_t now() const { return options_.wall_clock_ns(); }
   static std::string below(const Principal& principal, const std::string& path) {
     if (principal.account.empty()) return path;
     return path.empty() ? principal.account : principal.account + "/" + path;
@@ -256,60 +302,23 @@ class DirectoryStore final : public Store {
     return version;
   }
 
-  /// The row of what lies at a path now: indexed again if stat says that it changed, made a tombstone if it is gone.
-  Result<std::optional<Row>> current(const std::string& path) {
-    MILLRACE_ASSIGN(auto row, parts_->catalogue->find(path));
-    const auto stat = disk().stat({Area::kFiles, path});
-    if (!stat) {
-      if (stat.error() != ENOENT && stat.error() != ENOTDIR) return fail(disk_error(stat.error(), "stat", path));
-      if (row) {
-        MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-          MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
-          return parts_->catalogue->erase(path, sequence);
-        }));
-      }
-      return std::nullopt;
+  /// The store's lock, once nothing at these paths or below waits for a checkpoint: what follows is redone by inode,
+  /// and a power cut must not bring an older file back. Errors: kBusy when others commit there all the time.
+  Result<std::unique_lock<std::mutex>> lock_settled(const std::vector<std::string>& paths) {
+    for (int i = 0; i < kMostCheckpoints; ++i) {
+      std::unique_lock lock(parts_->mutex);
+      const auto waits = [this](const std::string& path) { return parts_->unsettled.touches(path); };
+      if (std::none_of(paths.begin(), paths.end(), waits)) return lock;
+      lock.unlock();
+      MILLRACE_TRY(committer_.checkpoint());
     }
-    if (stat->kind != FileKind::kRegular) return fail(not_a_file(stat->kind, path));
-    const bool settled =
-        row && (row->indexed_ns == 0 || row->indexed_ns - stat->ctime_ns > kTooRecentNs || would_show(*stat));
-    if (row && settled && same_content(row->stat, *stat)) return row;
-    return index(path, row);
+    return fail(Code::kBusy, "'" + printable(paths.front()) + "' is being written all the time; try again later.");
   }
 
-  /// Mode is left out: it is an attribute, and whatever changes it changes ctime.
-  static bool same_content(const FileStat& a, const FileStat& b) {
-    return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes && a.mtime_ns == b.mtime_ns &&
-           a.ctime_ns == b.ctime_ns;
-  }
-
-  /// A write in the same grain of the clock as the last change leaves ctime as it is, but not a modification time that
-  /// lies elsewhere.
-  static bool would_show(const FileStat& stat) { return std::abs(stat.ctime_ns - stat.mtime_ns) > kTooRecentNs; }
-
-  Result<std::optional<Row>> index(const std::string& path, const std::optional<Row>& old) {
-    const auto file = disk().open({Area::kFiles, path}, Access::kRead);
-    if (!file) return fail(disk_error(file.error(), "open", path));
-    const auto hasher = parts_->hasher();
-    const std::int64_t started = now();
-    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *file, path, *hasher));
-    Row row;
-    row.version.bytes = indexed.stat.bytes;
-    row.version.token = {parts_->catalogue->epoch(), old ? old->version.token.sequence : 0, indexed.root};
-    row.version.attributes = {indexed.stat.mtime_ns, indexed.stat.mode};
-    row.stat = indexed.stat;
-    row.indexed_ns = started;
-    const bool same = old && old->version.token.root == indexed.root;
-    if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && old->stat.mode == indexed.stat.mode)
-      row.version.attributes = old->version.attributes;
-    MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
-    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-      if (!same || row.version.attributes != old->version.attributes) {
-        MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
-      }
-      return parts_->catalogue->put(path, row);
-    }));
-    return std::optional<Row>(row);
+  Status refresh(const std::string& path, const IndexedBefore* file) {
+    const std::lock_guard lock(parts_->mutex);
+    MILLRACE_TRY(versions_.refresh(path, file));
+    return {};
   }
 
   /// Ends the open attempt of the same upload, if this one is not older. Gives what will end this one.
@@ -323,78 +332,6 @@ class DirectoryStore final : public Store {
     if (attempt.superseded) *attempt.superseded = true;
     attempt = {request.attempt, std::make_shared<std::atomic<bool>>(false)};
     return attempt.superseded;
-  }
-
-  /// Steps 5 to 10 of a commit, for a group of one.
-  Result<Version> commit(StagedDraft& draft, const Digest& root, const Attributes& attributes) {
-    const std::string& path = draft.request().path;
-    const auto check = [&](const auto& done, const char* what) -> Status {
-      if (done) return {};
-      return fail(disk_error(done.error(), what, path));
-    };
-    MILLRACE_ASSIGN(const auto file, draft.file());
-    MILLRACE_TRY(check(disk().truncate(*file, draft.size()), "size the new version of"));
-    MILLRACE_TRY(
-        check(disk().set_attributes(*file, disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
-    if (options_.durability == Durability::kFull) {
-      MILLRACE_TRY(check(disk().fsync(*file), "flush the new version of"));
-      if (const auto flushed = check(disk().fsync_folder({Area::kStaging, ""}), "flush staging for"); !flushed) {
-        parts_->catalogue->stop_writing(flushed.error());
-        return fail(flushed.error());
-      }
-    }
-    const auto stat = disk().stat_file(*file);
-    if (!stat) return fail(disk_error(stat.error(), "stat the new version of", path));
-    MILLRACE_ASSIGN(const Buffer chunk_row, parts_->prepare_chunks(root, draft.chunks()));
-
-    const std::lock_guard lock(mutex_);
-    MILLRACE_TRY(parts_->catalogue->writable());
-    MILLRACE_TRY(draft.still_wanted());
-    MILLRACE_ASSIGN(const auto before, current(path));
-    const Expected& expected = draft.request().expected;
-    const bool holds =
-        expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && !before) ||
-        (expected.kind == Expected::Kind::kRoot && before && before->version.token.root == expected.root);
-    // Another attempt of the same upload was faster, or somebody else had the same content: there is nothing left to
-    // do.
-    if (!holds && before && before->version.token.root == root) return before->version;
-    if (!holds) {
-      return fail(Code::kConflict,
-                  "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
-                      (before ? to_hex(before->version.token.root).substr(0, 12) : std::string("gone")) +
-                      "); fetch it, or use --force to replace it.");
-    }
-    MILLRACE_TRY(make_parents(disk(), path));
-    Row row;
-    row.version.bytes = draft.size();
-    row.version.attributes = {attributes.mtime_ns, attributes.mode & 0777};
-    row.version.token = {parts_->catalogue->epoch(), 0, root};
-    row.stat = *stat;
-    Pending pending{0, Pending::Kind::kPut, path, draft.name(), stat->inode};
-    if (before) {
-      pending.old_inode = before->stat.inode;
-      pending.old_bytes = before->stat.bytes;
-      pending.old_mtime_ns = before->stat.mtime_ns;
-    }
-    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-      MILLRACE_ASSIGN(row.version.token.sequence, parts_->catalogue->next_sequence());
-      MILLRACE_TRY(parts_->catalogue->put(path, row));
-      if (!chunk_row.empty()) MILLRACE_TRY(parts_->catalogue->put_chunk_list(root, chunk_row));
-      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
-      return {};
-    }));
-    draft.release();
-    auto finished = finish(pending);
-    // After an exchange the old version stands under the staging name; where somebody else's file kept its place, the
-    // draft does.
-    if (parts_->catalogue->writable()) {
-      const auto removed = disk().unlink({Area::kStaging, draft.name()});
-      if (!removed && removed.error() != ENOENT && finished) {
-        return fail(disk_error(removed.error(), "remove the old version of", path));
-      }
-    }
-    if (!finished) return fail(std::move(finished).error());
-    return row.version;
   }
 
   /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
@@ -446,45 +383,11 @@ class DirectoryStore final : public Store {
     return finish(pending);
   }
 
-  Status walk(const Principal& principal, const std::string& folder, Recursive recursive, std::vector<Entry>& out) {
-    std::vector<std::string> folders{folder};
-    for (std::size_t next = 0; next < folders.size(); ++next) {
-      const std::string here = folders[next];
-      const auto names = disk().list({Area::kFiles, below(principal, here)});
-      if (!names) {
-        if (here.empty() || here != folder) continue;  // gone meanwhile, or an account without files yet
-        return fail(disk_error(names.error(), "list", here));
-      }
-      for (const std::string& name : *names) {
-        Entry entry;
-        entry.path = here.empty() ? name : here + "/" + name;
-        const std::string full = below(principal, entry.path);
-        const auto stat = disk().stat({Area::kFiles, full});
-        if (!stat || stat->kind == FileKind::kSpecial) continue;
-        entry.version.attributes = {stat->mtime_ns, stat->mode};
-        if (stat->kind == FileKind::kFolder) {
-          entry.kind = EntryKind::kFolder;
-          if (recursive == Recursive::kYes) {
-            if (folders.size() >= kMaxFolders)
-              return fail(Code::kTooLarge, "There are too many folders to list at once; list a smaller part.");
-            folders.push_back(entry.path);
-          }
-        } else if (stat->kind == FileKind::kSymlink) {
-          entry.kind = EntryKind::kSymlink;
-        } else {
-          entry.version.bytes = stat->bytes;
-          MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
-          if (row && row->stat == *stat) entry.version = row->version;
-        }
-        out.push_back(std::move(entry));
-      }
-    }
-    return {};
-  }
-
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
-  std::mutex mutex_;  ///< one commit, move, delete or indexing at a time
+  CurrentVersions versions_;
+  Committer committer_;
+  std::optional<CommitQueue> queue_;
   struct Attempt {
     std::uint64_t number = 0;
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
@@ -509,6 +412,11 @@ Status set_aside(Disk& disk, const std::string& catalogue_path, const StoreOptio
   return {};
 }
 
+std::int64_t system_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 /// The kernel's name of this run of the machine.
 Result<std::uint64_t> read_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -520,12 +428,15 @@ Result<std::uint64_t> read_boot_id() {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
-                                                    StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                         StoreOptions options) {
   auto parts = std::make_shared<StoreParts>();
   parts->folder = std::move(folder);
   parts->durability = options.durability;
   parts->hasher = options.hasher;
+  if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
+  parts->partials =
+      std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   auto opened = Catalogue::open(catalogue_path, options.random());
   if (!opened && opened.error().code == Code::kIntegrity) {
     MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));
@@ -535,12 +446,12 @@ Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std
   parts->catalogue = std::move(*opened);
   if (options.report) parts->catalogue->on_stop(options.report);
   MILLRACE_ASSIGN(const std::uint64_t boot, options.boot ? Result<std::uint64_t>(*options.boot) : read_boot_id());
-  MILLRACE_TRY(recover(*parts, options.report));
-  MILLRACE_TRY(note_start(*parts, boot));
-  return std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
+  auto store = std::make_unique<DirectoryStore>(std::move(parts), std::move(options));
+  MILLRACE_TRY(store->start(boot));
+  return store;
 }
 
-Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
+Result<std::unique_ptr<LocalStore>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options) {
   MILLRACE_ASSIGN(DataFolder folder, open_data_folder(data_dir));
   return open_directory_store(std::move(folder), data_dir / "catalogue.sqlite", std::move(options));
 }

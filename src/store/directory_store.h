@@ -1,13 +1,16 @@
 // The plain-directory store: ordinary files under DIR/files, usable by any other program; DIR/staging, where versions
-// are built; DIR/chunks and DIR/catalogue.sqlite. A version becomes visible in this order: bytes and their folder
-// flushed; one durable transaction with the new row and a `pending` row (the commit point); the rename or exchange; the
-// folder flushed; the pending row removed. Opening the store replays what is pending, then sweeps staging.
+// are built; DIR/chunks and DIR/catalogue.sqlite. Versions become visible in groups, in this order: bytes flushed,
+// those of small files put into the transaction instead; one durable transaction with the new rows and `pending` rows
+// (the commit point); renames or exchanges; the acknowledgement. A checkpoint flushes the folders later and removes the
+// pending rows and what was replaced. Opening the store redoes what is pending, then sweeps staging.
 #pragma once
 
 #include <filesystem>
 
 #include "base/random.h"
-#include "store/catalogue.h"
+#include "store/background_scan.h"
+#include "store/commit_queue.h"
+#include "store/partial_uploads.h"
 
 namespace millrace {
 
@@ -18,12 +21,24 @@ struct StoreOptions {
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
   std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread
   std::optional<std::uint64_t> boot = std::nullopt;  ///< names this run of the machine; empty: the kernel's boot_id
+  Committing committing = Committing::kInThreads;
+  Committer::Due checkpoint_due = {};
+  PartialLimits partials = {};
+};
+
+/// A Store on this machine's disk, and what only the program that opened it may ask.
+class LocalStore : public Store {
+ public:
+  /// A scan of this store, which must outlive it.
+  virtual BackgroundScan scan(const ScanLimits&) = 0;
+  /// Removes what was left of uploads too long ago; says when to come again.
+  virtual std::chrono::nanoseconds sweep_partials() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.
-Result<std::unique_ptr<Store>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
+Result<std::unique_ptr<LocalStore>> open_directory_store(const std::filesystem::path& data_dir, StoreOptions options);
 /// For tests: on a given disk, whose folders exist already.
-Result<std::unique_ptr<Store>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
-                                                    StoreOptions options);
+Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, const std::string& catalogue_path,
+                                                         StoreOptions options);
 
 }  // namespace millrace

@@ -42,6 +42,13 @@ Statement& Statement::bind_blob(int index, ByteView value) {
   return *this;
 }
 
+Statement& Statement::bind_optional_blob(int index, const std::optional<Buffer>& value) {
+  if (value) return bind_blob(index, *value);
+  [[maybe_unused]] const int result = sqlite3_bind_null(statement_.get(), index);
+  assert(result == SQLITE_OK);
+  return *this;
+}
+
 Statement& Statement::bind_text(int index, std::string_view value) {
   const char* data = value.empty() ? "" : value.data();
   [[maybe_unused]] const int result =
@@ -73,6 +80,12 @@ void Statement::reset() {
 ByteView Statement::blob(int column) const {
   const auto* data = static_cast<const Byte*>(sqlite3_column_blob(statement_.get(), column));
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+std::optional<Buffer> Statement::optional_blob(int column) const {
+  if (is_null(column)) return std::nullopt;
+  const ByteView bytes = blob(column);
+  return Buffer(bytes.begin(), bytes.end());
 }
 
 std::string Statement::text(int column) const {

@@ -6,6 +6,7 @@
 
 #include <cassert>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class Statement {
   Statement& bind(int index, std::int64_t value);
   Statement& bind(int index, std::uint64_t value) { return bind(index, static_cast<std::int64_t>(value)); }
   Statement& bind_blob(int index, ByteView value);
+  /// NULL for nothing.
+  Statement& bind_optional_blob(int index, const std::optional<Buffer>& value);
   Statement& bind_text(int index, std::string_view value);
 
   /// True: a row is there. False: finished. Errors: kQuota for a full disk, kIntegrity for a damaged file, else
@@ -38,6 +41,7 @@ class Statement {
   std::uint64_t unsigned_integer(int column) const { return static_cast<std::uint64_t>(integer(column)); }
   /// Valid until the next step or reset.
   ByteView blob(int column) const;
+  std::optional<Buffer> optional_blob(int column) const;
   std::string text(int column) const;
   bool is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
 

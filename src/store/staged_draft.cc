@@ -1,6 +1,7 @@
 #include "store/staged_draft.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/path.h"
 #include "codec/xxh3.h"
@@ -14,18 +15,20 @@ constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
 StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
-                         Committer committer, std::shared_ptr<const std::atomic<bool>> superseded)
+                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded)
     : parts_(std::move(parts)),
       request_(std::move(request)),
       name_(std::move(name)),
       id_(id),
-      committer_(std::move(committer)),
+      ready_(std::move(ready)),
       superseded_(std::move(superseded)) {}
 
 StagedDraft::~StagedDraft() {
-  // Nobody can be told of a failure here; what is left is swept at the next start.
   parts_->files.forget(id_);
-  if (owns_name_) (void)parts_->disk().unlink({Area::kStaging, name_});
+  const DraftEnd how = !owns_name_                ? DraftEnd::kCommitted
+                       : useless_ || *superseded_ ? DraftEnd::kUseless
+                                                  : DraftEnd::kCut;
+  parts_->partials->end(name_, request_.path, described_.value_or(false), how);
 }
 
 Result<std::shared_ptr<const File>> StagedDraft::file() const {
@@ -46,16 +49,34 @@ Status StagedDraft::write(ByteView bytes) {
     size_ += bytes.size();
     return {};
   }
+  if (size_ >= kLeastPartialBytes && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
-  const auto written = parts_->disk().pwrite(*open, bytes, size_);
-  if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
+  auto written = parts_->disk().pwrite(*open, bytes, size_);
+  if (!written && written.error() == ENOSPC && parts_->partials->make_room(bytes.size()))
+    written = parts_->disk().pwrite(*open, bytes, size_);
+  if (!written) {
+    useless_ = true;
+    return fail(disk_error(written.error(), "write the new version of", request_.path));
+  }
   size_ += bytes.size();
+  file_bytes_ = size_;
   if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
     // Only a hint: the flush at commit is what counts.
     (void)parts_->disk().start_writeback(*open, written_back_, size_ - written_back_);
     written_back_ = size_;
   }
   return {};
+}
+
+void StagedDraft::describe() {
+  UploadJob job;
+  job.path = request_.path;
+  job.expected = request_.expected;
+  job.upload_id = request_.upload_id;
+  job.attempt = request_.attempt;
+  job.announced_bytes = request_.bytes;
+  job.inode = id_.inode;
+  described_ = parts_->partials->describe(name_, std::move(job));
 }
 
 Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
@@ -87,6 +108,7 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
       if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
       const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
       if (!intact) {
+        useless_ = true;
         return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
                                           std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
       }
@@ -143,14 +165,52 @@ Result<Chunk> StagedDraft::chunk_at(std::uint64_t index) const {
   return chunks_[index];
 }
 
-Result<Version> StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) {
+void StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) {
+  // Whatever comes of it: all of it was there, and another attempt would end in the same way.
+  useless_ = true;
+  auto ready = complete(root, bytes, attributes);
+  if (!ready) return done(fail(ready.error()));
+  owns_name_ = false;
+  ready->done = std::move(done);
+  ready_(std::move(*ready));
+}
+
+Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes) {
   const auto hasher = parts_->hasher();
   if (bytes != size_ || build_tree(chunks_, *hasher).root != root) {
     return fail(Code::kIntegrity,
                 "What was built of '" + printable(request_.path) +
                     "' is not what its sender has; the stored version is unchanged; try again with --whole-file.");
   }
-  return committer_(*this, root, attributes);
+  MILLRACE_TRY(still_wanted());
+  const auto check = [&](const auto& result, const char* what) -> Status {
+    if (result) return {};
+    return fail(disk_error(result.error(), what, request_.path));
+  };
+  Disk& disk = parts_->disk();
+  MILLRACE_ASSIGN(const auto open, file());
+  if (file_bytes_ != size_) MILLRACE_TRY(check(disk.truncate(*open, size_), "size the new version of"));
+  MILLRACE_TRY(check(disk.set_attributes(*open, disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
+  ReadyDraft ready;
+  if (parts_->durability == Durability::kFull) {
+    if (size_ <= kMaxContentInRow) {
+      ready.content.emplace(size_);
+      MILLRACE_TRY(read_at(0, *ready.content));
+    } else {
+      MILLRACE_TRY(check(disk.fsync(*open), "flush the new version of"));
+    }
+  }
+  const auto stat = disk.stat_file(*open);
+  MILLRACE_TRY(check(stat, "stat the new version of"));
+  MILLRACE_ASSIGN(ready.chunk_row, parts_->prepare_chunks(root, chunks_));
+  ready.path = request_.path;
+  ready.expected = request_.expected;
+  ready.staged = name_;
+  ready.stat = *stat;
+  ready.root = root;
+  ready.attributes = attributes;
+  ready.superseded = superseded_;
+  return ready;
 }
 
 }  // namespace millrace

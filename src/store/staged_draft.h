@@ -4,17 +4,17 @@
 #include <atomic>
 
 #include "delta/chunk_tree.h"
-#include "store/stored_file.h"
+#include "store/committer.h"
 
 namespace millrace {
 
 class StagedDraft : public StoreDraft {
  public:
-  /// Makes the commit: given the finished staging file. See directory_store.cc.
-  using Committer = std::function<Result<Version>(StagedDraft&, const Digest&, const Attributes&)>;
+  /// Where it goes when it is complete.
+  using Ready = std::function<void(ReadyDraft)>;
 
   /// `superseded` becomes true when another attempt took over; any thread may set it.
-  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id, Committer committer,
+  StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id, Ready ready,
               std::shared_ptr<const std::atomic<bool>> superseded);
   ~StagedDraft() override;
 
@@ -26,24 +26,22 @@ class StagedDraft : public StoreDraft {
   std::uint64_t size() const override { return size_; }
   std::uint64_t chunk_count() const override { return chunks_.size(); }
   Result<Chunk> chunk_at(std::uint64_t index) const override;
-  Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) override;
-
-  const DraftRequest& request() const { return request_; }
-  const std::string& name() const { return name_; }  ///< in staging
-  /// For one job.
-  Result<std::shared_ptr<const File>> file() const;
-  const ChunkList& chunks() const { return chunks_; }
-  Status still_wanted() const;
-  /// The staging name is no longer ours to remove.
-  void release() { owns_name_ = false; }
+  void commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) override;
+  void discard() override { useless_ = true; }
 
  private:
+  /// For one job.
+  Result<std::shared_ptr<const File>> file() const;
+  Status still_wanted() const;
   Status write(ByteView bytes);
+  Result<ReadyDraft> complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes);
+  /// From now on a later attempt can go on with what was written.
+  void describe();
   std::shared_ptr<StoreParts> parts_;
   DraftRequest request_;
   std::string name_;
   FileId id_;
-  Committer committer_;
+  Ready ready_;
   std::shared_ptr<const std::atomic<bool>> superseded_;
   ChunkList chunks_;
   std::vector<std::uint64_t> basis_offsets_;
@@ -51,7 +49,10 @@ class StagedDraft : public StoreDraft {
   Buffer buffer_;  ///< for copies out of the basis
   std::uint64_t size_ = 0;
   std::uint64_t written_back_ = 0;
+  std::uint64_t file_bytes_ = 0;  ///< where the last write ended
   bool owns_name_ = true;
+  std::atomic<bool> useless_{false};  ///< to a later attempt
+  std::optional<bool> described_;     ///< whether it could be; empty: not tried yet
 };
 
 }  // namespace millrace

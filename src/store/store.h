@@ -82,12 +82,17 @@ class StoredFile : public Source {
   virtual Result<std::shared_ptr<const ChunkList>> chunks() const = 0;
 };
 
+/// The end of a commit. Called exactly once, on any thread, perhaps before commit() has returned; must not block.
+using Committed = std::function<void(Result<Version>)>;
+
 class StoreDraft : public Draft {
  public:
-  /// Makes the draft the path's new version, durable as configured: COMMIT.md's steps. Errors: kConflict when
+  /// Makes the draft the path's new version; `done` is told when it is as durable as configured. Errors: kConflict when
   /// `expected` does not hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ
   /// from what was built), the system's. Spent afterwards.
-  virtual Result<Version> commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes) = 0;
+  virtual void commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) = 0;
+  /// Nothing of it is to be kept for a later attempt. Any thread; the draft is dropped next.
+  virtual void discard() = 0;
 };
 
 struct DraftRequest {
@@ -122,6 +127,11 @@ class Store {
   /// What stat says of a file, folder or symlink; a file's root too (indexes it if need be). Errors: kNotFound,
   /// kNotAllowed.
   virtual Result<Entry> stat(const Principal&, const std::string& path) = 0;
+  /// What an upload of so many bytes to `path` is best compared with, and its draft's basis: `stored`, which may be
+  /// null, with what an earlier attempt left that was cut off. Null: nothing. A basis that is no stored version has a
+  /// zero token.
+  virtual std::shared_ptr<const StoredFile> upload_basis(const Principal&, const std::string& path, std::uint64_t bytes,
+                                                         std::shared_ptr<const StoredFile> stored) = 0;
   virtual Result<std::unique_ptr<StoreDraft>> begin(const Principal&, const DraftRequest&) = 0;
   /// New attributes for unchanged content; a new sequence if they differ. Errors: kConflict when the root is no longer
   /// `root`.
@@ -142,6 +152,9 @@ class Store {
   virtual Result<std::shared_ptr<const StoredFile>> find(const Principal&, const Digest& root) = 0;
   /// Reads the whole file again and compares it with the catalogue. Errors: kIntegrity names the first damaged range.
   virtual Result<Version> verify(const Principal&, const std::string& path) = 0;
+  /// Waits until nothing that was acknowledged depends on recovery any more: every file stands in its place, flushed as
+  /// configured, and replaced ones are gone.
+  virtual Status flush() = 0;
   /// Seed of rolling hashes for this account: a keyed hash of account and day.
   virtual std::uint64_t signature_seed(const Principal&) = 0;
 };

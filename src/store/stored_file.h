@@ -1,13 +1,15 @@
 // A version that is open for reading: its inode stays readable whatever happens to the path.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "store/catalogue.h"
+#include "store/durable_names.h"
 #include "store/open_files.h"
+#include "store/partial_uploads.h"
+#include "store/unsettled.h"
 
 namespace millrace {
 
@@ -26,6 +28,10 @@ struct StoreParts {
   HasherFactory hasher;
   OpenFiles files{kOpenFiles};
   Readers readers;
+  std::unique_ptr<PartialUploads> partials;
+  Unsettled unsettled;
+  DurableNames durable_names;
+  std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time
   Disk& disk() { return *folder.disk; }
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only.
@@ -33,8 +39,6 @@ struct StoreParts {
   /// The same for a list that becomes part of a transaction: a long one is written, a short one returned as the row for
   /// Catalogue::put_chunk_list, empty otherwise.
   Result<Buffer> prepare_chunks(const Digest& root, const ChunkList& chunks);
-  /// Folders whose own names are on disk, with their inodes: used under the store's lock or in recovery.
-  std::map<std::string, std::uint64_t> durable_folders;
   Result<std::optional<ChunkList>> chunks(const Digest& root);
 };
 

@@ -83,11 +83,13 @@ struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream
   void release_credit(std::uint64_t bytes) override;
   void set_window(std::uint64_t bytes) override;
   void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   void finish() override;
   void fail(Error error) override;
   Link link() const override { return impl == nullptr ? Link{} : impl->owner.link(); }
   const wire::Hello& peer() const override { return impl->peer; }
 
+  std::function<void()> guarded(std::function<void()> done);
   void grant();
   /// Last call to the conversation; if it is still being made, the error is kept for when it is there.
   void close(const Error& error);

@@ -1,4 +1,6 @@
 // One stream of the multiplexer: what its conversation asks of the port.
+#include <future>
+
 #include "sync/mux_impl.h"
 
 namespace millrace {
@@ -69,14 +71,36 @@ void Mux::Impl::Stream::grant() {
 void Mux::Impl::Stream::run(Lane lane, std::function<void()> work, std::function<void()> done) {
   if (impl == nullptr || ended) return;
   // The conversation lives as long as its jobs; a reply to an ended one is dropped.
-  impl->owner.run(lane, std::move(work), [self = shared_from_this(), kept = conversation, done = std::move(done)] {
+  impl->owner.run(lane, std::move(work), guarded(std::move(done)));
+}
+
+void Mux::Impl::Stream::run_deferred(Lane lane, std::function<void(std::function<void()>)> work,
+                                     std::function<void()> done) {
+  if (impl == nullptr || ended) return;
+  impl->owner.run_deferred(lane, std::move(work), guarded(std::move(done)));
+}
+
+std::function<void()> Mux::Impl::Stream::guarded(std::function<void()> done) {
+  // The conversation lives as long as its jobs; a reply to an ended one is dropped.
+  return [self = shared_from_this(), kept = conversation, done = std::move(done)] {
     if (self->ended || self->impl == nullptr) return;
     // Alive until the call has returned, even if it ends itself.
     const auto alive = self->conversation;
     Impl* const mux = self->impl;
     done();
     if (self->impl != nullptr) mux->owner.wants_write();
-  });
+  };
+}
+
+void Mux::Owner::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+  run(
+      lane,
+      [work = std::move(work)] {
+        const auto finished = std::make_shared<std::promise<void>>();
+        work([finished] { finished->set_value(); });
+        finished->get_future().wait();
+      },
+      std::move(done));
 }
 
 void Mux::Impl::Stream::finish() {

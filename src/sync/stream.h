@@ -35,6 +35,10 @@ class StreamPort {
   /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done`
   /// is dropped, but `work` always runs to its end or not at all: it must own (share) all that it touches.
   virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+  /// As run(), for work that goes on after it has returned: `done` follows once `finished` was called, which may happen
+  /// on any thread and must happen exactly once.
+  virtual void run_deferred(Lane lane, std::function<void(std::function<void()> finished)> work,
+                            std::function<void()> done) = 0;
   /// The conversation is over on this side; the stream closes when all queued has left. Nothing is called afterwards.
   virtual void finish() = 0;
   /// Ends the conversation with an error: told to the peer as ERROR, to the owner as the result.

@@ -32,6 +32,7 @@ class UploadServer final : public Conversation {
     struct Found {
       Result<std::optional<Version>> version = std::nullopt;
       std::shared_ptr<const StoredFile> file;
+      std::shared_ptr<const StoredFile> basis;  ///< the file, or what an upload left that was cut off
       Status status;
       std::uint64_t seed = 0;
       bool same = false;
@@ -41,9 +42,9 @@ class UploadServer final : public Conversation {
         Lane::kCatalogue,
         [found, store = store_, principal = principal_, request = request_, kind = kind_] {
           found->version = store->lookup(principal, request.path);
-          if (!found->version || !*found->version) return;
-          const Version& version = **found->version;
-          if (request.root && version.token.root == *request.root) {
+          if (!found->version) return;
+          const std::optional<Version>& version = *found->version;
+          if (version && request.root && version->token.root == *request.root) {
             found->same = true;
             auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
             if (updated) {
@@ -54,13 +55,16 @@ class UploadServer final : public Conversation {
             return;
           }
           if (kind == UploadKind::kWhole) return;
-          auto file = store->open(principal, request.path);
-          if (file) {
+          if (version) {
+            auto file = store->open(principal, request.path);
+            if (!file) {
+              found->status = fail(std::move(file).error());
+              return;
+            }
             found->file = *file;
-            found->seed = store->signature_seed(principal);
-          } else {
-            found->status = fail(std::move(file).error());
           }
+          found->basis = store->upload_basis(principal, request.path, request.bytes, found->file);
+          if (found->basis) found->seed = store->signature_seed(principal);
         },
         [this, found] {
           if (!found->version) return port_.fail(found->version.error());
@@ -79,7 +83,7 @@ class UploadServer final : public Conversation {
                      "' is not the version that this upload expects to replace; use --force to replace it."});
           if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
-          basis_ = found->file;
+          basis_ = found->basis;
           seed_ = found->seed;
           wire::Basis answer;
           if (!basis_) {
@@ -155,7 +159,11 @@ class UploadServer final : public Conversation {
     return {};
   }
 
-  void on_closed(const Error&) override {}
+  void on_closed(const Error& error) override {
+    const bool is_useless =
+        error.code == Code::kCancelled || error.code == Code::kIntegrity || error.code == Code::kProtocol;
+    if (draft_ && is_useless) draft_->discard();
+  }
 
  private:
   /// The searcher's bits for the chunks (before rung 1) or for the last rung's blocks.
@@ -250,32 +258,37 @@ class UploadServer final : public Conversation {
       Buffer built;  ///< of a wrong draft: 8 bytes of digest for each chunk that was built
     };
     auto proof = std::make_shared<Proof>();
-    port_.run(
+    port_.run_deferred(
         Lane::kDisk,
         [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
-         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(), factory = toolbox_.hasher] {
+         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
+         factory = toolbox_.hasher](std::function<void()> finished) {
           const auto hasher = factory();
           ChunkTreeBuilder builder;
           for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
             const auto chunk = draft->chunk_at(i);
             if (!chunk) {
               proof->status = fail(chunk.error());
-              return;
+              return finished();
             }
             builder.add(chunk->length, chunk->digest, *hasher);
           }
           proof->right = builder.finish(*hasher).root == root;
-          if (proof->right && wrong_cut) {
-            proof->status =
-                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+          if (proof->right && !wrong_cut) {
+            draft->commit(root, draft->size(), attributes, [proof, finished](Result<Version> version) {
+              proof->version = std::move(version);
+              finished();
+            });
             return;
           }
           if (proof->right) {
-            proof->version = draft->commit(root, draft->size(), attributes);
-            return;
+            proof->status =
+                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+          } else {
+            for (const std::uint64_t index : built)
+              append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
           }
-          for (const std::uint64_t index : built)
-            append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
+          finished();
         },
         [this, proof] {
           if (!proof->status) return port_.fail(proof->status.error());
@@ -301,6 +314,7 @@ class UploadServer final : public Conversation {
       message.bulk_bytes = built.size();
     } else {
       misses_ = 2;
+      draft_->discard();
       receiver_.reset();
       draft_.reset();
       basis_.reset();

@@ -145,6 +145,7 @@ Examples all_examples() {
   basis.bulk_bytes = 270;
   add(out, "BASIS", 1, basis);
   add(out, "BASIS, none", 1, wire::Basis{});
+  add(out, "BASIS, what an upload left", 1, wire::Basis{Version{{}, 25'000'000, {}}, 0xfedcba9876543210});
   add(out, "DESCEND", 1, wire::Descend{1, 8, false});
   add(out, "DESCEND, start", 1, wire::Descend{0, 0, true});
   add(out, "NODES", 1, wire::Nodes{1, 120, 700});

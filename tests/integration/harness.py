@@ -15,6 +15,7 @@ import unittest
 MILLRACE = os.environ["MILLRACE"]
 MILLRACED = os.environ["MILLRACED"]
 LEAST_PART = 1 << 20  # of a draft that counts as begun
+KEPT_PART = 16 << 20  # of a draft that is kept when its upload is cut off
 PATIENCE = 120  # seconds until a test calls a program stuck
 
 
@@ -89,6 +90,16 @@ class Server:
                 pass
         return sizes
 
+    def drafts(self):
+        """Names in staging that the server has open: what is being built. Others are what was cut off."""
+        folder = os.path.join(self.data, "staging")
+        return [name for name in os.listdir(folder) if has_open(self.process, os.path.join(folder, name))]
+
+    def partials(self):
+        """Sizes of what is kept of uploads that were cut off."""
+        folder = os.path.join(self.data, "staging")
+        return [os.stat(os.path.join(folder, name[:-4])).st_size for name in os.listdir(folder) if name.endswith(".job")]
+
 
 class ServerTest(unittest.TestCase):
     """A test with a server of its own."""
@@ -144,25 +155,25 @@ class ServerTest(unittest.TestCase):
     def summary(self, *arguments, **options):
         return self.events(*arguments, **options)[-1]
 
-    def pause_in_the_middle_of_an_upload(self, local, size, *arguments):
-        """Starts an upload of `local` and stops its process while the server has a part of it. Returns it."""
+    def pause_in_the_middle_of_an_upload(self, local, size, *arguments, least=LEAST_PART):
+        """Starts an upload of `local` and stops its process while the server has a part of it, at least so many bytes. Returns it."""
         for _ in range(50):
             client = self.start_client("upload", *arguments)
-            wait_for(lambda: client.poll() is not None or any(LEAST_PART < part < size for part in self.server.staging()), "a draft")
+            wait_for(lambda: client.poll() is not None or any(least < part < size for part in self.server.staging()), "a draft")
             client.send_signal(signal.SIGSTOP)
-            if settled_below(self.server, size):
+            if settled_below(self.server, least, size):
                 return client
             client.send_signal(signal.SIGCONT)
             client.communicate(timeout=PATIENCE)
         raise AssertionError(f"an upload of {local} was never caught in the middle")
 
 
-def settled_below(server, size):
+def settled_below(server, least, size):
     """True when the server waits for the rest of a draft; false when it had all it needed."""
     before = None
     while True:
         now = server.staging()
-        if not any(LEAST_PART < part < size for part in now):
+        if not any(least < part < size for part in now):
             return False
         if now == before:
             return True
@@ -191,7 +202,7 @@ def has_open(process, path):
 
 # Frames, as docs/PROTOCOL.md describes them.
 HELLO, ERROR, CANCEL, ENTRIES = 1, 2, 4, 49
-UPLOAD, DOWNLOAD, LIST, STAT, DELETE, MOVE, VERIFY = 16, 18, 19, 20, 21, 22, 23
+UPLOAD, DOWNLOAD, LIST, STAT, DELETE, MOVE, VERIFY, CHANGES = 16, 18, 19, 20, 21, 22, 23, 24
 
 
 def varint(number):

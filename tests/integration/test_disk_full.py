@@ -60,6 +60,19 @@ class FullServer(ServerTest):
         self.run_client("upload", "-q", local, self.url + "f")
         self.assertEqual(self.server.stored("f"), self.read("large"))
 
+    def test_what_was_cut_off_makes_room(self):
+        size = 64 * MIB
+        local = self.write("large", noise(size))
+        for url in (self.url + "f", self.url + "another"):
+            client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=40 * MIB)
+            client.kill()
+            client.wait(PATIENCE)
+            wait_for(lambda: not self.server.drafts(), "the server to end the draft")
+            self.assertEqual(len(self.server.partials()), 1)
+            self.run_client("upload", "-q", local, url)
+            wait_for(lambda: not self.server.staging(), "the staging folder to be empty")
+            self.run_client("delete", url)
+
     def test_a_disk_without_a_single_free_byte(self):
         self.run_client("upload", "-q", self.write("old", b"old"), self.url + "f")
         filler = os.path.join(self.path("small"), "filler")

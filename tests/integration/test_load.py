@@ -98,6 +98,12 @@ class Operations(LoadTest):
         self.assertEqual((report["results"]["transfers"], report["results"]["errors"]), (20, {}))
         self.assertEqual(report["slow_clients_left"], 10)
 
+    def test_several_loops_measure_as_one(self):
+        report = self.report("--clients", "10", "--loops", "3", "--transfers", "43", "--repeat", "2", "--slow-clients", "4", "--verify")
+        self.assertEqual([run["transfers"] for run in report["runs"]], [43, 43])
+        self.assertEqual((report["results"]["errors"], report["results"]["lost"], report["slow_clients_left"]), ({}, 0, 4))
+        self.assertEqual((report["verify"]["checked"], len(os.listdir(self.server.stored_path("load/1")))), (10, 10))
+
     def test_runs_repeat_and_warm_up(self):
         report = self.report("--clients", "4", "--transfers", "8", "--repeat", "3", "--warmup", "50ms")
         self.assertEqual([run["transfers"] for run in report["runs"]], [8, 8, 8])
@@ -110,6 +116,18 @@ class WhatItFinds(LoadTest):
         self.assertIn("p50<1us: MISSED", done.stdout)
         self.assertIn("errors<1: reached", done.stdout)
         self.load("--clients", "5", "--threshold", "max<100s,errors<0.1%")
+
+    def test_the_highest_rate_is_looked_for(self):
+        report = self.report("--clients", "20", "--find-max", "errors<1,p50<100s", "--rate", "20", "--measure", "200ms", "--verify")
+        found = report["find_max"]
+        self.assertEqual(found["rate"], max(probe["rate"] for probe in found["probes"] if probe["held"]))
+        self.assertEqual(report["results"]["offered_per_second"], found["rate"])
+        self.assertLessEqual(min(probe["rate"] for probe in found["probes"] if not probe["held"]), 1.1 * found["rate"])
+        self.assertEqual(report["results"]["lost"], 0)
+
+    def test_no_rate_that_holds_ends_with_3(self):
+        done = self.load("--clients", "2", "--find-max", "max<1us", "--rate", "4", "--measure", "100ms", code=3)
+        self.assertIn("no rate held it", done.stdout)
 
     def test_a_file_that_another_wrote_is_lost(self):
         path = self.path("report.json")
@@ -143,8 +161,9 @@ class WhatItSays(LoadTest):
     def test_no_server_ends_with_16(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        done = self.load("--clients", "5", url=f"millrace://127.0.0.1:{port}", code=16)
-        self.assertRegex(done.stderr, r"^error\[E_NETWORK\]: The server 127.0.0.1:\d+ cannot be reached")
+        for loops in ("1", "3"):
+            done = self.load("--clients", "5", "--loops", loops, url=f"millrace://127.0.0.1:{port}", code=16)
+            self.assertRegex(done.stderr, r"^error\[E_NETWORK\]: The server 127.0.0.1:\d+ cannot be reached")
 
     def test_a_server_that_says_nothing_ends_with_16(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import MILLRACE, PATIENCE, ServerTest, noise
+from harness import MILLRACE, PATIENCE, ServerTest, noise, wait_for
 
 
 class OnePath(ServerTest):
@@ -25,7 +25,7 @@ class OnePath(ServerTest):
         self.assertIn(b"error[E_CONFLICT]", errors)
         self.assertIn(b"--force", errors)
         self.assertEqual(self.server.stored("f"), b"the first commit")
-        self.assertEqual(self.server.staging(), [])
+        wait_for(lambda: not self.server.staging(), "the server to drop what lost")
 
     def test_force_overrides(self):
         self.assertEqual(self.race("--force"), (0, b""))

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import unittest
 
-from harness import MILLRACE, MILLRACED, Server, ServerTest, noise
+from harness import (CHANGES, ENTRIES, HELLO, MILLRACE, MILLRACED, RawClient, Server, ServerTest, field, frame, noise, varint,
+                     wait_for)
 
 SOURCE = os.environ["SOURCE_ROOT"]
 COMMANDS = ("upload", "download", "list", "stat", "delete", "move", "verify")
@@ -59,6 +60,31 @@ class Folder(ServerTest):
         self.assertIn(b"new", self.run_client("list", self.url).stdout)
         self.run_client("download", "-q", self.url + "new", self.path("back"))
         self.assertEqual(self.read("back"), b"put there")
+
+    def test_what_another_program_did_is_found_without_a_question(self):
+        self.assertEqual(self.server.stop(), 0)
+        self.server = Server(self.server.data, "--scan-interval", "1")
+        self.run_client("upload", "-q", self.write("local", b"data"), self.url + "gone")
+        os.makedirs(self.server.stored_path("d"))
+        with open(self.server.stored_path("d/new"), "wb") as file:
+            file.write(noise(100_000))
+
+        def roots():
+            return {event["path"]: event["root"] for event in self.events("list", "-r", self.url) if event["event"] == "entry"}
+
+        wait_for(lambda: roots()["d/new"], "the new file to be indexed")
+        os.remove(self.server.stored_path("gone"))
+
+        def changes():
+            with RawClient(self.server.port) as raw:
+                raw.send(frame(HELLO, 0) + frame(CHANGES, 1))
+                while True:
+                    kind, _, payload = raw.next_frame()
+                    if kind == ENTRIES:
+                        return payload
+
+        # A tombstone: its path, then kind 255.
+        wait_for(lambda: field(1, b"gone") + field(2, varint(255)) in changes(), "the tombstone")
 
     def test_a_change_that_hides_behind_its_old_time_is_noticed(self):
         self.run_client("upload", "-q", self.write("local", noise(3_000_000)), self.url + "f")

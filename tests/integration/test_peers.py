@@ -5,7 +5,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import (CANCEL, DELETE, ENTRIES, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, FakeServer, RawClient, ServerTest,
+from harness import (CANCEL, DELETE, ENTRIES, ERROR, HELLO, KEPT_PART, LIST, MILLRACE, MILLRACED, PATIENCE, FakeServer, RawClient, ServerTest,
                      field, frame, noise, varint, wait_for)
 
 TLS_HELLO = bytes.fromhex("160301020001000200fc0303") + bytes(range(200))
@@ -60,14 +60,19 @@ class ForeignClients(ServerTest):
         self.check_refused(again + frame(CANCEL, 3) + frame(LIST, 3), b"E_PROTOCOL")
         self.check_refused(frame(HELLO, 0) + frame(LIST, 100_001), b"E_PROTOCOL")
 
-    def test_a_client_that_vanishes_leaves_no_draft(self):
+    def test_a_client_that_vanishes_leaves_what_the_next_upload_goes_on_with(self):
         size = 64 << 20
-        client = self.pause_in_the_middle_of_an_upload("f", size, "-q", "--whole-file", self.write("local", noise(size)), self.url + "f")
+        client = self.pause_in_the_middle_of_an_upload("f", size, "-q", "--whole-file", self.write("local", noise(size)), self.url + "f",
+                                                       least=KEPT_PART)
         client.kill()
         client.wait(PATIENCE)
-        wait_for(lambda: not self.server.staging(), "the server to drop the draft")
+        wait_for(lambda: not self.server.drafts(), "the server to end the draft")
         self.assertFalse(os.path.exists(self.server.stored_path("f")))
-        self.run_client("upload", "-q", self.path("local"), self.url + "f")
+        [kept] = self.server.partials()
+        summary = self.summary("upload", self.path("local"), self.url + "f")
+        self.assertLess(summary["bytes_sent"], size - kept + (1 << 20))
+        wait_for(lambda: not self.server.staging(), "what was kept to go")
+        self.assertEqual(self.server.stored("f"), self.read("local"))
 
 
 class ForeignServers(ServerTest):

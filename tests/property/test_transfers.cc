@@ -252,6 +252,46 @@ TEST_CASE_METHOD(Fixture, "false matches are found by the root and repaired") {
   CHECK(repairs_down > 0);
 }
 
+TEST_CASE_METHOD(Fixture, "an upload that was cut off goes on at any point; one that was cancelled begins anew") {
+  constexpr std::uint64_t kMiB = 1u << 20;
+  const bool cancelled = GENERATE(false, true);
+  const bool replaces = GENERATE(false, true);
+  const Buffer target = test::random_bytes(15 * kMiB, 3);
+  if (replaces) {
+    // Its end is already there.
+    Buffer old = test::random_bytes(kMiB, 4);
+    append(old, ByteView(target).subspan(13 * kMiB));
+    REQUIRE(upload(1, old));
+  }
+  std::uint64_t sent = 0;
+  for (const std::uint64_t until : {9 * kMiB, 11 * kMiB, 12 * kMiB + 345}) {
+    INFO("cut after " << until);
+    test::Loopback loopback(until, context);
+    const Toolbox tools = toolbox();
+    TransferOptions options;
+    options.whole_file = true;
+    const auto stream = loopback.client().open([&](StreamPort& port) {
+      return make_upload(
+          port, {"file", std::make_shared<BufferSource>(target), {1, 0644}}, options, tools,
+          [](const Result<TransferResult>& ended) { CHECK_FALSE(ended); }, nullptr);
+    });
+    REQUIRE(stream);
+    loopback.run(until);
+    sent = loopback.bytes_to_server();
+    if (!cancelled) continue;
+    loopback.client().cancel(*stream);
+    loopback.run();
+  }
+  CHECK(fs::is_empty(folder / "staging") == cancelled);
+  const auto done = upload(9, target);
+  REQUIRE(done);
+  CHECK(stored() == target);
+  CHECK(fs::is_empty(folder / "staging"));
+  const std::uint64_t missing = (replaces ? 13 * kMiB : target.size()) - (cancelled ? 0 : sent);
+  CHECK(bytes <= missing + kMiB + kMiB / 2);  // what was on its way is missing, too
+  CHECK(bytes + kMiB / 2 >= missing);
+}
+
 TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refused") {
   // Sends a whole file as chunks of a fixed size, with a root that fits them.
   class FixedCuts final : public Conversation {

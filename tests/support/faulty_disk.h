@@ -70,7 +70,7 @@ class FaultyDisk final : public Disk {
       : disk_(std::move(disk)), faults_(std::move(faults)) {}
 
   DiskResult<File> open(const Place& place, Access access) override {
-    if (faults_->dead) return disk_fail(EIO);
+    if (const int error = step("open")) return disk_fail(error);
     return disk_->open(place, access);
   }
   DiskResult<File> create(const Place& place) override {

@@ -22,9 +22,9 @@ class Loopback {
   std::uint64_t bytes_to_server() const { return client_.sent; }
   std::uint64_t bytes_to_client() const { return server_.sent; }
 
-  /// Until nothing moves any more.
-  void run() {
-    for (bool moved = true; moved;) {
+  /// Until nothing moves any more, or so many bytes have gone to the server.
+  void run(std::uint64_t until = UINT64_MAX) {
+    for (bool moved = true; moved && client_.sent < until;) {
       moved = false;
       while (!done_.empty()) {
         const auto next = std::move(done_.front());

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/path.h"
 #include "codec/sha256.h"
 #include "delta/chunk_tree.h"
 #include "store/directory_store.h"
@@ -52,6 +53,7 @@ TEST_CASE_METHOD(Fixture, "a committed version is an ordinary file and survives 
   const auto version = put("a/b/c", content);
   REQUIRE(version);
   CHECK(read_file(folder / "files/a/b/c") == as_text(content));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
   reopen();
   CHECK(store->lookup({}, "a/b/c").value()->token == version->token);
@@ -65,6 +67,7 @@ TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a confl
   REQUIRE_FALSE(loser);
   CHECK(loser.error().code == Code::kConflict);
   CHECK(read_file(folder / "files/f") == as_text(test::random_bytes(1000, 2)));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
 }
 
@@ -80,6 +83,7 @@ TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as o
   REQUIRE(second);
   CHECK(first->token == second->token);
   CHECK(read_file(folder / "files/f") == as_text(content));
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
 }
 
@@ -102,10 +106,11 @@ TEST_CASE_METHOD(Fixture, "a newer attempt of an upload takes over, an older one
   const Digest root = build_tree(chunks, *hasher).root;
   CHECK(first->add(std::span(&chunk, 1), content).error().code == Code::kConflict);
   REQUIRE(second->add(std::span(&chunk, 1), content));
-  CHECK_FALSE(first->commit(root, 2000, {}));
-  CHECK(second->commit(root, 2000, {}));
+  CHECK_FALSE(test::commit(*first, root, 2000, {}));
+  CHECK(test::commit(*second, root, 2000, {}));
   first.reset();
   second.reset();
+  REQUIRE(store->flush());
   CHECK(fs::is_empty(folder / "staging"));
   // Another upload of the same path is nobody's attempt, nor is one without an id.
   request.upload_id = UploadId{};
@@ -134,6 +139,39 @@ TEST_CASE_METHOD(Fixture, "symlinks are not followed and special files not opene
   REQUIRE(mkfifo((folder / "files/pipe").c_str(), 0600) == 0);
   CHECK(store->open({}, "pipe").error().code == Code::kNotAllowed);
   CHECK(store->list({}, "", Recursive::kYes, "", 100).value().entries.size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "pages of a listing join to the whole, in the order of paths, whatever their size") {
+  for (const char* path : {"a/x", "a/y/z", "a-b", "a!", "b", "c/d/e/f", "c/d/g", "c.d", "z/1", "z/2"})
+    REQUIRE(put(path, test::random_bytes(10, 1)));
+  fs::create_directory(folder / "files/empty");
+  for (const auto recursive : {Recursive::kYes, Recursive::kNo}) {
+    for (const std::string prefix : {"", "c", "a"}) {
+      const auto whole = store->list({}, prefix, recursive, "", 100).value();
+      CHECK(whole.next_cursor.empty());
+      CHECK(std::is_sorted(whole.entries.begin(), whole.entries.end(),
+                           [](const Entry& a, const Entry& b) { return path_less(a.path, b.path); }));
+      for (std::size_t limit = 1; limit <= whole.entries.size() + 1; ++limit) {
+        std::vector<std::string> paths;
+        std::string cursor;
+        do {
+          const auto page = store->list({}, prefix, recursive, cursor, limit).value();
+          CHECK(page.entries.size() <= limit);
+          for (const Entry& entry : page.entries) paths.push_back(entry.path);
+          cursor = page.next_cursor;
+        } while (!cursor.empty());
+        REQUIRE(paths.size() == whole.entries.size());
+        for (std::size_t i = 0; i < paths.size(); ++i) CHECK(paths[i] == whole.entries[i].path);
+      }
+    }
+  }
+  CHECK(store->list({}, "", Recursive::kYes, "", 100).value().entries.size() == 17);
+  CHECK(store->list({}, "", Recursive::kNo, "", 100).value().entries.size() == 8);
+  const auto file = store->list({}, "z", Recursive::kNo, "", 1).value().entries.front();
+  CHECK(file.version == *store->lookup({}, "z/1").value());
+  // A cursor that is gone meanwhile.
+  fs::remove_all(folder / "files/c");
+  CHECK(store->list({}, "", Recursive::kYes, "c/d/e", 1).value().entries.front().path == "c.d");
 }
 
 TEST_CASE_METHOD(Fixture, "deletes leave tombstones, moves keep the content, both need force where something is lost") {

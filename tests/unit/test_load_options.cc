@@ -58,6 +58,13 @@ SCENARIO("what cannot be meant is refused with 2") {
            {"--op", "mixed", "--mix", "idle=1"},
            {"--op", "mixed", "--mix", "upload=0"},
            {"--op", "idle", "--transfers", "5"},
+           {"--op", "idle", "--find-max", "p99<1s"},
+           {"--find-max", "p99"},
+           {"--find-max", "p99<1s", "--repeat", "2"},
+           {"--find-max", "p99<1s", "--transfers", "5"},
+           {"--find-max", "lost<1"},
+           {"--find-max", "p99<1s", "--loops", "2"},
+           {"--clients", "2", "--loops", "3"},
            {"--size", "0"},
            {"--size", "2KiB..1KiB"},
            {"--size", "big"},
@@ -109,4 +116,14 @@ SCENARIO("sizes from a range are the same for the same seed, and within it") {
   REQUIRE(small > 400);
   REQUIRE(small < 600);
   REQUIRE(range->of(5, 0) != range->of(6, 0));
+}
+
+SCENARIO("the highest rate is looked for in the open model, a while each") {
+  const LoadOptions options = parsed({"--find-max", "p99<200ms,errors<0.1%"});
+  REQUIRE(options.find_max.size() == 2);
+  REQUIRE(options.model == Model::kOpen);
+  REQUIRE(options.rate > 0);
+  REQUIRE(options.measure->count() == 5);
+  REQUIRE_FALSE(options.transfers);
+  REQUIRE(parsed({"--find-max", "p99<1s", "--rate", "7", "--measure", "2s"}).rate == 7);
 }

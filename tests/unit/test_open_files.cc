@@ -74,7 +74,7 @@ TEST_CASE_METHOD(Fixture, "many versions and drafts at once keep few files open"
   CHECK(descriptors() <= before);
   const ChunkList chunks = test::chunks_of(content);
   const Digest root = build_tree(chunks, *make_sha256()).root;
-  for (const auto& draft : drafts) REQUIRE(draft->commit(root, content.size(), {1, 0644}));
+  for (const auto& draft : drafts) REQUIRE(test::commit(*draft, root, content.size(), {1, 0644}));
   CHECK(read(*open("new/0")).value() == content);
   CHECK(read(*more.front()));
 }

@@ -21,6 +21,11 @@ namespace {
 
 const Buffer kOld = test::random_bytes(70'000, 1);
 const Buffer kNew = test::random_bytes(90'000, 2);
+const Buffer kSmall = test::random_bytes(500, 3);
+const Buffer kOtherSmall = test::random_bytes(700, 4);
+/// Each commit is followed by its checkpoint, or checkpoints come only where a test asks.
+constexpr Committer::Due kAtOnce{1, 1};
+constexpr Committer::Due kLater{};
 constexpr Attributes kNewAttributes{2'000'000'000, 0600};
 
 std::string read_file(const fs::path& path) {
@@ -48,14 +53,14 @@ struct Fixture {
     faults = std::move(with);
     MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
-    MILLRACE_ASSIGN(store,
-                    open_directory_store(std::move(opened), folder / "catalogue.sqlite",
-                                         {durability, SeededRandom(seed++), make_sha256, nullptr,
-                                          [this](const std::string& sentence) { reports.push_back(sentence); }, boot}));
+    MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite",
+                                                {durability, SeededRandom(seed++), make_sha256, nullptr,
+                                                 [this](const std::string& sentence) { reports.push_back(sentence); },
+                                                 boot, Committing::kInline, due}));
     return {};
   }
   void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
-  std::string content(const std::string& path) const { return read_file(folder / "files" / path); }
+  std::string content_of(const std::string& path) const { return read_file(folder / "files" / path); }
   bool exists(const std::string& path) const { return fs::exists(folder / "files" / path); }
   /// What is stored is what the catalogue says, and nothing lies about.
   void check_sound() {
@@ -84,7 +89,10 @@ struct Fixture {
                     how == Interruption::kFull ? ENOSPC : EIO);
         const bool acknowledged = operation().has_value();
         const bool hit = faults->hit;
-        if (how == Interruption::kPowerLoss) faults->cut_power();
+        if (how == Interruption::kPowerLoss) {
+          faults->cut_power();
+          ++boot;
+        }
         reopen();
         check_sound();
         check(acknowledged);
@@ -101,6 +109,7 @@ struct Fixture {
   std::uint64_t seed = 1;
   std::uint64_t boot = 1;
   Durability durability = Durability::kFull;
+  Committer::Due due = kAtOnce;
   std::vector<std::string> reports;
   std::shared_ptr<Faults> faults;
   std::unique_ptr<Store> store;
@@ -120,7 +129,7 @@ TEST_CASE_METHOD(Fixture, "a new file in new folders is there as a whole or not 
                          if (acknowledged) REQUIRE(found);
                          CHECK(exists("a/b/new") == found.has_value());
                          if (!found) return;
-                         CHECK(content("a/b/new") == as_text(kNew));
+                         CHECK(content_of("a/b/new") == as_text(kNew));
                          CHECK(found->attributes == kNewAttributes);
                        });
 }
@@ -131,11 +140,128 @@ TEST_CASE_METHOD(Fixture, "a replaced file has its old or its new version, with 
                        [&](bool acknowledged) {
                          const auto found = store->lookup({}, "f").value();
                          REQUIRE(found);
-                         const bool is_new = content("f") == as_text(kNew);
-                         CHECK((is_new || content("f") == as_text(kOld)));
+                         const bool is_new = content_of("f") == as_text(kNew);
+                         CHECK((is_new || content_of("f") == as_text(kOld)));
                          if (acknowledged) CHECK(is_new);
                          CHECK(found->attributes == (is_new ? kNewAttributes : Attributes{1'000'000'000, 0640}));
                        });
+}
+
+TEST_CASE_METHOD(Fixture, "what was acknowledged and not yet flushed is kept by its pending row, small or large") {
+  due = kLater;
+  const Buffer& content = GENERATE(true, false) ? kSmall : kNew;
+  const bool replaces = GENERATE(true, false);
+  interrupt_everywhere(
+      [&] {
+        if (replaces) REQUIRE(test::put_file(*store, "a/f", kOld));
+      },
+      [&] {
+        const Status done = status_of(test::put_file(*store, "a/f", content, {}, kNewAttributes));
+        (void)store->flush();
+        return done;
+      },
+      [&](bool acknowledged) {
+        const auto found = store->lookup({}, "a/f").value();
+        if (acknowledged || replaces) REQUIRE(found);
+        CHECK(exists("a/f") == found.has_value());
+        if (!found) return;
+        const bool is_new = content_of("a/f") == as_text(content);
+        if (acknowledged) CHECK(is_new);
+        if (!is_new) CHECK(content_of("a/f") == as_text(kOld));
+        if (is_new) CHECK(found->attributes == kNewAttributes);
+      });
+}
+
+TEST_CASE_METHOD(Fixture, "of two versions that no checkpoint came between, the last acknowledged one stays") {
+  due = kLater;
+  const Buffer& first = GENERATE(true, false) ? kSmall : kNew;
+  const Buffer& second = GENERATE(true, false) ? kOtherSmall : kOld;
+  const bool replaces = GENERATE(true, false);
+  const Buffer before = test::random_bytes(1'000, 9);
+  bool first_done = false;
+  interrupt_everywhere(
+      [&] {
+        if (replaces) REQUIRE(test::put_file(*store, "f", before));
+      },
+      [&] {
+        first_done = test::put_file(*store, "f", first).has_value();
+        const Status done = status_of(test::put_file(*store, "f", second));
+        (void)store->flush();
+        return done;
+      },
+      [&](bool acknowledged) {
+        const bool is_first = exists("f") && content_of("f") == as_text(first);
+        const bool is_second = exists("f") && content_of("f") == as_text(second);
+        if (acknowledged) CHECK(is_second);
+        if (first_done) CHECK((is_first || is_second));
+        if (exists("f") && !is_first && !is_second) CHECK(content_of("f") == as_text(before));
+      });
+}
+
+TEST_CASE_METHOD(Fixture, "a delete or a move right behind a commit is not undone by a power cut") {
+  due = kLater;
+  const bool moves = GENERATE(true, false);
+  interrupt_everywhere([&] { REQUIRE(test::put_file(*store, "f", kOld)); },
+                       [&] {
+                         if (Status put = status_of(test::put_file(*store, "f", kSmall)); !put) return put;
+                         return moves ? store->move({}, "f", "g", Force::kNo)
+                                      : store->remove({}, "f", Recursive::kNo, {});
+                       },
+                       [&](bool acknowledged) {
+                         if (acknowledged) CHECK_FALSE(exists("f"));
+                         if (acknowledged && moves) CHECK(content_of("g") == as_text(kSmall));
+                         if (exists("f")) {
+                           const bool whole = content_of("f") == as_text(kSmall) || content_of("f") == as_text(kOld);
+                           CHECK(whole);
+                         }
+                       });
+}
+
+TEST_CASE_METHOD(Fixture, "with durability batch a power cut leaves a whole version, the last one or the one before") {
+  durability = Durability::kBatch;
+  due = kLater;
+  const bool names_written = GENERATE(true, false);
+  const bool flushed = GENERATE(true, false);
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOld));
+  REQUIRE(store->flush());
+  REQUIRE(test::put_file(*store, "f", kNew));
+  if (flushed) REQUIRE(store->flush());
+  if (names_written) faults->names.clear();
+  faults->cut_power();
+  ++boot;
+  reopen();
+  check_sound();
+  CHECK(content_of("f") == as_text(flushed ? kNew : kOld));
+}
+
+TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is not undone by a restart of the server") {
+  due = kLater;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kSmall));
+  std::ofstream(folder / "files/f") << "theirs";
+  const bool seen = GENERATE(true, false);
+  if (seen) CHECK(store->lookup({}, "f").value()->bytes == 6);
+  faults->dead = true;
+  reopen();
+  check_sound();
+  CHECK(content_of("f") == "theirs");
+}
+
+TEST_CASE_METHOD(Fixture, "descriptors that ran out stop nothing") {
+  due = kLater;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kSmall));
+  faults->arm(Faults::Kind::kFailOnce, 0, EMFILE);
+  CHECK_FALSE(store->flush());
+  CHECK(store->flush());
+  CHECK(fs::is_empty(folder / "staging"));
+  faults->before = [&](std::string_view operation) {
+    if (operation == "rename" && !faults->hit) faults->arm(Faults::Kind::kFailOnce, 0, EMFILE);
+  };
+  faults->hit = false;
+  CHECK(test::put_file(*store, "g", kSmall));
+  CHECK(faults->hit);
 }
 
 TEST_CASE_METHOD(Fixture, "a deleted file is there or gone") {
@@ -145,7 +271,7 @@ TEST_CASE_METHOD(Fixture, "a deleted file is there or gone") {
                          const auto found = store->lookup({}, "d/f").value();
                          CHECK(exists("d/f") == found.has_value());
                          if (acknowledged) CHECK_FALSE(found);
-                         if (found) CHECK(content("d/f") == as_text(kOld));
+                         if (found) CHECK(content_of("d/f") == as_text(kOld));
                        });
 }
 
@@ -156,7 +282,7 @@ TEST_CASE_METHOD(Fixture, "a moved file is at one of its two places") {
                          CHECK(exists("from") != exists("to/there"));
                          if (acknowledged) CHECK(exists("to/there"));
                          const std::string path = exists("from") ? "from" : "to/there";
-                         CHECK(content(path) == as_text(kOld));
+                         CHECK(content_of(path) == as_text(kOld));
                          CHECK(store->lookup({}, path).value());
                          CHECK_FALSE(store->lookup({}, path == "from" ? "to/there" : "from").value());
                        });
@@ -173,8 +299,8 @@ TEST_CASE_METHOD(Fixture, "a moved folder is at one of its two places, with all 
         CHECK(exists("from") != exists("to"));
         if (acknowledged) CHECK(exists("to"));
         const std::string folder_now = exists("from") ? "from" : "to";
-        CHECK(content(folder_now + "/a") == as_text(kOld));
-        CHECK(content(folder_now + "/b/c") == as_text(kNew));
+        CHECK(content_of(folder_now + "/a") == as_text(kOld));
+        CHECK(content_of(folder_now + "/b/c") == as_text(kNew));
       });
 }
 
@@ -209,13 +335,14 @@ TEST_CASE_METHOD(Fixture, "recovery may be interrupted at each of its operations
       const bool acknowledged = test::put_file(*store, "f", kNew).has_value();
       was_hit = faults->hit;
       faults->cut_power();
+      ++boot;
       auto second = std::make_shared<Faults>();
       second->arm(Faults::Kind::kCrash, again);
       const bool recovered = try_open(second).has_value();
       reopen();
       check_sound();
-      const bool is_new = content("f") == as_text(kNew);
-      CHECK((is_new || content("f") == as_text(kOld)));
+      const bool is_new = content_of("f") == as_text(kNew);
+      CHECK((is_new || content_of("f") == as_text(kOld)));
       if (acknowledged) CHECK(is_new);
       if (recovered && !second->hit) break;
       REQUIRE(again < 100);
@@ -249,7 +376,7 @@ TEST_CASE_METHOD(Fixture, "another program's file that takes the place during a 
   reopen();
   CHECK(reports.size() == (crashes ? 1 : 0));
   check_sound();
-  CHECK(content("f") == "theirs");
+  CHECK(content_of("f") == "theirs");
   CHECK(store->lookup({}, "f").value()->bytes == 6);
 }
 
@@ -261,7 +388,7 @@ TEST_CASE_METHOD(Fixture, "another program's file at the new place of a move is 
   };
   CHECK(store->move({}, "from", "to", Force::kNo).error().code == Code::kConflict);
   faults->before = nullptr;
-  CHECK(content("to") == "theirs");
+  CHECK(content_of("to") == "theirs");
   CHECK(store->lookup({}, "from").value()->bytes == kOld.size());
   CHECK(test::put_file(*store, "g", kNew));
   check_sound();

@@ -1,0 +1,229 @@
+#include "store/committer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/path.h"
+#include "store/operations.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kFlushedTogether = 64;  ///< files whose writeback runs while the first of them is waited for
+
+Error conflict(const std::string& path, const std::optional<Row>& now) {
+  return {Code::kConflict, "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
+                               (now ? to_hex(now->version.token.root).substr(0, 12) : std::string("gone")) +
+                               "); fetch it, or use --force to replace it."};
+}
+
+bool holds(const Expected& expected, const std::optional<Row>& now) {
+  switch (expected.kind) {
+    case Expected::Kind::kAny:
+      return true;
+    case Expected::Kind::kNone:
+      return !now;
+    case Expected::Kind::kRoot:
+      return now && now->version.token.root == expected.root;
+  }
+  return false;
+}
+
+}  // namespace
+
+/// What fails is swept at the next start.
+void Committer::drop(const std::string& staged) {
+  (void)parts_.disk().unlink({Area::kStaging, staged});
+}
+
+Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there) {
+  if (*draft.superseded) {
+    return fail(Code::kConflict,
+                "A newer attempt to upload '" + printable(draft.path) + "' has taken over from this one.");
+  }
+  MILLRACE_ASSIGN(const auto before, versions_.find(draft.path));
+  if (!holds(draft.expected, before)) {
+    // Another attempt of the same upload was faster, or somebody else had the same content: nothing is left to do.
+    if (!before || before->version.token.root != draft.root) return fail(conflict(draft.path, before));
+    there = before->version;
+    return std::nullopt;
+  }
+  if (!before) MILLRACE_TRY(make_parents(parts_.disk(), draft.path));
+  Admitted admitted;
+  admitted.row.version.bytes = draft.stat.bytes;
+  admitted.row.version.attributes = {draft.attributes.mtime_ns, draft.attributes.mode & 0777};
+  admitted.row.version.token = {parts_.catalogue->epoch(), 0, draft.root};
+  admitted.row.stat = draft.stat;
+  admitted.pending.kind = Pending::Kind::kPut;
+  admitted.pending.path = draft.path;
+  admitted.pending.other = draft.staged;
+  admitted.pending.inode = draft.stat.inode;
+  admitted.pending.content = draft.content;
+  if (before) admitted.pending.replaced = {before->stat.inode, before->stat.bytes, before->stat.mtime_ns};
+  return std::optional<Admitted>(std::move(admitted));
+}
+
+void Committer::commit(std::vector<ReadyDraft> group) {
+  std::vector<std::pair<ReadyDraft, Result<Version>>> ended;
+  std::vector<Admitted> admitted;
+  Status flushed;
+  if (parts_.durability == Durability::kFull) {
+    // Contents that are not in the row must be found under their staging names after a crash.
+    const bool needed = std::any_of(group.begin(), group.end(), [](const ReadyDraft& draft) { return !draft.content; });
+    const auto done = needed ? parts_.disk().fsync_folder({Area::kStaging, ""}) : DiskStatus();
+    if (!done) {
+      flushed = fail(disk_error(done.error(), "flush the folder", "staging"));
+      parts_.catalogue->stop_writing(flushed.error());
+    }
+  }
+  {
+    const std::lock_guard lock(parts_.mutex);
+    Status allowed = flushed ? parts_.catalogue->writable() : flushed;
+    for (ReadyDraft& draft : group) {
+      std::optional<Version> there;
+      auto entry = allowed ? admit(draft, there) : fail(allowed.error());
+      if (!entry || !*entry) {
+        drop(draft.staged);
+        ended.emplace_back(std::move(draft), entry ? Result<Version>(*there) : fail(entry.error()));
+      } else {
+        (*entry)->draft = std::move(draft);
+        admitted.push_back(std::move(**entry));
+      }
+    }
+    Catalogue& catalogue = *parts_.catalogue;
+    Status committed;
+    if (!admitted.empty()) {
+      committed = catalogue.transaction(parts_.disk(), [&]() -> Status {
+        for (Admitted& entry : admitted) {
+          MILLRACE_ASSIGN(entry.row.version.token.sequence, catalogue.next_sequence());
+          MILLRACE_TRY(catalogue.put(entry.pending.path, entry.row));
+          const Buffer& chunks = entry.draft.chunk_row;
+          if (!chunks.empty()) MILLRACE_TRY(catalogue.put_chunk_list(entry.draft.root, chunks));
+          MILLRACE_ASSIGN(entry.pending.id, catalogue.add_pending(entry.pending));
+        }
+        return {};
+      });
+    }
+    // Where a COMMIT failed in a way that leaves its outcome open, recovery needs the files.
+    if (!committed && catalogue.writable()) {
+      for (const Admitted& entry : admitted) drop(entry.pending.other);
+    }
+    for (Admitted& entry : admitted) {
+      Result<Version> result = committed ? put_in_place(entry) : Result<Version>(fail(committed.error()));
+      ended.emplace_back(std::move(entry.draft), std::move(result));
+    }
+  }
+  for (auto& [draft, result] : ended) draft.done(std::move(result));
+}
+
+Result<Version> Committer::put_in_place(Admitted& admitted) {
+  const Pending& pending = admitted.pending;
+  // After a failure only a restart's recovery may go on, with this one too.
+  MILLRACE_TRY(parts_.catalogue->writable());
+  parts_.readers.keep(parts_.disk(), parts_.files, pending.path);
+  const auto outcome = put_at_once(parts_, pending);
+  if (outcome && *outcome == Outcome::kDone) {
+    const auto stat = parts_.disk().stat({Area::kFiles, pending.path});
+    if (!stat) {
+      const Error error = disk_error(stat.error(), "stat the new version of", pending.path);
+      parts_.catalogue->stop_writing(error);
+      return fail(error);
+    }
+    UnsettledPut put;
+    put.id = pending.id;
+    put.path = pending.path;
+    if (pending.replaced.inode != 0) put.staged = pending.other;
+    put.stat = *stat;
+    put.row_bytes = pending.content ? pending.content->size() : 0;
+    put.content_flushed = parts_.durability == Durability::kFull && !pending.content;
+    parts_.unsettled.add(std::move(put));
+    return admitted.row.version;
+  }
+  const Status settled = outcome ? settle(parts_, pending, *outcome) : Status(fail(outcome.error()));
+  if (!settled) {
+    parts_.catalogue->stop_writing(settled.error());
+    return fail(settled.error());
+  }
+  drop(pending.other);
+  return fail(Code::kConflict,
+              "'" + printable(pending.path) +
+                  "' was changed on the server by another program meanwhile; that is kept; try again.");
+}
+
+bool Committer::is_due(unsigned times) const {
+  return parts_.unsettled.count() >= times * due_.commits || parts_.unsettled.row_bytes() >= times * due_.row_bytes;
+}
+
+Status Committer::checkpoint() {
+  const std::lock_guard serial(checkpoint_);
+  MILLRACE_TRY(parts_.catalogue->writable());
+  const std::vector<UnsettledPut> puts = parts_.unsettled.take();
+  if (puts.empty()) return {};
+  Status status = flush_contents(puts);
+  if (status && parts_.durability != Durability::kNone) {
+    std::set<std::string> folders;
+    for (const UnsettledPut& put : puts) folders.emplace(parent_path(put.path));
+    status = parts_.durable_names.flush(parts_.disk(), folders);
+  }
+  // A flush that failed is not repeated: a second one would succeed without the bytes.
+  if (!status && status.error().code != Code::kBusy) parts_.catalogue->stop_writing(status.error());
+  if (status) {
+    const std::lock_guard lock(parts_.mutex);
+    status = settle_all(puts);
+  }
+  if (!status) {
+    parts_.unsettled.restore(puts);
+    return status;
+  }
+  for (const UnsettledPut& put : puts) {
+    if (put.staged.empty()) continue;
+    const auto removed = parts_.disk().unlink({Area::kStaging, put.staged});
+    if (!removed && removed.error() != ENOENT)
+      return fail(disk_error(removed.error(), "remove the replaced version of", put.path));
+  }
+  return parts_.catalogue->checkpoint_log();
+}
+
+Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {
+  if (parts_.durability == Durability::kNone) return {};
+  std::vector<std::pair<File, const UnsettledPut*>> open;
+  const auto flush = [&]() -> Status {
+    for (const auto& [file, put] : open) {
+      const auto done = parts_.disk().fsync(file);
+      if (!done) return fail(disk_error(done.error(), "flush", put->path));
+    }
+    open.clear();
+    return {};
+  };
+  for (const UnsettledPut& put : puts) {
+    // A version that was replaced already need not last.
+    if (put.content_flushed || !parts_.unsettled.is_latest(put)) continue;
+    auto file = parts_.disk().open({Area::kFiles, put.path}, Access::kRead);
+    if (!file && parts_.unsettled.is_latest(put) && file.error() != ENOENT)
+      return fail(disk_error(file.error(), "open for its flush", put.path));
+    if (!file) continue;
+    const auto stat = parts_.disk().stat_file(*file);
+    if (!stat || stat->inode != put.stat.inode) continue;
+    (void)parts_.disk().start_writeback(*file, 0, stat->bytes);
+    open.emplace_back(std::move(*file), &put);
+    if (open.size() == kFlushedTogether) MILLRACE_TRY(flush());
+  }
+  return flush();
+}
+
+Status Committer::settle_all(const std::vector<UnsettledPut>& puts) {
+  Catalogue& catalogue = *parts_.catalogue;
+  MILLRACE_TRY(catalogue.transaction(parts_.disk(), [&]() -> Status {
+    for (const UnsettledPut& put : puts) {
+      MILLRACE_TRY(catalogue.remove_pending(put.id));
+      if (parts_.unsettled.is_latest(put)) MILLRACE_TRY(catalogue.settle_stat(put.path, put.stat));
+    }
+    return {};
+  }));
+  parts_.unsettled.settled(puts);
+  return {};
+}
+
+}  // namespace millrace

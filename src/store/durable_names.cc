@@ -1,0 +1,41 @@
+#include "store/durable_names.h"
+
+#include <cerrno>
+
+#include "base/path.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::size_t kMostKnown = 100'000;
+}
+
+Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
+  std::set<std::string> to_flush = folders;
+  std::map<std::string, std::uint64_t> becoming_known;
+  for (const std::string& start : folders) {
+    for (std::string folder = start; !folder.empty(); folder = parent_path(folder)) {
+      if (becoming_known.contains(folder)) break;
+      const auto stat = disk.stat({Area::kFiles, folder});
+      if (!stat && stat.error() == ENOENT) continue;
+      if (!stat) return fail(disk_error(stat.error(), "stat the folder", folder));
+      {
+        const std::lock_guard lock(mutex_);
+        const auto known = known_.find(folder);
+        if (known != known_.end() && known->second == stat->inode) continue;
+      }
+      to_flush.emplace(parent_path(folder));
+      becoming_known[folder] = stat->inode;
+    }
+  }
+  for (const std::string& folder : to_flush) {
+    const auto flushed = disk.fsync_folder({Area::kFiles, folder});
+    if (!flushed && flushed.error() != ENOENT) return fail(disk_error(flushed.error(), "flush the folder", folder));
+  }
+  const std::lock_guard lock(mutex_);
+  if (known_.size() > kMostKnown) known_.clear();
+  for (const auto& [folder, inode] : becoming_known) known_[folder] = inode;
+  return {};
+}
+
+}  // namespace millrace

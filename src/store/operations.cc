@@ -1,0 +1,202 @@
+#include "store/operations.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "base/path.h"
+
+namespace millrace {
+
+bool has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
+  const auto stat = disk.stat(place);
+  return stat && stat->inode == inode;
+}
+
+namespace {
+
+constexpr int kRetries = 100;  ///< where descriptors ran out
+constexpr std::chrono::milliseconds kRetryPause{20};
+
+Status flush_name(StoreParts& parts, const std::string& path) {
+  if (parts.durability == Durability::kNone) return {};
+  return parts.durable_names.flush(parts.disk(), {std::string(parent_path(path))});
+}
+
+}  // namespace
+
+Status make_parents(Disk& disk, const std::string& path) {
+  const std::string parent(parent_path(path));
+  if (const auto stat = disk.stat({Area::kFiles, parent}); stat && stat->kind == FileKind::kFolder) return {};
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    const auto stat = disk.stat({Area::kFiles, folder});
+    if (stat && stat->kind == FileKind::kFolder) continue;
+    if (stat)
+      return fail(Code::kConflict,
+                  "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
+    const auto made = disk.make_folder({Area::kFiles, folder});
+    if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
+  }
+  return {};
+}
+
+namespace {
+
+bool is_replaced_version(const Pending& pending, const FileStat& stat) {
+  // Not ctime: the exchange itself changes it.
+  const auto is = [&stat](const Replaced& replaced) {
+    return stat.inode == replaced.inode && stat.bytes == replaced.bytes && stat.mtime_ns == replaced.mtime_ns;
+  };
+  return is(pending.replaced) || std::any_of(pending.before.begin(), pending.before.end(), is) ||
+         std::find(pending.superseded.begin(), pending.superseded.end(), stat.inode) != pending.superseded.end();
+}
+
+/// Gives what came out of an exchange its place back if it is not what was to be replaced.
+Result<Outcome> check_replaced(Disk& disk, const Pending& pending) {
+  const Place staged{Area::kStaging, pending.other};
+  const auto came_out = disk.stat(staged);
+  if (!came_out && came_out.error() == ENOENT) return Outcome::kDone;
+  if (!came_out) return fail(disk_error(came_out.error(), "stat", pending.other));
+  if (is_replaced_version(pending, *came_out)) return Outcome::kDone;
+  const auto back = disk.exchange(staged, {Area::kFiles, pending.path});
+  if (!back) return fail(disk_error(back.error(), "give back its place to", pending.path));
+  return Outcome::kForeign;
+}
+
+/// New: rename. Replacement: exchange, then a look at what came out.
+Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
+  const Place place{Area::kFiles, pending.path};
+  const Place staged{Area::kStaging, pending.other};
+  auto moved = disk.rename_noreplace(staged, place);
+  if (moved) return Outcome::kDone;
+  if (moved.error() == EEXIST) {
+    if (pending.replaced.inode == 0) return Outcome::kForeign;
+    moved = disk.exchange(staged, place);
+  }
+  if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
+  return check_replaced(disk, pending);
+}
+
+Result<Outcome> put_in_place(Disk& disk, const Pending& pending) {
+  if (has_inode(disk, {Area::kFiles, pending.path}, pending.inode)) return check_replaced(disk, pending);
+  if (!has_inode(disk, {Area::kStaging, pending.other}, pending.inode)) return Outcome::kGone;
+  if (auto made = make_parents(disk, pending.path); !made) {
+    if (made.error().code == Code::kConflict) return Outcome::kForeign;
+    return fail(std::move(made).error());
+  }
+  return rename_or_exchange(disk, pending);
+}
+
+Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
+  const Place from{Area::kFiles, pending.path};
+  const Place to{Area::kFiles, pending.other};
+  if (has_inode(disk, to, pending.inode)) return Outcome::kDone;
+  if (!has_inode(disk, from, pending.inode)) return Outcome::kGone;
+  if (auto made = make_parents(disk, pending.other); !made) {
+    if (made.error().code == Code::kConflict) return Outcome::kForeign;
+    return fail(std::move(made).error());
+  }
+  const auto moved = disk.rename_noreplace(from, to);
+  if (!moved && moved.error() == EEXIST) return Outcome::kForeign;
+  if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
+  return Outcome::kDone;
+}
+
+Result<Outcome> give_attributes(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
+  MILLRACE_ASSIGN(const auto row, parts.catalogue->find(pending.path));
+  if (!row) return Outcome::kGone;
+  const auto file = disk.open({Area::kFiles, pending.path}, Access::kReadWrite);
+  if (!file) return file.error() == EIO ? Result<Outcome>(fail(disk_error(EIO, "open", pending.path))) : Outcome::kGone;
+  const auto stat = disk.stat_file(*file);
+  if (!stat) return fail(disk_error(stat.error(), "stat", pending.path));
+  const Attributes& attributes = row->version.attributes;
+  // It may have been interrupted between mode and time, or before the row was settled.
+  const bool ours = stat->inode == pending.inode && stat->bytes == row->stat.bytes &&
+                    (stat->mtime_ns == row->stat.mtime_ns || stat->mtime_ns == attributes.mtime_ns);
+  if (!ours) return Outcome::kForeign;
+  const auto set = disk.set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
+  if (!set) return fail(disk_error(set.error(), "set mode and time of", pending.path));
+  if (parts.durability == Durability::kFull) {
+    const auto flushed = disk.fsync(*file);
+    if (!flushed) return fail(disk_error(flushed.error(), "flush mode and time of", pending.path));
+  }
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+namespace {
+
+Result<Outcome> try_once(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
+  Outcome outcome = Outcome::kDone;
+  switch (pending.kind) {
+    case Pending::Kind::kAttributes:
+      return give_attributes(parts, pending);
+    case Pending::Kind::kPut:
+      return put_in_place(disk, pending);
+    case Pending::Kind::kRemove: {
+      const Place place{Area::kFiles, pending.path};
+      if (!has_inode(disk, place, pending.inode)) break;
+      const auto removed = disk.unlink(place);
+      if (!removed) return fail(disk_error(removed.error(), "remove", pending.path));
+      break;
+    }
+    case Pending::Kind::kMove: {
+      MILLRACE_ASSIGN(outcome, move_to_place(disk, pending));
+      MILLRACE_TRY(flush_name(parts, pending.other));
+      break;
+    }
+  }
+  MILLRACE_TRY(flush_name(parts, pending.path));
+  return outcome;
+}
+
+}  // namespace
+
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending) {
+  auto outcome = try_once(parts, pending);
+  for (int again = 0; !outcome && outcome.error().code == Code::kBusy && again < kRetries; ++again) {
+    std::this_thread::sleep_for(kRetryPause);
+    outcome = try_once(parts, pending);
+  }
+  return outcome;
+}
+
+Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
+  if (auto outcome = rename_or_exchange(parts.disk(), pending)) return outcome;
+  // Whatever has changed since its draft was admitted: the long way finds out.
+  return materialise(parts, pending);
+}
+
+Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
+  Catalogue& catalogue = *parts.catalogue;
+  std::vector<std::pair<std::string, Row>> rows;
+  if (pending.kind == Pending::Kind::kMove) {
+    MILLRACE_ASSIGN(rows, catalogue.below(pending.other));
+  }
+  if (pending.kind != Pending::Kind::kRemove) {
+    const std::string& path = pending.kind == Pending::Kind::kMove ? pending.other : pending.path;
+    MILLRACE_ASSIGN(const auto row, catalogue.find(path));
+    if (row) rows.emplace_back(path, *row);
+  }
+  return catalogue.transaction(parts.disk(), [&]() -> Status {
+    for (auto& [path, row] : rows) {
+      const auto stat = parts.disk().stat({Area::kFiles, path});
+      if (outcome == Outcome::kDone && stat) {
+        row.stat = *stat;
+        row.indexed_ns = 0;
+        MILLRACE_TRY(catalogue.put(path, row));
+      } else {
+        MILLRACE_ASSIGN(const std::uint64_t sequence, catalogue.next_sequence());
+        MILLRACE_TRY(catalogue.erase(path, sequence));
+      }
+    }
+    return catalogue.remove_pending(pending.id);
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,34 @@
+// Operations that the catalogue has as pending: how each becomes visible in files/, whether for the first time or again
+// after a crash.
+#pragma once
+
+#include "store/stored_file.h"
+
+namespace millrace {
+
+/// Whether the file or folder at a place is the one with this inode.
+bool has_inode(Disk& disk, const Place& place, std::uint64_t inode);
+
+enum class Outcome : std::uint8_t {
+  kDone,
+  kGone,     ///< the file is no longer there to do it with
+  kForeign,  ///< somebody else's file stands in the way, and stays
+};
+
+/// Brings one committed operation to its end in files/; may be called again after any interruption. Flushes the folders
+/// it touched, but for kPut, which the next checkpoint flushes. Errors: the system's; nothing is known then, and it has
+/// to be called again.
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending);
+
+/// The first attempt at a kPut, whose draft is in staging and whose parent folders are there: as materialise(), with
+/// fewer looks.
+Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending);
+
+/// The row of a file whose operation is done gets the stat data of now; the row of one that was not possible is
+/// forgotten, and whatever is at the path is indexed at the next look.
+Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
+
+/// Makes the folders above a path.
+Status make_parents(Disk& disk, const std::string& path);
+
+}  // namespace millrace

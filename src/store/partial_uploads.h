@@ -1,0 +1,113 @@
+// What uploads that were cut off left in staging. A draft that has come to kLeastPartialBytes gets a NAME.job beside
+// it; when it ends without a commit, or the server does, both stay, and the next upload of the path is compared with
+// them. Their content is never trusted: it is cut and hashed anew, and what does not match does not count. Neither file
+// is flushed. At most one is kept for a path.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "store/disk.h"
+#include "store/open_files.h"
+#include "store/upload_job.h"
+
+namespace millrace {
+
+/// Smaller drafts are sent again: a second file would cost each of them more than it saves.
+inline constexpr std::uint64_t kLeastPartialBytes = 8u << 20;
+
+struct PartialLimits {
+  std::chrono::nanoseconds age = std::chrono::hours(24);
+  std::size_t count = 256;
+  std::uint64_t bytes = std::uint64_t{64} << 30;  ///< of all but the newest
+};
+
+/// How a draft ended.
+enum class DraftEnd : std::uint8_t {
+  kCommitted,  ///< its file belongs to the commit
+  kCut,        ///< by the connection, the server's end or the client's error
+  kUseless,    ///< superseded, cancelled, damaged, or its commit was refused
+};
+
+/// Thread-safe.
+class PartialUploads {
+ public:
+  PartialUploads(Disk& disk, OpenFiles& files, std::function<std::int64_t()> now_ns, const PartialLimits& limits)
+      : disk_(disk), files_(files), now_ns_(std::move(now_ns)), limits_(limits) {}
+
+  /// At the start, before anything else: takes the partials among the names in staging and gives the other names.
+  std::vector<std::string> load(const std::vector<std::string>& staged);
+
+  /// Describes the draft under that staging name; false where that was not possible, and nothing depends on it.
+  bool describe(const std::string& name, UploadJob job);
+  /// The draft ended, its file is closed. `described`: what describe() gave.
+  void end(const std::string& name, const std::string& path, bool described, DraftEnd how);
+
+  /// A partial that an upload reads: it stays while this lives.
+  class Lent {
+   public:
+    Lent(PartialUploads& owner, std::string path, std::string name, FileId id, std::uint64_t bytes)
+        : owner_(owner), path_(std::move(path)), name_(std::move(name)), id_(id), bytes_(bytes) {}
+    ~Lent() { owner_.give_back(*this); }
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+    Place place() const { return {Area::kStaging, name_}; }
+    FileId id() const { return id_; }
+    std::uint64_t bytes() const { return bytes_; }
+    /// It cannot be read: it goes as soon as it is given back.
+    void condemn() const { owner_.condemn(*this); }
+
+   private:
+    friend class PartialUploads;
+    PartialUploads& owner_;
+    std::string path_;
+    std::string name_;
+    FileId id_;
+    std::uint64_t bytes_;
+  };
+  /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`.
+  std::shared_ptr<const Lent> lend(const std::string& path, std::uint64_t announced_bytes);
+
+  /// Removes partials, oldest first, until so many bytes are free; those that are read stay. False when none was
+  /// removed.
+  bool make_room(std::uint64_t bytes);
+  /// Removes what is too old, and says when to come again.
+  std::chrono::nanoseconds sweep();
+
+ private:
+  struct Partial {
+    std::string name;
+    FileId id;
+    std::uint64_t bytes = 0;
+    std::int64_t created_ns = 0;
+    bool lent = false;
+    bool condemned = false;  ///< goes when it is given back
+  };
+  using Partials = std::map<std::string, Partial>;  ///< by path
+  /// What lies in staging under that name, if it is a partial.
+  std::optional<std::pair<std::string, Partial>> find(const std::string& name);
+  void keep(const std::string& path, Partial partial);
+  void remove(Partials::iterator partial);
+  void remove_files(const Partial& partial);
+  bool is_expired(const Partial& partial) const;
+  /// The oldest that nobody reads, but for that of `spared`.
+  Partials::iterator oldest(const std::string& spared);
+  void enforce(const std::string& newest);
+  void give_back(const Lent& lent);
+  void condemn(const Lent& lent);
+
+  Disk& disk_;
+  OpenFiles& files_;
+  const std::function<std::int64_t()> now_ns_;
+  const PartialLimits limits_;
+  std::mutex mutex_;
+  Partials partials_;
+  std::vector<Partial> replaced_;  ///< no longer of use, but read
+};
+
+}  // namespace millrace

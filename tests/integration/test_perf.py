@@ -1,0 +1,100 @@
+"""The benchmarks of perf/ run, check their results and judge; with so small parameters that the figures mean nothing."""
+import importlib.machinery
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from harness import PATIENCE
+
+PERF = os.path.join(os.environ["SOURCE_ROOT"], "perf")
+sys.path.insert(0, PERF)
+
+
+def script(name):
+    """A benchmark as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, os.path.join(PERF, name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+class PerfTest(unittest.TestCase):
+    def setUp(self):
+        self.holder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.holder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.holder.name, name)
+
+    def run_perf(self, name, *arguments, code=0):
+        """Runs it in a folder of its own; its report."""
+        done = subprocess.run([sys.executable, os.path.join(PERF, name), "--quick", "--work", self.holder.name, "--json", self.path(name + ".json"), *arguments],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        with open(self.path(name + ".json"), encoding="utf-8") as file:
+            return json.load(file)
+
+
+class Benchmarks(PerfTest):
+    def test_concurrency(self):
+        report = self.run_perf("concurrency", "--clients", "1,5", "--transfers", "20", "--idle", "20")
+        self.assertEqual([(step["clients"], step["errors"], step["lost"]) for step in report["steps"]], [(1, 0, 0), (5, 0, 0)])
+        self.assertEqual(report["steps"][1]["transfers"], 20)
+        self.assertGreater(report["steps"][1]["server_peak_bytes"], 1 << 20)
+        self.assertEqual(report["bars"][0]["met"], None)  # ten thousand clients were not there
+
+    def test_compare_peers_and_the_summary(self):
+        report = self.run_perf("compare_peers", "--clients", "3", "--only", "millrace,threaded", "--scenarios", "clients,unchanged", "--cache", self.path("cache"))
+        self.assertEqual(set(report["scenarios"]["clients"]["medians"]), {"millrace", "threaded", "millrace-load"})
+        self.assertGreater(report["scenarios"]["clients"]["medians"]["threaded"]["server_peak_bytes"], 1 << 20)
+        self.assertEqual(set(report["scenarios"]["unchanged"]["medians"]), {"millrace", "threaded"})
+        text = subprocess.run([sys.executable, os.path.join(PERF, "summary.py"), self.holder.name], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(text.returncode, 0, text.stderr)
+        self.assertIn("| threaded |", text.stdout)
+        self.assertIn("not judged", text.stdout)
+
+    def test_fairness(self):
+        report = self.run_perf("fairness", "--small", "5", "--large", "1", "--slow", "2", "--measure", "300ms", "--durability", "none", "--cache", self.path("cache"))
+        self.assertEqual([(phase["errors"], phase["lost"]) for phase in report["phases"].values()], [(0, 0)] * 3)
+        self.assertGreaterEqual(report["phases"]["beside large"]["large_uploads_finished"], 1)
+
+    def test_a_missing_program_ends_with_2(self):
+        done = subprocess.run([sys.executable, os.path.join(PERF, "concurrency"), "--build", self.path("nothing")], capture_output=True, text=True, timeout=PATIENCE,
+                              env={key: value for key, value in os.environ.items() if not key.startswith("MILLRACE")})
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^error: There is no program .*meson setup")
+
+
+class Soak(PerfTest):
+    def test_a_server_that_keeps_its_size_passes(self):
+        # Few turns of a fresh server still fill its caches, so the verdict on memory is left to the judge below.
+        report = {bar["what"]: bar["met"] for bar in self.soak()["bars"]}
+        self.assertTrue(report["errors and lost files"])
+
+    def soak(self):
+        done = subprocess.run([sys.executable, os.path.join(PERF, "soak"), "--quick", "--seconds", "2", "--clients", "4", "--slow", "2", "--work", self.holder.name,
+                               "--json", self.path("soak.json")], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        with open(self.path("soak.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def verdict(self, **growth):
+        """Of twelve made-up turns whose figures grow by so much each."""
+        turns = [{"resident_bytes": (100 << 20) + number * growth.get("resident_bytes", 0), "descriptors": 30 + number * growth.get("descriptors", 0),
+                  "threads": 17, "staged": 0, "errors": 0, "lost": 0} for number in range(12)]
+        report = {"turns": turns, "bars": []}
+        script("soak").judge(report)
+        return [bar["what"].partition(" ")[0].rstrip(",") for bar in report["bars"] if not bar["met"]]
+
+    def test_growth_is_found(self):
+        self.assertEqual(self.verdict(), [])
+        self.assertEqual(self.verdict(resident_bytes=4 << 20), ["memory"])
+        self.assertEqual(self.verdict(descriptors=1), ["descriptors"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+"""An upload that was cut off goes on with what the server has of it."""
+import os
+import signal
+import unittest
+
+from harness import KEPT_PART, PATIENCE, ServerTest, noise, wait_for
+
+MIB = 1 << 20
+SIZE = 96 * MIB
+
+
+class Resume(ServerTest):
+    def setUp(self):
+        super().setUp()
+        self.content = noise(SIZE, 3)
+        self.local = self.write("local", self.content)
+
+    def interrupted(self):
+        return self.pause_in_the_middle_of_an_upload(self.local, SIZE, "-q", self.local, self.url + "f", least=KEPT_PART)
+
+    def cut_by_killing_the_client(self):
+        client = self.interrupted()
+        client.kill()
+        client.wait(PATIENCE)
+        wait_for(lambda: not self.server.drafts(), "the server to end the draft")
+
+    def go_on(self, *arguments):
+        """The next attempt sends what was missing and little more."""
+        [kept] = self.server.partials()
+        self.assertGreater(kept, 0)
+        sent = self.summary("upload", *arguments, self.local, self.url + "f")["bytes_sent"]
+        missing = SIZE - kept
+        self.assertLessEqual(sent, missing + max(MIB, missing // 100), f"{kept} were there")
+        self.assertEqual(self.server.stored("f"), self.content)
+        self.run_client("verify", self.url + "f")
+        wait_for(lambda: not self.server.staging(), "what was kept to go")
+        print(f"{SIZE} bytes, {kept} were there, sent {sent}: {sent - missing} more than was missing")
+
+    def test_after_the_client_was_killed(self):
+        self.cut_by_killing_the_client()
+        self.go_on()
+
+    def test_after_the_server_was_killed(self):
+        client = self.interrupted()
+        self.server.kill()
+        client.send_signal(signal.SIGCONT)
+        self.assertEqual(client.wait(PATIENCE), 16)
+        self.restart()
+        self.go_on()
+
+    def test_twice(self):
+        self.cut_by_killing_the_client()
+        [first] = self.server.partials()
+        client = self.start_client("upload", "-q", self.local, self.url + "f")
+        wait_for(lambda: client.poll() is not None or len(self.server.drafts()) > 0, "a draft")
+        client.kill()
+        client.wait(PATIENCE)
+        wait_for(lambda: not self.server.drafts(), "the server to end the draft")
+        if os.path.exists(self.server.stored_path("f")):
+            return  # it was too fast to be cut
+        [second] = self.server.partials()
+        self.assertGreaterEqual(second, first)
+        self.go_on()
+
+    def test_a_stored_version_still_counts(self):
+        # What is missing of the new version stands in the old one.
+        self.run_client("upload", "-q", self.write("old", b"another beginning" + self.content[8 * MIB:]), self.url + "f")
+        client = self.pause_in_the_middle_of_an_upload(self.local, SIZE, "-q", "--whole-file", self.local, self.url + "f",
+                                                       least=KEPT_PART)
+        client.kill()
+        client.wait(PATIENCE)
+        wait_for(lambda: not self.server.drafts(), "the server to end the draft")
+        summary = self.summary("upload", self.local, self.url + "f")
+        self.assertLess(summary["bytes_sent"], MIB)
+        self.assertEqual(self.server.stored("f"), self.content)
+        wait_for(lambda: not self.server.staging(), "what was kept to go")
+
+    def test_a_file_that_changed_meanwhile(self):
+        self.cut_by_killing_the_client()
+        self.content = self.content[:MIB] + b"an insertion" + self.content[MIB:]
+        self.write("local", self.content)
+        [kept] = self.server.partials()
+        summary = self.summary("upload", self.local, self.url + "f")
+        self.assertLess(summary["bytes_sent"], len(self.content) - kept + MIB + len(self.content) // 100)
+        self.assertEqual(self.server.stored("f"), self.content)
+
+    def test_nobody_else_sees_it(self):
+        self.cut_by_killing_the_client()
+        self.assertEqual(self.events("list", "-r", self.url)[1]["event"], "summary")
+        self.run_client("stat", self.url + "f", code=10)
+        # An upload that expects nothing there still finds nothing.
+        self.go_on()
+
+
+if __name__ == "__main__":
+    unittest.main()
