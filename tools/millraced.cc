@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/cpu.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
@@ -113,6 +114,9 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  std::string cpu = "auto";
+  command->add_option("--cpu", cpu, "auto, avx512, avx2 or plain: which code for processors to take")
+      ->capture_default_str();
   std::uint64_t scan_interval = std::chrono::seconds(ScanLimits{}.interval).count();
   command
       ->add_option("--scan-interval", scan_interval,
@@ -124,6 +128,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
   const std::map<std::string, Durability> durabilities{
       {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
   return serve(data, address, durabilities.at(durability), limits, std::chrono::seconds(scan_interval));

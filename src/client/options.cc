@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/cpu.h"
 #include "base/path.h"
 
 namespace millrace {
@@ -191,6 +192,7 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
                      "seconds without a sign of life after which the server counts as gone; 0: never")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
         ->type_name("SECONDS");
+    command->add_option("--cpu", options.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
     switch (verb.verb) {
       case Verb::kUpload:
       case Verb::kDownload:
@@ -231,6 +233,10 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
   }
   if (!options.recursive && (!options.filters.empty() || !options.files_from.empty())) {
     std::fputs("error[E_USAGE]: --exclude, --include and --files-from choose files in folders; add -r.\n", stderr);
+    return 2;
+  }
+  if (const Status chosen = choose_cpu_path(options.cpu); !chosen) {
+    std::fprintf(stderr, "error[E_USAGE]: %s\n", chosen.error().sentence.c_str());
     return 2;
   }
   options.progress = progress_style(progress);

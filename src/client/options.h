@@ -46,8 +46,9 @@ struct CommandOptions {
   bool checksum = false;  ///< compare contents, also where size, time and mode are alike
   bool whole_file = false;
   std::vector<FilterOption> filters;
-  std::string files_from;            ///< a file of names, "-" standard input, empty: all of the tree
-  std::string depth;                 ///< empty, "full" or a number
+  std::string files_from;  ///< a file of names, "-" standard input, empty: all of the tree
+  std::string depth;       ///< empty, "full" or a number
+  std::string cpu = "auto";
   std::chrono::seconds timeout{60};  ///< of a server that says nothing; 0: none
   ProgressStyle progress = ProgressStyle::kAuto;
 

@@ -32,6 +32,7 @@ std::size_t find_cut_plain(ByteView data, std::size_t from, std::size_t strict_e
 namespace {
 
 constexpr std::size_t kLanes = 16;
+constexpr std::size_t kGroup = 4;
 
 /// Sums over windows of 32 bytes that end at 16 positions in a row, in five doubling steps: the sum over 2n bytes is
 /// that over the last n plus that over the n before, n positions to the left, shifted by n. Remembers each step's sums
@@ -67,7 +68,22 @@ MILLRACE_AVX512 std::size_t find_cut_avx512(ByteView data, std::size_t from, std
   (void)windows.next(load(from - kLanes));
   const __m512i strict = _mm512_set1_epi32(static_cast<int>(kStrictMask));
   const __m512i loose = _mm512_set1_epi32(static_cast<int>(kLooseMask));
-  for (; from < to; from += kLanes) {
+  while (from < to) {
+    // Far from every edge: the least of four registers' sums tells whether any of them asks for a cut.
+    const std::size_t edge = from < strict_end ? std::min(strict_end, to) : to;
+    const __m512i mask = from < strict_end ? strict : loose;
+    for (; edge - from >= kGroup * kLanes; from += kGroup * kLanes) {
+      __m512i sums[kGroup];
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kGroup; ++i) sums[i] = windows.next(load(from + i * kLanes));
+      const __m512i least = _mm512_min_epu32(_mm512_min_epu32(sums[0], sums[1]), _mm512_min_epu32(sums[2], sums[3]));
+      if (_mm512_testn_epi32_mask(least, mask) == 0) continue;
+      std::size_t i = 0;
+      unsigned found = 0;
+      while ((found = _mm512_testn_epi32_mask(sums[i], mask)) == 0) ++i;
+      return from + i * kLanes + static_cast<std::size_t>(__builtin_ctz(found));
+    }
+    if (from >= to) break;
     const bool whole = data.size() - from >= kLanes;
     const __m128i bytes = whole ? load(from) : _mm_maskz_loadu_epi8(below(data.size(), from), data.data() + from);
     const __m512i sums = windows.next(bytes);
@@ -76,6 +92,7 @@ MILLRACE_AVX512 std::size_t find_cut_avx512(ByteView data, std::size_t from, std
         ((_mm512_testn_epi32_mask(sums, strict) & strictly) | (_mm512_testn_epi32_mask(sums, loose) & ~strictly)) &
         below(to, from);
     if (found != 0) return from + static_cast<std::size_t>(__builtin_ctz(found));
+    from += kLanes;
   }
   return to;
 }
@@ -89,7 +106,8 @@ std::size_t find_cut_avx512(ByteView data, std::size_t from, std::size_t strict_
 #endif
 
 std::size_t find_cut(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to) {
-  return use_avx512() ? find_cut_avx512(data, from, strict_end, to) : find_cut_plain(data, from, strict_end, to);
+  if (use_avx512()) return find_cut_avx512(data, from, strict_end, to);
+  return use_avx2() ? find_cut_avx2(data, from, strict_end, to) : find_cut_plain(data, from, strict_end, to);
 }
 
 }  // namespace millrace::gear

@@ -39,8 +39,9 @@ inline std::uint32_t roll(std::uint32_t hash, Byte byte) {
 /// loose one from there on. `to` if there is none. Needs kWindow <= from and to <= data.size().
 std::size_t find_cut(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to);
 
-/// The same byte by byte, and, where use_avx512(), 16 positions at once.
+/// The same byte by byte; with 16 positions at once, where use_avx512(); with eight at once, where use_avx2().
 std::size_t find_cut_plain(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to);
 std::size_t find_cut_avx512(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to);
+std::size_t find_cut_avx2(ByteView data, std::size_t from, std::size_t strict_end, std::size_t to);
 
 }  // namespace millrace::gear

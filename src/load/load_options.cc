@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cpu.h"
 #include "base/random.h"
 #include "base/units.h"
 #include "load/rate_search.h"
@@ -62,6 +63,7 @@ struct Words {
   std::string measure;
   std::string timeout;
   std::string threshold;
+  std::string cpu = "auto";
   std::string find_max;
 };
 
@@ -120,6 +122,7 @@ Status check(const LoadOptions& options, const Words& words) {
 }
 
 Status complete(LoadOptions& options, const Words& words) {
+  MILLRACE_TRY(choose_cpu_path(words.cpu));
   MILLRACE_ASSIGN(options.url, parse_url(options.url_text));
   if (!options.url.path.empty())
     return fail(Code::kUsage, "--url names a server only, millrace://HOST:PORT; the files are below load/ there.");
@@ -192,6 +195,7 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
                  "look for the highest rate that holds p99<200ms,errors<0.1%; --measure for each (default 5s)");
   run.add_option("--server-pid", options.server_pid, "a server on this machine: its CPU time and memory are reported");
   run.add_option("--json", options.json_path, "where the whole report goes; - is standard output");
+  run.add_option("--cpu", words.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
   run.add_flag("-q,--quiet", options.quiet, "no progress and no report for people");
 }
 

@@ -10,67 +10,59 @@ namespace {
 /// In front of what is read there is room for what the block before leaves over, so that a chunk's bytes stand
 /// together.
 constexpr std::size_t kHeadroom = kMaxChunkBytes;
+/// Cuts are looked for while what was read is still in the processor's cache.
+constexpr std::size_t kReadBytes = 512u << 10;
 }  // namespace
 
 struct TargetScan::Work {
   std::uint64_t offset = 0;  ///< of what is read
+  Buffer carried;            ///< what the block before left over
   Buffer buffer;             ///< headroom and what was read
   std::size_t begin = kHeadroom;
+  std::size_t end = kHeadroom;  ///< of the last chunk
   std::vector<std::uint32_t> lengths;
   ScannedBlock block;
   Status status;
-  bool read = false;
   bool hashed = false;
+
+  Status read_and_cut(const Source& source);
 };
 
-void TargetScan::pump() {
-  if (failed_ || paused_) return;
-  while (in_flight_.size() < kBlocks && next_read_ < source_->size()) read_next();
-  cut_next();
+Status TargetScan::Work::read_and_cut(const Source& source) {
+  begin = end = kHeadroom - carried.size();
+  std::copy(carried.begin(), carried.end(), buffer.begin() + static_cast<std::ptrdiff_t>(begin));
+  for (std::size_t filled = kHeadroom; filled < buffer.size();) {
+    const std::size_t length = std::min(kReadBytes, buffer.size() - filled);
+    MILLRACE_TRY(source.read_at(offset + filled - kHeadroom, MutableBytes(buffer).subspan(filled, length)));
+    filled += length;
+    const bool last = block.last && filled == buffer.size();
+    end +=
+        cut_chunks(ByteView(buffer).subspan(end, filled - end), last ? Tail::kEndOfFile : Tail::kMoreFollows, lengths);
+  }
+  block.offset = offset - carried.size();
+  block.length = end - begin;
+  carried.clear();
+  append(carried, ByteView(buffer).subspan(end));
+  return {};
 }
 
-void TargetScan::read_next() {
+void TargetScan::pump() {
+  if (failed_ || paused_ || cutting_ || in_flight_.size() >= kBlocks || next_read_ >= source_->size()) return;
   auto work = std::make_shared<Work>();
   work->offset = next_read_;
   const std::uint64_t length = std::min<std::uint64_t>(source_->size() - next_read_, kBlockBytes);
   next_read_ += length;
   work->block.last = next_read_ == source_->size();
+  work->carried = std::move(carried_);
+  work->buffer.resize(kHeadroom + length);
   in_flight_.push_back(work);
-  port_.run(
-      Lane::kCpu,
-      [work, length, source = source_] {
-        work->buffer.resize(kHeadroom + length);
-        work->status = source->read_at(work->offset, MutableBytes(work->buffer).subspan(kHeadroom));
-      },
-      [this, work] {
-        work->read = true;
-        pump();
-      });
-}
-
-void TargetScan::cut_next() {
-  if (cutting_ || cut_ >= in_flight_.size() || !in_flight_[cut_]->read) return;
-  const auto work = in_flight_[cut_];
-  if (!work->status) return give_up(std::move(work->status).error());
   cutting_ = true;
-  auto carried = std::make_shared<Buffer>(std::move(carried_));
   port_.run(
-      Lane::kCpu,
-      [work, carried] {
-        work->begin = kHeadroom - carried->size();
-        std::copy(carried->begin(), carried->end(), work->buffer.begin() + static_cast<std::ptrdiff_t>(work->begin));
-        const ByteView content = ByteView(work->buffer).subspan(work->begin);
-        work->block.offset = work->offset - carried->size();
-        work->block.length =
-            cut_chunks(content, work->block.last ? Tail::kEndOfFile : Tail::kMoreFollows, work->lengths);
-        carried->clear();
-        append(*carried, content.subspan(work->block.length));
-      },
-      [this, work, carried] {
+      Lane::kCpu, [work, source = source_] { work->status = work->read_and_cut(*source); },
+      [this, work] {
         cutting_ = false;
-        if (failed_) return;
-        carried_ = std::move(*carried);
-        ++cut_;
+        if (!work->status) return give_up(std::move(work->status).error());
+        carried_ = std::move(work->carried);
         hash(work);
         pump();
       });
@@ -105,7 +97,6 @@ void TargetScan::deliver() {
   while (!paused_ && !failed_ && !in_flight_.empty() && in_flight_.front()->hashed) {
     const auto work = std::move(in_flight_.front());
     in_flight_.pop_front();
-    --cut_;
     delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
     work->block.content = {work, ByteView(work->buffer).subspan(work->begin, work->block.length)};

@@ -1,6 +1,6 @@
-// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Cutting goes in order, since a
-// block's first chunk begins where the last one of the block before ended; reading of later blocks and hashing of
-// earlier ones go on beside it. Blocks are delivered in order on the loop.
+// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Reading and cutting go in order,
+// since a block's first chunk begins where the last one of the block before ended; earlier blocks are hashed beside it,
+// several at once. Blocks are delivered in order on the loop.
 #pragma once
 
 #include <deque>
@@ -51,8 +51,6 @@ class TargetScan {
  private:
   struct Work;
   void pump();
-  void read_next();
-  void cut_next();
   void hash(const std::shared_ptr<Work>& work);
   void deliver();
   void give_up(Error error);
@@ -62,7 +60,6 @@ class TargetScan {
   std::function<void(ScannedBlock&)> on_block_;
   std::function<void(Error)> on_error_;
   std::deque<std::shared_ptr<Work>> in_flight_;  ///< by offset
-  std::size_t cut_ = 0;                          ///< of those in flight, the first ones are cut
   Buffer carried_;  ///< behind the last cut: the beginning of a chunk that goes on in the next block
   std::uint64_t next_read_ = 0;
   std::uint64_t delivered_ = 0;
