@@ -286,6 +286,7 @@ TEST_CASE_METHOD(Fixture, "an upload that was cut off goes on at any point; one 
   const auto done = upload(9, target);
   REQUIRE(done);
   CHECK(stored() == target);
+  REQUIRE(context.store->flush());
   CHECK(fs::is_empty(folder / "staging"));
   const std::uint64_t missing = (replaces ? 13 * kMiB : target.size()) - (cancelled ? 0 : sent);
   CHECK(bytes <= missing + kMiB + kMiB / 2);  // what was on its way is missing, too
