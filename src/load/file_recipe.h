@@ -49,9 +49,9 @@ class FileRecipe {
   std::uint64_t key_for(std::uint64_t purpose) const;
 
   std::uint64_t file_key_;
+  std::uint64_t version_ = 0;  // before content_key_, which is made from it
   std::uint64_t content_key_;
   std::uint64_t first_bytes_;
-  std::uint64_t version_ = 0;
   EditKind kind_ = EditKind::kOverwrite;
   std::uint64_t appended_bytes_ = 0;
   std::vector<Edit> edits_;           ///< oldest first
