@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/cpu.h"
+#include "base/units.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
@@ -35,7 +36,7 @@ constexpr std::uint64_t kMaxScanInterval = 366ull * 24 * 3600;
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
 
 int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits,
-          std::chrono::seconds scan_interval) {
+          std::size_t signature_cache, std::chrono::seconds scan_interval) {
   const auto colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -69,7 +70,9 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   Loop loop;
   int result = 0;
   {
-    Server server(loop, {owned, {make_sha256, make_zstd_codec, system_random()}, 9}, limits);
+    ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
+    context.signatures = std::make_shared<SignatureCache>(signature_cache);
+    Server server(loop, std::move(context), limits);
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
@@ -114,6 +117,11 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  std::string signature_cache = "16MiB";
+  command
+      ->add_option("--signature-cache", signature_cache,
+                   "memory for block hashes of content that is compared again and again; 0: none")
+      ->capture_default_str();
   std::string cpu = "auto";
   command->add_option("--cpu", cpu, "auto, avx512, avx2 or plain: which code for processors to take")
       ->capture_default_str();
@@ -129,7 +137,10 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
+  const auto signature_bytes = parse_size(signature_cache);
+  if (!signature_bytes) return complain(signature_bytes.error());
   const std::map<std::string, Durability> durabilities{
       {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
-  return serve(data, address, durabilities.at(durability), limits, std::chrono::seconds(scan_interval));
+  return serve(data, address, durabilities.at(durability), limits, *signature_bytes,
+               std::chrono::seconds(scan_interval));
 }

@@ -8,19 +8,54 @@
 
 namespace millrace {
 
-Result<Buffer> sign(const SignBatch& batch, const Source& source) {
-  const RollingHash hash(batch.seed, batch.block_bytes);
-  BitWriter writer;
-  Buffer content;
-  for (const SignBatch::Item& item : batch.items) {
-    content.resize(item.range.length);
-    MILLRACE_TRY(source.read_at(item.range.offset, content));
-    if (item.with_length) writer.put(item.range.length - 1, 16);
-    for (ByteView rest(content); !rest.empty();) {
-      const ByteView block = rest.first(std::min<std::size_t>(rest.size(), batch.block_bytes));
-      writer.put(RollingHash::cut(hash.value(block), batch.width), batch.width);
+namespace {
+
+/// Hashes blocks of one source, one range after the other.
+class BlockHasher {
+ public:
+  BlockHasher(const SignBatch& batch, const Source& source, const KnownContent& known)
+      : hash_(batch.seed, batch.block_bytes), batch_(batch), source_(source), known_(known) {}
+
+  Result<SignatureCache::Values> values_of(const ByteRange& range) {
+    if (!known_.cache || known_.root.is_zero()) return hash(range);
+    const SignatureCache::Key key{known_.root, batch_.seed, range.offset, static_cast<std::uint32_t>(range.length),
+                                  batch_.block_bytes};
+    if (auto values = known_.cache->find(key)) return values;
+    MILLRACE_ASSIGN(auto values, hash(range));
+    known_.cache->keep(key, values);
+    return values;
+  }
+
+ private:
+  Result<SignatureCache::Values> hash(const ByteRange& range) {
+    content_.resize(range.length);
+    MILLRACE_TRY(source_.read_at(range.offset, content_));
+    auto values = std::make_shared<std::vector<std::uint64_t>>();
+    values->reserve(blocks_of(range.length, batch_.block_bytes));
+    for (ByteView rest(content_); !rest.empty();) {
+      const ByteView block = rest.first(std::min<std::size_t>(rest.size(), batch_.block_bytes));
+      values->push_back(hash_.value(block));
       rest = rest.subspan(block.size());
     }
+    return values;
+  }
+
+  const RollingHash hash_;
+  const SignBatch& batch_;
+  const Source& source_;
+  const KnownContent& known_;
+  Buffer content_;
+};
+
+}  // namespace
+
+Result<Buffer> sign(const SignBatch& batch, const Source& source, const KnownContent& known) {
+  BlockHasher hasher(batch, source, known);
+  BitWriter writer;
+  for (const SignBatch::Item& item : batch.items) {
+    MILLRACE_ASSIGN(const auto values, hasher.values_of(item.range));
+    if (item.with_length) writer.put(item.range.length - 1, 16);
+    for (const std::uint64_t value : *values) writer.put(RollingHash::cut(value, batch.width), batch.width);
   }
   return writer.take();
 }

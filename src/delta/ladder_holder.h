@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "delta/byte_range.h"
 #include "delta/ladder.h"
+#include "delta/signature_cache.h"
 #include "delta/source.h"
 
 namespace millrace {
@@ -22,8 +23,14 @@ struct SignBatch {
   unsigned width = 0;
 };
 
-/// Reads and hashes. Errors: the source's.
-Result<Buffer> sign(const SignBatch& batch, const Source& source);
+/// Where hashes of a source's ranges may be found, and are kept. Without a cache, or a root, nothing is.
+struct KnownContent {
+  std::shared_ptr<SignatureCache> cache;
+  Digest root;  ///< of the source; zeros if it has none
+};
+
+/// Reads and hashes what is not known. Errors: the source's.
+Result<Buffer> sign(const SignBatch& batch, const Source& source, const KnownContent& known = {});
 
 class LadderHolder {
  public:

@@ -147,8 +147,8 @@ class DownloadServer final : public Conversation {
       lacking_ = holder_->lacking();
       std::vector<ByteRange> ranges;
       for (const std::uint32_t chunk : lacking_) ranges.push_back({offsets_[chunk], (*chunks_)[chunk].length});
-      signer_.emplace(port_, file_, std::move(ranges), seed_, context_.match_margin_bits,
-                      [this](Error error) { port_.fail(std::move(error)); });
+      signer_.emplace(port_, file_, KnownContent{context_.signatures, file_->version().token.root}, std::move(ranges),
+                      seed_, context_.match_margin_bits, [this](Error error) { port_.fail(std::move(error)); });
     } else {
       if (!signer_->idle() || deciding_) return fail(Code::kProtocol, "A rung was answered before it was signed.");
       MILLRACE_TRY(signer_->holder().take_answer(bits));

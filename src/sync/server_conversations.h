@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "delta/ladder.h"
+#include "delta/signature_cache.h"
 #include "store/store.h"
 #include "sync/stream.h"
 #include "sync/toolbox.h"
@@ -13,8 +14,9 @@ namespace millrace {
 struct ServerContext {
   std::shared_ptr<Store> store;
   Toolbox toolbox;
-  int max_level = 9;                         ///< zstd level of downloads at most
-  int match_margin_bits = kMatchMarginBits;  ///< tests weaken it to force false matches
+  int max_level = 9;                                     ///< zstd level of downloads at most
+  int match_margin_bits = kMatchMarginBits;              ///< tests weaken it to force false matches
+  std::shared_ptr<SignatureCache> signatures = nullptr;  ///< shared by all who have a context; may be null
 };
 
 /// Errors: kProtocol for a message that is no request or cannot be decoded, kUsage for a bad path.

@@ -26,7 +26,7 @@ void Signer::pump() {
   auto work = std::make_shared<Work>();
   work->batch = holder_.next_batch();
   port_.run(
-      Lane::kCpu, [work, held = held_] { work->bulk = sign(work->batch, *held); },
+      Lane::kCpu, [work, held = held_, known = known_] { work->bulk = sign(work->batch, *held, known); },
       [this, work] {
         running_ = false;
         if (!work->bulk) return on_error_(work->bulk.error());

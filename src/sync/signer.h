@@ -14,10 +14,11 @@ namespace millrace {
 /// Owned by a conversation.
 class Signer {
  public:
-  Signer(StreamPort& port, std::shared_ptr<const Source> held, std::vector<ByteRange> lacking, std::uint64_t seed,
-         int margin_bits, std::function<void(Error)> on_error)
+  Signer(StreamPort& port, std::shared_ptr<const Source> held, KnownContent known, std::vector<ByteRange> lacking,
+         std::uint64_t seed, int margin_bits, std::function<void(Error)> on_error)
       : port_(port),
         held_(std::move(held)),
+        known_(std::move(known)),
         holder_(std::move(lacking), seed, margin_bits),
         on_error_(std::move(on_error)) {}
 
@@ -34,6 +35,7 @@ class Signer {
  private:
   StreamPort& port_;
   std::shared_ptr<const Source> held_;
+  KnownContent known_;
   LadderHolder holder_;
   std::function<void(Error)> on_error_;
   std::uint32_t first_block_ = 0;

@@ -173,7 +173,8 @@ class UploadServer final : public Conversation {
       std::vector<ByteRange> lacking;
       for (const std::uint32_t chunk : holder_->lacking())
         lacking.push_back({chunk_offsets_[chunk], chunk_offsets_[chunk + 1] - chunk_offsets_[chunk]});
-      signer_.emplace(port_, basis_, std::move(lacking), seed_, context_.match_margin_bits,
+      signer_.emplace(port_, basis_, KnownContent{context_.signatures, basis_->version().token.root},
+                      std::move(lacking), seed_, context_.match_margin_bits,
                       [this](Error error) { port_.fail(std::move(error)); });
     } else {
       if (!signer_->idle()) return fail(Code::kProtocol, "A rung was answered before it was signed.");

@@ -57,6 +57,10 @@ class Benchmarks(PerfTest):
         self.assertIn("| threaded |", text.stdout)
         self.assertIn("not judged", text.stdout)
 
+    def test_signature_cache(self):
+        report = self.run_perf("signature_cache", "--rounds", "1")
+        self.assertEqual(set(report["server_seconds_a_download"]), {"0", "16MiB"})
+
     def test_fairness(self):
         report = self.run_perf("fairness", "--small", "5", "--large", "1", "--slow", "2", "--measure", "300ms", "--durability", "none", "--cache", self.path("cache"))
         self.assertEqual([(phase["errors"], phase["lost"]) for phase in report["phases"].values()], [(0, 0)] * 3)

@@ -14,7 +14,7 @@ class Loopback {
  public:
   Loopback(std::uint64_t seed, ServerContext context)
       : random_(seed),
-        context_(std::move(context)),
+        context_(with_cache(std::move(context))),
         client_(*this, Mux::Role::kClient),
         server_(*this, Mux::Role::kServer) {}
 
@@ -38,6 +38,10 @@ class Loopback {
   }
 
  private:
+  static ServerContext with_cache(ServerContext context) {
+    context.signatures = std::make_shared<SignatureCache>(1 << 20);
+    return context;
+  }
   struct Side : Mux::Owner {
     Side(Loopback& given, Mux::Role role) : loopback(given), mux(role, {}, *this) {}
     void wants_write() override {}
