@@ -164,6 +164,18 @@ Status complete(LoadOptions& options, const Words& words) {
   return {};
 }
 
+/// A scenario's lines are options of `run`: clients = 1000.
+class ScenarioFile final : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    auto items = CLI::ConfigTOML::from_config(input);
+    for (CLI::ConfigItem& item : items) {
+      if (item.name != "++" && item.name != "--") item.parents.insert(item.parents.begin(), "run");
+    }
+    return items;
+  }
+};
+
 void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--url", options.url_text, "the server, millrace://HOST:PORT")->required();
   run.add_option("--op", words.operation, "upload, upload-delta, download, download-delta, list, idle or mixed");
@@ -275,7 +287,11 @@ LoadCommand parse_load_command(int argc, char** argv) {
   ReportOptions report;
   CompareOptions compare;
   Words words;
+  app.set_config("--scenario", "", "a file with options of run, one to a line: clients = 1000");
+  app.config_formatter(std::make_shared<ScenarioFile>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
   auto* const run = app.add_subcommand("run", "connect clients, have them transfer, measure");
+  run->fallthrough();  // --scenario may stand behind `run` too
   add_run(*run, load, words);
   auto* const show = app.add_subcommand("report", "print a report that `run --json` has written");
   show->add_option("FILE", report.path)->required();

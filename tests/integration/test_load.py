@@ -190,6 +190,17 @@ class WhatItSays(LoadTest):
         done = self.load("--op", "upload", "--model", "open", code=2)
         self.assertIn("--rate", done.stderr)
 
+    def test_a_scenario_file_gives_options_and_the_command_line_wins(self):
+        scenario = self.write("scenario.toml", b'# changes and fetches\nop = "mixed"\nmix = "upload-delta=70,download=30"\nclients = 7\ntransfers = 30\nsize = "16KiB"\nverify = true\n')
+        report = self.report("--scenario", scenario, "--transfers", "20")
+        self.assertEqual((report["scenario"]["op"], report["scenario"]["clients"], report["results"]["transfers"]), ("mixed", 7, 20))
+        self.assertEqual(report["verify"]["checked"], 7)
+
+    def test_a_scenario_that_cannot_be_read_or_meant_ends_with_2(self):
+        self.assertIn("no-such", self.load("--scenario", self.path("no-such"), code=2).stderr)
+        self.assertIn("cleints", self.load("--scenario", self.write("wrong", b"cleints = 3\n"), code=2).stderr)
+        self.assertIn("clients", self.load("--scenario", self.write("value", b"clients = many\n"), code=2).stderr)
+
     def test_an_interrupted_run_writes_a_partial_report(self):
         path = self.path("report.json")
         load = subprocess.Popen([MILLRACE_LOAD, "run", "--url", self.url, "--clients", "5", "--measure", "100s", "--json", path], stdout=subprocess.PIPE,
