@@ -1,7 +1,12 @@
 // millraced: the server.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +17,7 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
+#include "net/certificate.h"
 #include "server/server.h"
 #include "store/chores.h"
 #include "store/directory_store.h"
@@ -35,8 +41,49 @@ std::string default_data_folder() {
 constexpr std::uint64_t kMaxScanInterval = 366ull * 24 * 3600;
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
 
+/// How the command line asks for TLS.
+struct TlsWords {
+  std::string mode = "auto";
+  TlsContext::ServerFiles files;
+};
+
+bool is_loopback(const std::string& host) {
+  return host == "::1" || host == "localhost" || host.starts_with("127.");
+}
+
+/// Null: plain. Without files of the operator's a certificate is made in the data folder, once.
+Result<std::shared_ptr<ServerTls>> open_tls(TlsWords words, const std::string& host, const std::string& data) {
+  const bool plain = words.mode == "off" || (words.mode == "auto" && is_loopback(host));
+  TlsContext::ServerFiles& files = words.files;
+  if (files.certificate.empty() != files.key.empty()) return fail(Code::kUsage, "--certificate and --key go together.");
+  if (plain) {
+    if (!files.certificate.empty() || !files.client_ca.empty())
+      return fail(Code::kUsage, "Without TLS no certificate is used; add --tls on, or leave them out.");
+    return nullptr;
+  }
+  if (files.certificate.empty()) {
+    const std::string folder = data + "/tls";
+    if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+      return fail(system_error(errno, "The folder '" + folder + "' cannot be made"));
+    files.certificate = folder + "/certificate.pem";
+    files.key = folder + "/key.pem";
+    char name[HOST_NAME_MAX + 1] = "millraced";
+    ::gethostname(name, sizeof name - 1);
+    MILLRACE_TRY(ensure_certificate(files.certificate, files.key, name));
+  }
+  auto tls = std::make_shared<ServerTls>(files);
+  MILLRACE_TRY(tls->load());
+  return tls;
+}
+
+void reload(ServerTls* tls) {
+  const Status loaded = tls != nullptr ? tls->load() : Status();
+  if (!loaded)
+    std::fprintf(stderr, "warning: the certificates stay as they were: %s\n", loaded.error().sentence.c_str());
+}
+
 int serve(const std::string& data, const std::string& address, Durability durability, ServerLimits limits,
-          std::size_t signature_cache, std::chrono::seconds scan_interval) {
+          const TlsWords& tls_words, std::size_t signature_cache, std::chrono::seconds scan_interval) {
   const auto colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -60,6 +107,8 @@ int serve(const std::string& data, const std::string& address, Durability durabi
              [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
   const std::shared_ptr<LocalStore> owned = std::move(*store);
+  auto tls = open_tls(tls_words, host, data);
+  if (!tls) return complain(tls.error());
   ScanLimits scan_limits;
   scan_limits.interval = scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
@@ -72,19 +121,21 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   {
     ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
     context.signatures = std::make_shared<SignatureCache>(signature_cache);
-    Server server(loop, std::move(context), limits);
+    Server server(loop, std::move(context), *tls, limits);
     if (auto status = server.listen(host, static_cast<std::uint16_t>(port)); !status) {
       result = complain(status.error());
     } else {
-      if (host != "127.0.0.1" && host != "::1" && host != "localhost") {
+      if (!is_loopback(host)) {
         std::fprintf(stderr,
-                     "warning: there is no encryption and no login yet: whoever reaches this port reads and writes "
-                     "everything.\n");
+                     "warning: there is no login yet: whoever reaches this port reads and writes everything%s.\n",
+                     *tls ? "" : ", and there is no encryption: whoever is in between does too");
       }
       const auto end = [&] { server.stop(); };
       const SignalWatch terminate(loop, SIGTERM, end);
       const SignalWatch interrupt(loop, SIGINT, end);
+      const SignalWatch hang_up(loop, SIGHUP, [&] { reload(tls->get()); });
       std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), host.c_str(), server.port());
+      if (*tls) std::printf("millraced: TLS 1.3, the server's key is %s\n", (*tls)->fingerprint().c_str());
       std::fflush(stdout);
       loop.run();
     }
@@ -117,6 +168,14 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  TlsWords tls;
+  command->add_option("--tls", tls.mode, "auto: everywhere but on loopback; on; off")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  command->add_option("--certificate", tls.files.certificate, "PEM, the chain behind it; by default one of its own");
+  command->add_option("--key", tls.files.key, "PEM");
+  command->add_option("--client-ca", tls.files.client_ca,
+                      "serve only clients with a certificate that these authorities signed");
   std::string signature_cache = "16MiB";
   command
       ->add_option("--signature-cache", signature_cache,
@@ -141,6 +200,6 @@ int main(int argc, char** argv) {
   if (!signature_bytes) return complain(signature_bytes.error());
   const std::map<std::string, Durability> durabilities{
       {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
-  return serve(data, address, durabilities.at(durability), limits, *signature_bytes,
+  return serve(data, address, durabilities.at(durability), limits, tls, *signature_bytes,
                std::chrono::seconds(scan_interval));
 }

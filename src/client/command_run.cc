@@ -106,7 +106,9 @@ CommandRun::CommandRun(const CommandOptions& given)
 
 bool CommandRun::connect(const Url& url) {
   report.start(url);
-  const auto connected = connection.connect(url);
+  Security security = options.security;
+  security.notice = [](const std::string& sentence) { std::fprintf(stderr, "notice: %s\n", sentence.c_str()); };
+  const auto connected = connection.connect(url, security);
   if (!connected) report.failed(connected.error());
   return static_cast<bool>(connected);
 }

@@ -40,7 +40,7 @@ void Connection::tick() {
   if (on_tick_) on_tick_();
   if (!session_ || lost_ || timeout_.count() == 0) return;
   const auto now = std::chrono::steady_clock::now();
-  const TcpStream& stream = session_->stream();
+  const Stream& stream = session_->stream();
   if (stream.bytes_read() != seen_read_ || stream.pending_bytes() != seen_pending_) {
     seen_read_ = stream.bytes_read();
     seen_pending_ = stream.pending_bytes();
@@ -57,18 +57,17 @@ void Connection::tick() {
   }
 }
 
-Status Connection::connect(const Url& url) {
+Status Connection::connect(const Url& url, const Security& security) {
   if (lost_) return fail(*lost_);
-  auto stream = std::make_unique<TcpStream>(loop_);
-  TcpStream* const connecting = stream.get();
+  MILLRACE_ASSIGN(Dialled dialled, dial(loop_, url, security));
   last_sign_of_life_ = std::chrono::steady_clock::now();
-  session_ =
-      std::make_shared<Session>(loop_, std::move(stream), Mux::Role::kClient, nullptr, [this](const Error& error) {
-        if (!lost_) lost_ = error;
-        loop_.stop();
-      });
+  session_ = std::make_shared<Session>(loop_, std::move(dialled.stream), Mux::Role::kClient, nullptr,
+                                       [this](const Error& error) {
+                                         if (!lost_) lost_ = error;
+                                         loop_.stop();
+                                       });
   bool connected = false;
-  connecting->connect(url.host, url.port, [this, &connected](Status result) {
+  dialled.tcp->connect(url.host, url.port, [this, &connected](Status result) {
     connected = static_cast<bool>(result);
     if (connected) {
       session_->start();

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/address.h"
+#include "client/dial.h"
 #include "net/timer.h"
 #include "session/session.h"
 
@@ -27,8 +28,9 @@ class Connection {
   /// Called about five times a second while a call waits.
   void set_on_tick(std::function<void()> on_tick) { on_tick_ = std::move(on_tick); }
 
-  /// Returns when the connection stands; HELLO is not waited for. Errors: kNetwork, kCancelled (a signal). Once only.
-  Status connect(const Url& url);
+  /// Returns when the connection stands; neither TLS nor HELLO is waited for. Errors: kNetwork, kTls, kCancelled (a
+  /// signal). Once only.
+  Status connect(const Url& url, const Security& security);
   /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a
   /// signal came.
   void wait_until(const std::function<bool()>& over);

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/path.h"
+#include "client/dial.h"
 #include "client/local_files.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
@@ -137,10 +138,15 @@ Client::Client(uv_loop_s* loop, const std::string& address) : impl_(std::make_un
     impl->lost = url.error();
     return;
   }
-  impl->session = std::make_shared<Session>(impl->loop, std::make_unique<TcpStream>(impl->loop), Mux::Role::kClient,
-                                            nullptr, [impl](const millrace::Error& error) { impl->lost = error; });
+  auto dialled = dial(impl->loop, *url, {});
+  if (!dialled) {
+    impl->lost = dialled.error();
+    return;
+  }
+  impl->session = std::make_shared<Session>(impl->loop, std::move(dialled->stream), Mux::Role::kClient, nullptr,
+                                            [impl](const millrace::Error& error) { impl->lost = error; });
   // The callback does not come once the stream is closed, and the stream is closed with the Client.
-  impl->session->stream().connect(url->host, url->port, [impl](Status connected) {
+  dialled->tcp->connect(url->host, url->port, [impl](Status connected) {
     if (connected)
       impl->session->start();
     else

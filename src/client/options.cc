@@ -23,7 +23,8 @@ constexpr char kEpilogue[] =
     "An ADDRESS is millrace://HOST[:PORT]/PATH, or PATH alone when MILLRACE_URL names the server (and a folder on "
     "it).\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 a source changed while it was read, 10 not found,\n"
-    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 18 protocol, 130/143 "
+    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 17 TLS, 18 protocol, "
+    "130/143 "
     "signals.";
 
 struct VerbInfo {
@@ -150,6 +151,22 @@ void add_transfer_options(CLI::App& command, CommandOptions& options, std::strin
       ->type_name("STYLE");
 }
 
+void add_security_options(CLI::App& command, Security& security) {
+  auto* const tls = command.add_flag_callback(
+      "--tls", [&security] { security.mode = Security::Mode::kTls; }, "encrypt, also to this machine itself");
+  command
+      .add_flag_callback(
+          "--plain", [&security] { security.mode = Security::Mode::kPlain; },
+          "do not encrypt: whoever is in between reads and changes everything")
+      ->excludes(tls);
+  command.add_option("--cacert", security.ca, "believe servers whose certificate these authorities signed")
+      ->type_name("FILE")
+      ->envname("MILLRACE_CACERT");
+  command.add_option("--certificate", security.certificate, "show this certificate to the server")->type_name("FILE");
+  command.add_option("--key", security.key, "its key")->type_name("FILE");
+  command.add_flag("--strict-pin", security.strict_pin, "refuse a server whose key is not known yet");
+}
+
 }  // namespace
 
 const char* verb_name(Verb verb) {
@@ -192,6 +209,7 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
                      "seconds without a sign of life after which the server counts as gone; 0: never")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
         ->type_name("SECONDS");
+    add_security_options(*command, options.security);
     command->add_option("--cpu", options.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
     switch (verb.verb) {
       case Verb::kUpload:

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "client/dial.h"
 #include "client/patterns.h"
 #include "sync/client_transfer.h"
 
@@ -47,7 +48,8 @@ struct CommandOptions {
   bool whole_file = false;
   std::vector<FilterOption> filters;
   std::string files_from;  ///< a file of names, "-" standard input, empty: all of the tree
-  std::string depth;       ///< empty, "full" or a number
+  Security security;
+  std::string depth;  ///< empty, "full" or a number
   std::string cpu = "auto";
   std::chrono::seconds timeout{60};  ///< of a server that says nothing; 0: none
   ProgressStyle progress = ProgressStyle::kAuto;

@@ -1,5 +1,8 @@
 #include "load/load_client.h"
 
+#include "net/tcp.h"
+#include "net/tls_stream.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -61,13 +64,16 @@ void LoadClient::end_later(Error error) {
 }
 
 void LoadClient::start_session(const Step& then) {
-  auto stream = std::make_unique<TcpStream>(context_.loop);
-  TcpStream* const connecting = stream.get();
+  auto tcp = std::make_unique<TcpStream>(context_.loop);
+  TcpStream* const connecting = tcp.get();
+  std::unique_ptr<Stream> stream = std::move(tcp);
+  if (context_.tls)
+    stream = std::make_unique<TlsStream>(std::move(stream), *context_.tls, context_.options.url.host, nullptr);
   session_ = std::make_shared<Session>(context_.loop, std::move(stream), Mux::Role::kClient, nullptr,
                                        [weak = weak_from_this()](const Error& error) {
                                          const auto self = weak.lock();
                                          if (!self || !self->session_) return;
-                                         const TcpStream& ended = self->session_->stream();
+                                         const Stream& ended = self->session_->stream();
                                          self->context_.closed_sent += ended.bytes_written();
                                          self->context_.closed_received += ended.bytes_read();
                                          self->session_.reset();

@@ -11,6 +11,7 @@
 #include "load/gate.h"
 #include "load/histogram.h"
 #include "load/load_options.h"
+#include "net/tls_context.h"
 #include "session/session.h"
 #include "sync/client_transfer.h"
 #include "sync/toolbox.h"
@@ -23,6 +24,7 @@ struct LoadContext {
   const LoadOptions& options;
   Toolbox toolbox;
   Gate gate;
+  std::optional<TlsContext> tls{};    ///< connections are encrypted with it; whoever answers is believed
   Histogram gate_waits{};             ///< microseconds
   std::uint64_t closed_sent = 0;      ///< bytes of connections that are no more
   std::uint64_t closed_received = 0;  ///< likewise

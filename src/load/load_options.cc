@@ -178,6 +178,7 @@ class ScenarioFile final : public CLI::ConfigTOML {
 
 void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--url", options.url_text, "the server, millrace://HOST:PORT")->required();
+  run.add_flag("--tls", options.tls, "encrypt; the server's certificate is not looked at");
   run.add_option("--op", words.operation, "upload, upload-delta, download, download-delta, list, idle or mixed");
   run.add_option("--mix", words.mix, "with --op mixed: upload-delta=70,download=20,list=10");
   run.add_option("--clients", options.clients, "connections")->check(CLI::Range(1u, kMostClients));

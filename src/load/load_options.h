@@ -63,6 +63,7 @@ struct LoadOptions {
   EditRules edits;
   std::string change_text = "overwrite";
   std::uint64_t seed = 1;
+  bool tls = false;
   bool verify = false;
   bool cleanup = false;
   bool quiet = false;

@@ -49,6 +49,9 @@ class LoadRun {
 
   Result<LoadOutcome> run() {
     const Leaving leaving(gathering_);
+    if (options_.tls) {
+      MILLRACE_ASSIGN(context_.tls, TlsContext::for_client({}));
+    }
     const Status connected = connect();
     if (!connected) gathering_.give_up();
     gathering_.wait();

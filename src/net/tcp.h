@@ -1,35 +1,20 @@
 // TCP over libuv: a stream that counts its bytes. It is owned by one object; nothing is called back after close().
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "base/bytes.h"
-#include "base/error.h"
 #include "net/loop.h"
 #include "net/socket.h"
-#include "net/tcp_info.h"
+#include "net/stream.h"
 
 namespace millrace {
 
-/// What is written in one go: a header of its own and bytes that `owner` keeps alive.
-struct WritePiece {
-  Buffer header;
-  std::shared_ptr<const void> owner;
-  ByteView payload;
-};
-
-class TcpStream {
+class TcpStream final : public Stream {
  public:
-  struct Events {
-    std::function<void(ByteView)> on_bytes;
-    std::function<void()> on_drained;      ///< all that was written has left
-    std::function<void(Error)> on_closed;  ///< the peer ended or broke the connection; kNetwork
-  };
   explicit TcpStream(Loop& loop);
-  ~TcpStream();
+  ~TcpStream() override;
   TcpStream(const TcpStream&) = delete;
   TcpStream& operator=(const TcpStream&) = delete;
 
@@ -37,19 +22,16 @@ class TcpStream {
   void connect(const std::string& host, const std::string& port, std::function<void(Status)> done);
   /// Takes a connection that a listener, maybe of another loop, has accepted.
   Status adopt(Socket accepted);
-  void start(Events events);
-  void pause_reading();
-  void resume_reading();
-  /// Queues; check pending_bytes() against a high-water mark.
-  void write(std::vector<WritePiece> pieces);
-  std::size_t pending_bytes() const;
-  /// The other side reads the end of the stream behind what was written; reading goes on.
-  void finish_writing();
-  /// Idempotent. With writes pending they are dropped.
-  void close();
-  TcpMeasured measured() const;
-  std::uint64_t bytes_read() const { return bytes_read_; }
-  std::uint64_t bytes_written() const { return bytes_written_; }
+  void start(Events events) override;
+  void pause_reading() override;
+  void resume_reading() override;
+  void write(std::vector<WritePiece> pieces) override;
+  std::size_t pending_bytes() const override;
+  void finish_writing() override;
+  void close() override;
+  TcpMeasured measured() const override;
+  std::uint64_t bytes_read() const override { return bytes_read_; }
+  std::uint64_t bytes_written() const override { return bytes_written_; }
 
  private:
   struct Handle;

@@ -1,6 +1,6 @@
 #include "server/refusals.h"
 
-#include "wire/messages.h"
+#include "server/last_words.h"
 
 namespace millrace {
 
@@ -8,29 +8,15 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{3};
 
-Buffer last_words(const Error& error) {
-  wire::ErrorMessage message;
-  message.code = static_cast<std::uint32_t>(error.code);
-  message.name = code_name(error.code);
-  message.sentence = error.sentence;
-  Buffer out;
-  const auto add = [&out](FrameType type, std::uint8_t flags, const Buffer& payload) {
-    append_frame_header(out, {static_cast<std::uint8_t>(type), flags, 0, static_cast<std::uint32_t>(payload.size())});
-    append(out, payload);
-  };
-  add(FrameType::kHello, kMustUnderstand, wire::encode(wire::Hello{}));
-  add(FrameType::kError, 0, wire::encode(message));
-  return out;
-}
-
 }  // namespace
 
 struct Refusals::Refused {
-  TcpStream stream;
+  std::unique_ptr<Stream> stream;
   Timer patience;
 };
 
-Refusals::Refusals(Loop& loop, std::function<void()> on_ended) : loop_(loop), on_ended_(std::move(on_ended)) {}
+Refusals::Refusals(Loop& loop, std::shared_ptr<const ServerTls> tls, std::function<void()> on_ended)
+    : loop_(loop), tls_(std::move(tls)), on_ended_(std::move(on_ended)) {}
 
 Refusals::~Refusals() = default;
 
@@ -40,11 +26,13 @@ void Refusals::close_all() {
 
 void Refusals::refuse(Socket client, const Error& error) {
   const std::uint64_t number = next_number_++;
-  auto refused =
-      std::unique_ptr<Refused>(new Refused{TcpStream(loop_), Timer(loop_, kPatience, [this, number] { end(number); })});
-  TcpStream& stream = refused->stream;
-  if (!stream.adopt(std::move(client))) return on_ended_();
+  auto tcp = std::make_unique<TcpStream>(loop_);
+  if (!tcp->adopt(std::move(client))) return on_ended_();
+  auto refused = std::unique_ptr<Refused>(
+      new Refused{secure(std::move(tcp), tls_.get()), Timer(loop_, kPatience, [this, number] { end(number); })});
+  Stream& stream = *refused->stream;
   refused_.emplace(number, std::move(refused));
+  // What it says is read and dropped: a socket that is closed over unread bytes would drop the last words.
   stream.start({[](ByteView) {}, nullptr, [this, number](const Error&) { end(number); }});
   std::vector<WritePiece> pieces;
   pieces.push_back({last_words(error), nullptr, {}});

@@ -5,8 +5,8 @@
 #include <map>
 #include <memory>
 
-#include "net/tcp.h"
 #include "net/timer.h"
+#include "server/server_tls.h"
 
 namespace millrace {
 
@@ -14,7 +14,8 @@ namespace millrace {
 /// read, or the system would reset the connection and the client might never see the reason.
 class Refusals {
  public:
-  Refusals(Loop& loop, std::function<void()> on_ended);
+  /// `tls`: null where connections are plain.
+  Refusals(Loop& loop, std::shared_ptr<const ServerTls> tls, std::function<void()> on_ended);
   ~Refusals();
   Refusals(const Refusals&) = delete;
   Refusals& operator=(const Refusals&) = delete;
@@ -26,6 +27,7 @@ class Refusals {
   struct Refused;
   void end(std::uint64_t number);
   Loop& loop_;
+  const std::shared_ptr<const ServerTls> tls_;
   std::function<void()> on_ended_;  ///< one fewer
   std::map<std::uint64_t, std::unique_ptr<Refused>> refused_;
   std::uint64_t next_number_ = 0;

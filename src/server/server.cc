@@ -4,12 +4,12 @@
 
 namespace millrace {
 
-Server::Server(Loop& acceptor, ServerContext context, const ServerLimits& limits)
+Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls, const ServerLimits& limits)
     : acceptor_(acceptor),
       context_(std::move(context)),
       limits_(limits),
-      refusals_(acceptor, [this] { on_refusal_ended(); }) {
-  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(context_));
+      refusals_(acceptor, tls, [this] { on_refusal_ended(); }) {
+  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(context_, tls));
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
   acceptor_.mailbox().expect();
 }

@@ -14,7 +14,8 @@ namespace millrace {
 class Server {
  public:
   /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
-  Server(Loop& acceptor, ServerContext context, const ServerLimits& limits);
+  /// `tls`: null for plain connections.
+  Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls, const ServerLimits& limits);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -7,7 +7,8 @@ constexpr std::chrono::seconds kTick{1};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
-ServingLoop::ServingLoop(const ServerContext& context) : context_(context), loop_(std::make_unique<Loop>()) {
+ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls)
+    : context_(context), tls_(std::move(tls)), loop_(std::make_unique<Loop>()) {
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
   // The answer comes from stop().
   loop_->mailbox().expect();
@@ -27,12 +28,12 @@ void ServingLoop::take(Socket client) {
 void ServingLoop::serve(Socket client) {
   const std::uint64_t number = next_number_++;
   Served& served = served_[number];
-  auto stream = std::make_unique<TcpStream>(*loop_);
-  if (stopping_ || !stream->adopt(std::move(client))) return end(number);
+  auto tcp = std::make_unique<TcpStream>(*loop_);
+  if (stopping_ || !tcp->adopt(std::move(client))) return end(number);
   const auto accept = [this](FrameType type, ByteView payload, StreamPort& port) {
     return make_server_conversation(context_, Principal{}, type, payload, port);
   };
-  served.session = std::make_shared<Session>(*loop_, std::move(stream), Mux::Role::kServer, accept,
+  served.session = std::make_shared<Session>(*loop_, secure(std::move(tcp), tls_.get()), Mux::Role::kServer, accept,
                                              [this, number](const Error&) { end(number); });
   const auto session = served.session;
   session->start();
@@ -57,7 +58,7 @@ void ServingLoop::stop() {
 void ServingLoop::tick() {
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) {
-    const TcpStream& stream = served.session->stream();
+    const Stream& stream = served.session->stream();
     const std::uint64_t moved = stream.bytes_read() + stream.bytes_written();
     bytes += moved - std::exchange(served.moved, moved);
   }

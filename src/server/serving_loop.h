@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "net/timer.h"
+#include "server/server_tls.h"
 #include "session/session.h"
 #include "sync/server_conversations.h"
 
@@ -15,7 +16,8 @@ namespace millrace {
 class ServingLoop {
  public:
   /// `context` is shared with other loops and outlives this one.
-  explicit ServingLoop(const ServerContext& context);
+  /// `tls`: null where connections are plain.
+  ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -41,6 +43,7 @@ class ServingLoop {
   void tick();
 
   const ServerContext& context_;
+  const std::shared_ptr<const ServerTls> tls_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Timer> timer_;
   std::map<std::uint64_t, Served> served_;  // the loop's thread only

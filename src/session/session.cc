@@ -7,7 +7,7 @@ constexpr std::size_t kWriteHighWater = 2u << 20;
 constexpr std::size_t kWriteBatch = 1u << 20;
 }  // namespace
 
-Session::Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept,
+Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,
                  std::function<void(const Error&)> on_closed)
     : loop_(loop),
       stream_(std::move(stream)),

@@ -1,7 +1,8 @@
-// A multiplexer on a TCP stream: the piece that server and client share. Lives and dies on one loop.
+// A multiplexer on a stream: the piece that server and client share. Lives and dies on one loop.
 #pragma once
 
-#include "net/tcp.h"
+#include "net/loop.h"
+#include "net/stream.h"
 #include "sync/mux.h"
 
 namespace millrace {
@@ -10,11 +11,11 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  public:
   using Accept = std::function<Result<std::shared_ptr<Conversation>>(FrameType, ByteView, StreamPort&)>;
   /// `accept` is null on a client. `on_closed` is called once; the session may be dropped then.
-  Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept,
+  Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,
           std::function<void(const Error&)> on_closed);
   void start();
   Mux& mux() { return mux_; }
-  TcpStream& stream() { return *stream_; }
+  Stream& stream() { return *stream_; }
   void close(const Error& error);
 
   void wants_write() override;
@@ -27,7 +28,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   Loop& loop_;
-  std::unique_ptr<TcpStream> stream_;
+  std::unique_ptr<Stream> stream_;
   Accept accept_;
   std::function<void(const Error&)> on_closed_;
   bool started_ = false;

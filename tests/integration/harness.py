@@ -38,9 +38,9 @@ def noise(size, seed=1):
 class Server:
     """millraced on `data`; `port` 0 takes a free one."""
 
-    def __init__(self, data, *extra):
+    def __init__(self, data, *extra, listen="127.0.0.1:0"):
         self.data = data
-        self.process = subprocess.Popen([MILLRACED, "serve", "--data", data, "--listen", "127.0.0.1:0", *extra],
+        self.process = subprocess.Popen([MILLRACED, "serve", "--data", data, "--listen", listen, *extra],
                                         stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if "listening on" not in line:
@@ -113,11 +113,12 @@ class Server:
 
 class ServerTest(unittest.TestCase):
     """A test with a server of its own."""
+    SERVER_OPTIONS = ()
 
     def setUp(self):
         self.holder = tempfile.TemporaryDirectory()
         self.folder = self.holder.name
-        self.server = Server(os.path.join(self.folder, "data"))
+        self.server = Server(os.path.join(self.folder, "data"), *self.SERVER_OPTIONS)
 
     def tearDown(self):
         if self.server.alive():
@@ -131,7 +132,7 @@ class ServerTest(unittest.TestCase):
     def restart(self):
         if self.server.alive():
             self.server.kill()
-        self.server = Server(self.server.data)
+        self.server = Server(self.server.data, *self.SERVER_OPTIONS)
 
     def path(self, name):
         return os.path.join(self.folder, name)

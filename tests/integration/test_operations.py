@@ -118,7 +118,7 @@ class Pages(unittest.TestCase):
 
     def test_exit_codes_agree(self):
         in_help = subprocess.run([MILLRACE, "--help"], capture_output=True, text=True, check=True).stdout
-        for code in (1, 2, 3, 4, 10, 11, 13, 14, 15, 16, 18, 130, 143):
+        for code in (1, 2, 3, 4, 10, 11, 13, 14, 15, 16, 17, 18, 130, 143):
             self.assertRegex(page("man/millrace.1.scd"), rf"\*{code}\*")
             self.assertRegex(page("OPERATIONS.md"), rf"\| .*\b{code}\b.* \|")
             self.assertRegex(in_help, rf"\b{code}\b")
