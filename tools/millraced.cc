@@ -53,7 +53,6 @@ int serve(const std::string& data, const std::string& address, Durability durabi
   keep_freed_memory();
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
-  setenv("UV_THREADPOOL_SIZE", "4", 0);
   auto store = open_directory_store(
       data, {durability, system_random(), make_sha256, nullptr,
              [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});

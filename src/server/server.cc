@@ -8,8 +8,9 @@ Server::Server(Loop& acceptor, ServerContext context, const ServerLimits& limits
     : acceptor_(acceptor),
       context_(std::move(context)),
       limits_(limits),
+      lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       refusals_(acceptor, [this] { on_refusal_ended(); }) {
-  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(context_));
+  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(context_, lanes_));
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
   acceptor_.mailbox().expect();
 }

@@ -34,6 +34,7 @@ class Server {
   Loop& acceptor_;
   const ServerContext context_;
   const ServerLimits limits_;
+  const std::shared_ptr<Lanes> lanes_;
   Refusals refusals_;
   std::unique_ptr<TcpListener> listener_;
   std::vector<std::unique_ptr<ServingLoop>> loops_;

@@ -7,7 +7,8 @@ constexpr std::chrono::seconds kTick{1};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
-ServingLoop::ServingLoop(const ServerContext& context) : context_(context), loop_(std::make_unique<Loop>()) {
+ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<Lanes> lanes)
+    : context_(context), loop_(std::make_unique<Loop>(std::move(lanes))) {
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
   // The answer comes from stop().
   loop_->mailbox().expect();

@@ -14,8 +14,8 @@ namespace millrace {
 
 class ServingLoop {
  public:
-  /// `context` is shared with other loops and outlives this one.
-  explicit ServingLoop(const ServerContext& context);
+  /// `context` and `lanes` are shared with other loops; the former outlives this one.
+  ServingLoop(const ServerContext& context, std::shared_ptr<Lanes> lanes);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;

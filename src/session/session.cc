@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include <atomic>
+
 namespace millrace {
 
 namespace {
@@ -10,6 +12,7 @@ constexpr std::size_t kWriteBatch = 1u << 20;
 Session::Session(Loop& loop, std::unique_ptr<TcpStream> stream, Mux::Role role, Accept accept,
                  std::function<void(const Error&)> on_closed)
     : loop_(loop),
+      owner_(loop.lanes().new_owner()),
       stream_(std::move(stream)),
       accept_(std::move(accept)),
       on_closed_(std::move(on_closed)),
@@ -72,24 +75,48 @@ void Session::flush() {
   }
 }
 
-void Session::run(Lane lane, std::function<void()> work, std::function<void()> done) {
-  const Workers workers = lane == Lane::kDisk        ? Workers::kDisk
-                          : lane == Lane::kCatalogue ? Workers::kCatalogue
-                                                     : Workers::kShared;
-  loop_.run_job(workers, std::move(work), [self = shared_from_this(), done = std::move(done)] {
-    if (!self->closed_) done();
-  });
+void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
+  const Workers workers = kind.lane == Lane::kDisk        ? Workers::kDisk
+                          : kind.lane == Lane::kCatalogue ? Workers::kCatalogue
+                                                          : Workers::kCpu;
+  loop_.lanes().run(workers, owner_, kind.urgency, loop_.shared_mailbox(), std::move(work),
+                    [self = shared_from_this(), done = std::move(done)] {
+                      if (!self->closed_) done();
+                    });
 }
 
-void Session::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
-  loop_.mailbox().expect();
-  auto finished = [mailbox = loop_.shared_mailbox(), self = shared_from_this(), done = std::move(done)]() mutable {
-    mailbox->answer([self = std::move(self), done = std::move(done)] {
-      if (!self->closed_) done();
-    });
-  };
+namespace {
+
+/// What a deferred job answers, once: when it is finished, or when it goes without having begun.
+class Answer {
+ public:
+  Answer(Loop& loop, std::function<void()> end) : mailbox_(loop.shared_mailbox()), end_(std::move(end)) {
+    mailbox_->expect();
+  }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    give([] {});
+  }
+  void give_end() { give(std::move(end_)); }
+
+ private:
+  void give(std::function<void()> letter) {
+    if (!given_.exchange(true)) mailbox_->answer(std::move(letter));
+  }
+  std::shared_ptr<Mailbox> mailbox_;
+  std::function<void()> end_;
+  std::atomic<bool> given_{false};
+};
+
+}  // namespace
+
+void Session::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+  const auto answer = std::make_shared<Answer>(loop_, [self = shared_from_this(), done = std::move(done)] {
+    if (!self->closed_) done();
+  });
   run(
-      lane, [work = std::move(work), finished = std::move(finished)] { work(finished); }, [] {});
+      kind, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});
 }
 
 Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) {
@@ -109,6 +136,8 @@ void Session::close(const Error& error) {
   closed_ = true;
   stream_->close();
   mux_.on_transport_closed(error);
+  // What has not begun is nobody's any more.
+  loop_.lanes().drop(owner_);
   if (const auto last = std::exchange(on_closed_, nullptr)) last(error);
 }
 

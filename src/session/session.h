@@ -18,8 +18,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   void close(const Error& error);
 
   void wants_write() override;
-  void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
-  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
+  void run(JobKind kind, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override;
   Link link() const override;
   void on_goaway(const wire::GoAway& message) override;
@@ -27,6 +27,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   Loop& loop_;
+  const Lanes::Owner owner_;  ///< of its jobs
   std::unique_ptr<TcpStream> stream_;
   Accept accept_;
   std::function<void(const Error&)> on_closed_;

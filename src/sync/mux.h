@@ -21,9 +21,9 @@ class Mux {
     /// There is output to fetch with next_output().
     virtual void wants_write() = 0;
     /// Runs a job; see StreamPort::run. `done` must be called on the loop, or never once the owner is closed.
-    virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+    virtual void run(JobKind kind, std::function<void()> work, std::function<void()> done) = 0;
     /// As StreamPort::run_deferred. This one keeps the worker until the end, which is enough where little runs at once.
-    virtual void run_deferred(Lane lane, std::function<void(std::function<void()> finished)> work,
+    virtual void run_deferred(JobKind kind, std::function<void(std::function<void()> finished)> work,
                               std::function<void()> done);
     /// Server only: the peer opened a stream with this request. Returns the conversation or an error for the peer.
     virtual Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) = 0;

@@ -82,8 +82,8 @@ struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream
   std::uint64_t unsent_bytes() const override { return unsent; }
   void release_credit(std::uint64_t bytes) override;
   void set_window(std::uint64_t bytes) override;
-  void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
-  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
+  void run(JobKind kind, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   void finish() override;
   void fail(Error error) override;
   Link link() const override { return impl == nullptr ? Link{} : impl->owner.link(); }

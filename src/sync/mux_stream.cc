@@ -68,16 +68,16 @@ void Mux::Impl::Stream::grant() {
   if (!peer_ended) impl->control(FrameType::kWindow, id, wire::encode(message));
 }
 
-void Mux::Impl::Stream::run(Lane lane, std::function<void()> work, std::function<void()> done) {
+void Mux::Impl::Stream::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
   if (impl == nullptr || ended) return;
   // The conversation lives as long as its jobs; a reply to an ended one is dropped.
-  impl->owner.run(lane, std::move(work), guarded(std::move(done)));
+  impl->owner.run(kind, std::move(work), guarded(std::move(done)));
 }
 
-void Mux::Impl::Stream::run_deferred(Lane lane, std::function<void(std::function<void()>)> work,
+void Mux::Impl::Stream::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work,
                                      std::function<void()> done) {
   if (impl == nullptr || ended) return;
-  impl->owner.run_deferred(lane, std::move(work), guarded(std::move(done)));
+  impl->owner.run_deferred(kind, std::move(work), guarded(std::move(done)));
 }
 
 std::function<void()> Mux::Impl::Stream::guarded(std::function<void()> done) {
@@ -92,9 +92,10 @@ std::function<void()> Mux::Impl::Stream::guarded(std::function<void()> done) {
   };
 }
 
-void Mux::Owner::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+void Mux::Owner::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work,
+                              std::function<void()> done) {
   run(
-      lane,
+      kind,
       [work = std::move(work)] {
         const auto finished = std::make_shared<std::promise<void>>();
         work([finished] { finished->set_value(); });

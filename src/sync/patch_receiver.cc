@@ -4,6 +4,10 @@
 
 namespace millrace {
 
+namespace {
+constexpr std::uint64_t kShortPart = 64u << 10;  ///< applied as quickly as a file is opened
+}  // namespace
+
 /// Shared with the job that runs, so that it may outlive the conversation.
 struct PatchReceiver::State {
   State(PatchBasis basis, std::shared_ptr<Draft> kept, std::uint64_t max_bytes, const Toolbox& given)
@@ -61,8 +65,9 @@ void PatchReceiver::pump() {
   running_ = true;
   auto next = std::make_shared<Queued>(std::move(queue_.front()));
   queue_.pop_front();
+  const bool is_short = next->part.raw_bytes + next->part.instructions.size() <= kShortPart;
   port_.run(
-      Lane::kDisk,
+      {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
       [state = state_, next, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
         if (!state->hasher) state->hasher = state->toolbox.hasher();
         if (!state->codec) state->codec = state->toolbox.codec();

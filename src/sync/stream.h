@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fair_queue.h"
 #include "delta/ladder_policy.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
@@ -15,6 +16,14 @@ namespace millrace {
 
 /// Which queue of workers a job goes to: hashing, searching and coding; file contents; the catalogue and commits.
 enum class Lane : std::uint8_t { kCpu, kDisk, kCatalogue };
+
+/// A lane and whether the job is short: such pass longer ones. What the catalogue does is short unless told otherwise.
+struct JobKind {
+  JobKind(Lane where) : lane(where), urgency(where == Lane::kCatalogue ? Urgency::kMetadata : Urgency::kBulk) {}
+  JobKind(Lane where, Urgency how) : lane(where), urgency(how) {}
+  Lane lane;
+  Urgency urgency;
+};
 
 /// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's
 /// loop only.
@@ -34,10 +43,10 @@ class StreamPort {
   virtual void set_window(std::uint64_t bytes) = 0;
   /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done`
   /// is dropped, but `work` always runs to its end or not at all: it must own (share) all that it touches.
-  virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+  virtual void run(JobKind kind, std::function<void()> work, std::function<void()> done) = 0;
   /// As run(), for work that goes on after it has returned: `done` follows once `finished` was called, which may happen
   /// on any thread and must happen exactly once.
-  virtual void run_deferred(Lane lane, std::function<void(std::function<void()> finished)> work,
+  virtual void run_deferred(JobKind kind, std::function<void(std::function<void()> finished)> work,
                             std::function<void()> done) = 0;
   /// The conversation is over on this side; the stream closes when all queued has left. Nothing is called afterwards.
   virtual void finish() = 0;

@@ -259,7 +259,7 @@ class UploadServer final : public Conversation {
     };
     auto proof = std::make_shared<Proof>();
     port_.run_deferred(
-        Lane::kDisk,
+        {Lane::kDisk, Urgency::kMetadata},
         [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
          wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
          factory = toolbox_.hasher](std::function<void()> finished) {
