@@ -8,6 +8,8 @@
 #include <map>
 
 #include "base/cpu.h"
+#include "base/memory_budget.h"
+#include "base/units.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
@@ -80,6 +82,10 @@ int serve(const std::string& data, const std::string& address, Durability durabi
       const auto end = [&] { server.stop(); };
       const SignalWatch terminate(loop, SIGTERM, end);
       const SignalWatch interrupt(loop, SIGINT, end);
+      const SignalWatch tell(loop, SIGUSR1, [&] {
+        std::printf("millraced: %s\n", server.summary().c_str());
+        std::fflush(stdout);
+      });
       std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), host.c_str(), server.port());
       std::fflush(stdout);
       loop.run();
@@ -113,6 +119,28 @@ int main(int argc, char** argv) {
       ->add_option("--max-connections", limits.max_connections,
                    "clients at once; by default what the limit of descriptors allows")
       ->check(CLI::Range(std::size_t{1}, kMaxConnections));
+  std::string memory = "256MiB";
+  command->add_option("--memory-budget", memory, "for the buffers of all transfers together, at least 1MiB")
+      ->capture_default_str();
+  std::string min_rate = "1KiB";
+  command
+      ->add_option("--min-rate", min_rate,
+                   "bytes a second that a client must move while memory is held for it; 0: no such rule")
+      ->capture_default_str();
+  constexpr std::uint64_t kDay = 24 * 3600;
+  command->add_option("--min-rate-window", limits.peers.window_seconds, "seconds over which that is measured")
+      ->check(CLI::Range(std::uint64_t{1}, kDay))
+      ->capture_default_str();
+  command
+      ->add_option("--memory-wait", limits.peers.memory_wait_seconds,
+                   "seconds that a transfer waits for memory before it is told that the server is busy")
+      ->check(CLI::Range(std::uint64_t{1}, kDay))
+      ->capture_default_str();
+  command
+      ->add_option("--idle-timeout", limits.peers.idle_seconds,
+                   "seconds without a request after which a connection is ended; 0: never")
+      ->check(CLI::Range(std::uint64_t{0}, 365 * kDay))
+      ->capture_default_str();
   std::string cpu = "auto";
   command->add_option("--cpu", cpu, "auto, avx512, avx2 or plain: which code for processors to take")
       ->capture_default_str();
@@ -128,6 +156,14 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
+  const auto budget = parse_size(memory);
+  if (!budget) return complain(budget.error());
+  if (*budget < MemoryBudget::kLeast)
+    return complain({Code::kUsage, "A memory budget of " + memory + " is too small; give at least 1MiB."});
+  limits.memory_budget = *budget;
+  const auto rate = parse_size(min_rate);
+  if (!rate) return complain(rate.error());
+  limits.peers.min_rate = *rate;
   const std::map<std::string, Durability> durabilities{
       {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}};
   return serve(data, address, durabilities.at(durability), limits, std::chrono::seconds(scan_interval));

@@ -42,6 +42,7 @@ enum class ErrorCode : std::uint8_t {
   kBusy = 14,  ///< may be tried again
   kCancelled = 15,
   kInternal = 16,
+  kTooSlow = 17,  ///< may be tried again
 };
 
 struct Error {

@@ -39,12 +39,14 @@ std::string_view code_name(Code code) {
       return "E_CANCELLED";
     case Code::kInternal:
       return "E_INTERNAL";
+    case Code::kTooSlow:
+      return "E_TOO_SLOW";
   }
   return "E_FAILED";
 }
 
 Code code_from_wire(std::uint64_t number) {
-  if (number < static_cast<std::uint64_t>(Code::kFailed) || number > static_cast<std::uint64_t>(Code::kInternal)) {
+  if (number < static_cast<std::uint64_t>(Code::kFailed) || number > static_cast<std::uint64_t>(Code::kTooSlow)) {
     return Code::kFailed;
   }
   return static_cast<Code>(number);

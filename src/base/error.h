@@ -27,6 +27,7 @@ enum class Code : std::uint8_t {
   kBusy = 14,           ///< the server is draining or full; may be tried again
   kCancelled = 15,
   kInternal = 16,  ///< a fault of our own, reported instead of hidden
+  kTooSlow = 17,   ///< the peer moved too little while something was held for it; may be tried again
 };
 
 /// "E_QUOTA" and so on. Unknown numbers give "E_FAILED".

@@ -45,8 +45,8 @@ struct Lanes::Lane {
   const unsigned thread_count;
   std::mutex mutex;
   std::condition_variable queued;
-  FairQueue<Job> queue;              // guarded by mutex, as all below
-  Histogram waits;                   // microseconds
+  FairQueue<Job> queue;  // guarded by mutex, as all below
+  Histogram waits;       // microseconds
   std::size_t running = 0;
   bool stopping = false;
   std::vector<std::thread> threads;

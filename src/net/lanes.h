@@ -1,6 +1,6 @@
 // Worker threads for everything that would hold up a loop: hashing and coding, file contents, the catalogue. Each lane
-// has threads of its own, so that a slow flush does not stop the hashing beside it, and a fair queue in front; a process
-// shares its lanes among its loops, and their sessions take turns.
+// has threads of its own, so that a slow flush does not stop the hashing beside it, and a fair queue in front; a
+// process shares its lanes among its loops, and their sessions take turns.
 #pragma once
 
 #include <array>

@@ -27,6 +27,8 @@ class TcpStream {
     std::function<void(ByteView)> on_bytes;
     std::function<void()> on_drained;      ///< all that was written has left
     std::function<void(Error)> on_closed;  ///< the peer ended or broke the connection; kNetwork
+    std::function<bool()> may_read{};      ///< asked before each read; false pauses reading. Null: always
+    std::function<void()> on_refused{};    ///< reading was paused by may_read()
   };
   explicit TcpStream(Loop& loop);
   ~TcpStream();
@@ -48,6 +50,8 @@ class TcpStream {
   /// Idempotent. With writes pending they are dropped.
   void close();
   TcpMeasured measured() const;
+  /// What has arrived and was not read.
+  std::size_t unread_bytes() const;
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
 

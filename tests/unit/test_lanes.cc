@@ -138,7 +138,9 @@ SCENARIO("lanes that are dropped run nothing that has not begun and call nothing
 SCENARIO("waiting times are those of the jobs that began since the last look") {
   const auto lanes = std::make_shared<Lanes>(kOneThread);
   Loop loop(lanes);
-  for (int i = 0; i < 3; ++i) loop.run_job(Workers::kCpu, [] {}, [] {});
+  for (int i = 0; i < 3; ++i)
+    loop.run_job(
+        Workers::kCpu, [] {}, [] {});
   loop.run();
   CHECK(lanes->look(Workers::kCpu).begun == 3);
   CHECK(lanes->look(Workers::kCpu).begun == 0);
