@@ -42,7 +42,8 @@ enum class ErrorCode : std::uint8_t {
   kBusy = 14,  ///< may be tried again
   kCancelled = 15,
   kInternal = 16,
-  kTls = 18,  ///< the connection cannot be encrypted, or the server is not who it was
+  kTooSlow = 17,  ///< may be tried again
+  kTls = 18,      ///< the connection cannot be encrypted, or the server is not who it was
 };
 
 struct Error {

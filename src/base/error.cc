@@ -39,6 +39,8 @@ std::string_view code_name(Code code) {
       return "E_CANCELLED";
     case Code::kInternal:
       return "E_INTERNAL";
+    case Code::kTooSlow:
+      return "E_TOO_SLOW";
     case Code::kTls:
       return "E_TLS";
   }

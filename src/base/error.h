@@ -27,8 +27,8 @@ enum class Code : std::uint8_t {
   kBusy = 14,           ///< the server is draining or full; may be tried again
   kCancelled = 15,
   kInternal = 16,  ///< a fault of our own, reported instead of hidden
-  // 17: a peer that is too slow
-  kTls = 18,  ///< the connection cannot be encrypted, or the peer is not who it should be
+  kTooSlow = 17,   ///< the peer moved too little while something was held for it; may be tried again
+  kTls = 18,       ///< the connection cannot be encrypted, or the peer is not who it should be
 };
 
 /// "E_QUOTA" and so on. Unknown numbers give "E_FAILED".

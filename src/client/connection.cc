@@ -93,7 +93,7 @@ void Connection::start_job(std::function<void()> work, std::function<void()> don
 
 void Connection::run_job(std::function<void()> work) {
   bool ended = false;
-  loop_.run_job(Workers::kShared, std::move(work), [this, &ended] {
+  loop_.run_job(Workers::kCpu, std::move(work), [this, &ended] {
     ended = true;
     loop_.stop();
   });

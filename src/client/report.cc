@@ -56,6 +56,7 @@ int exit_code(Code code) {
       return 15;
     case Code::kNetwork:
     case Code::kBusy:
+    case Code::kTooSlow:
       return 16;
     case Code::kTls:
       return 17;
@@ -180,7 +181,8 @@ void Report::count_failure(Code code) {
 void Report::failed(const Error& error, const std::string& path) {
   // A lost connection fails all that is in flight with the same words: once is enough.
   const bool of_connection = error.code == Code::kNetwork || error.code == Code::kCancelled ||
-                             error.code == Code::kProtocol || error.code == Code::kVersion || error.code == Code::kTls;
+                             error.code == Code::kProtocol || error.code == Code::kVersion ||
+                             error.code == Code::kTls || error.code == Code::kTooSlow;
   if (of_connection && error.sentence == last_connection_failure_) return left_behind(error, path);
   if (of_connection) {
     last_connection_failure_ = error.sentence;

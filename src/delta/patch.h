@@ -84,6 +84,8 @@ class PartAssembler {
   /// Takes bytes from the front of `bytes` until a part is complete or all are taken.
   Result<std::optional<ReceivedPart>> feed(ByteView& bytes);
   bool header_known() const { return header_known_; }
+  /// Of the part that is under way and not complete: how long it will be. 0 as long as that is not known.
+  std::uint64_t part_bytes() const { return in_part_ ? instruction_bytes_ + coded_bytes_ : 0; }
   std::uint64_t prefix_window() const { return prefix_window_; }
   Addressing addressing() const { return addressing_; }
 

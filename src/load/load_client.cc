@@ -56,7 +56,7 @@ void LoadClient::end(const Outcome& outcome) {
 
 void LoadClient::end_later(Error error) {
   context_.loop.run_job(
-      Workers::kShared, [] {},
+      Workers::kCpu, [] {},
       [weak = weak_from_this(), call = call_, error = std::move(error)] {
         const auto self = weak.lock();
         if (self && self->call_ == call) self->end(fail(error));

@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "base/histogram.h"
 #include "load/file_recipe.h"
 #include "load/gate.h"
-#include "load/histogram.h"
 #include "load/load_options.h"
 #include "net/tls_context.h"
 #include "session/session.h"

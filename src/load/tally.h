@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "load/histogram.h"
+#include "base/histogram.h"
 #include "load/load_options.h"
 #include "load/machine.h"
 

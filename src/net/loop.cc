@@ -15,22 +15,26 @@ struct Loop::Own {
 };
 
 namespace {
-constexpr unsigned kDiskThreads = 3;
-constexpr unsigned kCatalogueThreads = 2;
+constexpr Lanes::Owner kNobody = 0;
 }  // namespace
 
-Loop::Loop() : own_(new Own, [](Own* own) { delete own; }), loop_(&own_->loop) {
+Loop::Loop(std::shared_ptr<Lanes> lanes)
+    : own_(new Own, [](Own* own) { delete own; }), loop_(&own_->loop), lanes_(std::move(lanes)) {
   if (uv_loop_init(loop_) != 0) std::abort();
+  if (!lanes_) lanes_ = std::make_shared<Lanes>(LaneSizes::for_client());
   mailbox_ = Mailbox::open(loop_);
   const char* const wanted = std::getenv("MILLRACE_LOOP_CHECK");
   if (wanted != nullptr && std::strcmp(wanted, "1") == 0) own_->check = std::make_unique<LoopCheck>(loop_);
 }
 
+Loop::Loop(uv_loop_t* existing)
+    : loop_(existing), mailbox_(Mailbox::open(existing)), lanes_(std::make_shared<Lanes>(LaneSizes::for_client())) {}
+
 Loop::~Loop() {
-  // Lets closed handles and running jobs end, then the pools' own handles.
+  // Lets closed handles and all jobs end.
   if (own_) run();
-  disk_.reset();
-  catalogue_.reset();
+  // Before the mailbox closes: what comes out of the lanes is let go of here, not on their threads.
+  lanes_.reset();
   mailbox_->close();
   if (!own_) return;
   own_->check.reset();
@@ -39,26 +43,7 @@ Loop::~Loop() {
 }
 
 void Loop::run_job(Workers workers, std::function<void()> work, std::function<void()> done) {
-  if (workers != Workers::kShared) {
-    auto& pool = workers == Workers::kDisk ? disk_ : catalogue_;
-    if (!pool) pool = std::make_unique<WorkerPool>(loop_, workers == Workers::kDisk ? kDiskThreads : kCatalogueThreads);
-    return pool->run(std::move(work), std::move(done));
-  }
-  struct Job {
-    uv_work_t request;
-    std::function<void()> work;
-    std::function<void()> done;
-  };
-  auto job = std::make_unique<Job>(Job{{}, std::move(work), std::move(done)});
-  job->request.data = job.get();
-  const int queued = uv_queue_work(
-      loop_, &job->request, [](uv_work_t* request) { static_cast<Job*>(request->data)->work(); },
-      [](uv_work_t* request, int) {
-        const std::unique_ptr<Job> finished(static_cast<Job*>(request->data));
-        finished->done();
-      });
-  if (queued != 0) std::abort();  // only without a work function
-  (void)job.release();
+  lanes_->run(workers, kNobody, Urgency::kMetadata, mailbox_, std::move(work), std::move(done));
 }
 
 struct SignalWatch::Handle {

@@ -1,4 +1,4 @@
-// libuv's event loop as a value, with jobs on its worker pool. Everything but run_job's `work` happens on the loop's
+// libuv's event loop as a value, with jobs on lanes of workers. Everything but run_job's `work` happens on the loop's
 // thread.
 #pragma once
 
@@ -8,21 +8,18 @@
 #include <memory>
 
 #include "base/random.h"
+#include "net/lanes.h"
 #include "net/mailbox.h"
-#include "net/worker_pool.h"
 
 namespace millrace {
-
-/// Which threads a job goes to: libuv's shared pool, or a few of their own, started at their first job.
-enum class Workers : std::uint8_t { kShared, kDisk, kCatalogue };
 
 class Loop {
  public:
   /// A loop of its own. With MILLRACE_LOOP_CHECK=1 in the environment it prints how long its turns took, waiting left
-  /// out, when it ends.
-  Loop();
+  /// out, when it ends. `lanes` may be shared with other loops; null: lanes of its own, for one owner.
+  explicit Loop(std::shared_ptr<Lanes> lanes = nullptr);
   /// On the caller's loop, which must outlive this object by one turn; run() and stop() are the caller's business then.
-  explicit Loop(uv_loop_t* existing) : loop_(existing), mailbox_(Mailbox::open(existing)) {}
+  explicit Loop(uv_loop_t* existing);
   /// Every handle must be closed before. A loop of its own waits for its jobs, the caller's only for those that are
   /// running.
   ~Loop();
@@ -32,8 +29,10 @@ class Loop {
   /// Until stop() or until nothing is left to wait for.
   void run() { uv_run(loop_, UV_RUN_DEFAULT); }
   void stop() { uv_stop(loop_); }
-  /// `work` on a worker, then `done` on the loop; both are always called, unless the caller's loop is left before.
+  /// `work` on a worker, then `done` on the loop; both are always called, unless the caller's loop is left before. For
+  /// jobs that belong to no session.
   void run_job(Workers workers, std::function<void()> work, std::function<void()> done);
+  Lanes& lanes() { return *lanes_; }
   /// For other threads: what is posted there is called on this loop.
   Mailbox& mailbox() { return *mailbox_; }
   /// For a thread that may outlive the loop.
@@ -44,8 +43,7 @@ class Loop {
   std::unique_ptr<Own, void (*)(Own*)> own_{nullptr, [](Own*) {}};
   uv_loop_t* loop_;
   std::shared_ptr<Mailbox> mailbox_;
-  std::unique_ptr<WorkerPool> disk_;
-  std::unique_ptr<WorkerPool> catalogue_;
+  std::shared_ptr<Lanes> lanes_;
 };
 
 /// Calls back for a signal until it is dropped.

@@ -25,6 +25,8 @@ class Stream {
     std::function<void(ByteView)> on_bytes;
     std::function<void()> on_drained;      ///< all that was written has left
     std::function<void(Error)> on_closed;  ///< the peer ended or broke the connection: kNetwork; kTls
+    std::function<bool()> may_read{};      ///< asked before each read; false pauses reading. Null: always
+    std::function<void()> on_refused{};    ///< reading was paused by may_read()
   };
   virtual ~Stream() = default;
   virtual void start(Events events) = 0;
@@ -38,6 +40,8 @@ class Stream {
   /// Idempotent. With writes pending they are dropped.
   virtual void close() = 0;
   virtual TcpMeasured measured() const = 0;
+  /// What has arrived and was not read.
+  virtual std::size_t unread_bytes() const = 0;
   /// At the socket.
   virtual std::uint64_t bytes_read() const = 0;
   virtual std::uint64_t bytes_written() const = 0;

@@ -1,6 +1,7 @@
 #include "net/tcp.h"
 
 #include <netdb.h>
+#include <sys/ioctl.h>
 
 #include <cstring>
 
@@ -28,6 +29,7 @@ struct TcpStream::Handle {
   TcpStream* owner = nullptr;
   Events events;
   bool reading = false;
+  bool refused = false;
   int full_reads = 0;  ///< since the last read that left nothing in the socket
 };
 
@@ -140,7 +142,8 @@ void TcpStream::resume_reading() {
       reinterpret_cast<uv_stream_t*>(&handle_->tcp),
       [](uv_handle_t* given, std::size_t, uv_buf_t* buffer) {
         auto* const handle = static_cast<Handle*>(given->data);
-        if (handle->full_reads == kReadsPerTurn) {
+        handle->refused = handle->events.may_read && !handle->events.may_read();
+        if (handle->refused || handle->full_reads == kReadsPerTurn) {
           // libuv reads on in the loop's next turn.
           handle->full_reads = 0;
           *buffer = uv_buf_init(nullptr, 0);
@@ -151,6 +154,11 @@ void TcpStream::resume_reading() {
       },
       [](uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
         auto* const handle = static_cast<Handle*>(stream->data);
+        if (handle->owner != nullptr && count == UV_ENOBUFS && handle->refused) {
+          handle->owner->pause_reading();
+          const auto on_refused = handle->events.on_refused;
+          return on_refused();
+        }
         if (handle->owner == nullptr || count == 0 || count == UV_ENOBUFS) return;
         if (count < 0) {
           const Error error = count == UV_EOF ? Error{Code::kNetwork, "The other side closed the connection"}
@@ -212,6 +220,13 @@ void TcpStream::finish_writing() {
 
 std::size_t TcpStream::pending_bytes() const {
   return handle_ == nullptr ? 0 : uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&handle_->tcp));
+}
+
+std::size_t TcpStream::unread_bytes() const {
+  int descriptor = -1;
+  int waiting = 0;
+  if (handle_ == nullptr || uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle_->tcp), &descriptor) != 0) return 0;
+  return ioctl(descriptor, FIONREAD, &waiting) == 0 && waiting > 0 ? static_cast<std::size_t>(waiting) : 0;
 }
 
 TcpMeasured TcpStream::measured() const {

@@ -30,6 +30,7 @@ class TcpStream final : public Stream {
   void finish_writing() override;
   void close() override;
   TcpMeasured measured() const override;
+  std::size_t unread_bytes() const override;
   std::uint64_t bytes_read() const override { return bytes_read_; }
   std::uint64_t bytes_written() const override { return bytes_written_; }
 

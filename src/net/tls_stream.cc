@@ -147,7 +147,8 @@ void TlsStream::start(Events events) {
                                    "The server ended the connection before it was encrypted; is the port "
                                    "right? --plain connects without TLS."});
                      end(error);
-                   }});
+                   },
+                   events_.may_read, events_.on_refused});
   shake_hands();
 }
 

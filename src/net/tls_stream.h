@@ -32,6 +32,7 @@ class TlsStream final : public Stream {
   void finish_writing() override;
   void close() override;
   TcpMeasured measured() const override { return carrier_->measured(); }
+  std::size_t unread_bytes() const override { return carrier_->unread_bytes(); }
   std::uint64_t bytes_read() const override { return carrier_->bytes_read(); }
   std::uint64_t bytes_written() const override { return carrier_->bytes_written(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "net/listener.h"
@@ -22,6 +23,9 @@ class Server {
   /// Errors: the listener's.
   Status listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const { return listener_->port(); }
+  /// One line for people: sessions, transfers, queues, memory, loop lag and what was refused; waits and lag since the
+  /// last such line.
+  std::string summary();
   /// Closes everything; running jobs end by themselves. Idempotent.
   void stop();
 
@@ -35,6 +39,9 @@ class Server {
   Loop& acceptor_;
   const ServerContext context_;
   const ServerLimits limits_;
+  ServerCounts counts_;
+  const std::shared_ptr<MemoryBudget> budget_;
+  const std::shared_ptr<Lanes> lanes_;
   Refusals refusals_;
   std::unique_ptr<TcpListener> listener_;
   std::vector<std::unique_ptr<ServingLoop>> loops_;

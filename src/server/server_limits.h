@@ -4,15 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sync/peer_watch.h"
+
 namespace millrace {
 
 inline constexpr unsigned kMaxLoops = 256;
 inline constexpr std::size_t kMaxConnections = 1'000'000;
 
 struct ServerLimits {
-  unsigned loops = 2;               ///< threads that serve connections
-  std::size_t max_connections = 0;  ///< past that a client is told that the server is full
-  std::size_t max_refusals = 64;    ///< clients that are being told so at once; then accepting waits
+  unsigned loops = 2;                        ///< threads that serve connections
+  std::size_t max_connections = 0;           ///< past that a client is told that the server is full
+  std::size_t max_refusals = 64;             ///< clients that are being told so at once; then accepting waits
+  std::uint64_t memory_budget = 256u << 20;  ///< bytes of all buffers
+  PeerRules peers;
 };
 
 /// Raises the process's soft limit of descriptors to its hard one and returns what it is then.

@@ -1,10 +1,32 @@
 #include "server/server_tls.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+
 #include "net/certificate.h"
 #include "net/tls_stream.h"
 #include "server/last_words.h"
 
 namespace millrace {
+
+bool is_loopback(const std::string& host) {
+  return host == "::1" || host == "localhost" || host.starts_with("127.");
+}
+
+bool TlsChoice::encrypts(const std::string& host) const {
+  return mode == Mode::kOn || (mode == Mode::kAuto && !is_loopback(host));
+}
+
+Status check(const TlsChoice& choice, const std::string& host) {
+  const TlsContext::ServerFiles& files = choice.files;
+  if (files.certificate.empty() != files.key.empty()) return fail(Code::kUsage, "--certificate and --key go together.");
+  if (!choice.encrypts(host) && !(files.certificate.empty() && files.client_ca.empty()))
+    return fail(Code::kUsage, "Without TLS no certificate is used; add --tls on, or leave them out.");
+  return {};
+}
 
 Status ServerTls::load() {
   MILLRACE_ASSIGN(auto loaded, TlsContext::for_server(files_));
@@ -23,6 +45,25 @@ std::string ServerTls::fingerprint() const {
 TlsContext ServerTls::context() const {
   const std::lock_guard lock(mutex_);
   return context_.value();
+}
+
+Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, const std::string& host,
+                                                   const std::string& data) {
+  if (!choice.encrypts(host)) return nullptr;
+  TlsContext::ServerFiles files = choice.files;
+  if (files.certificate.empty()) {
+    const std::string folder = data + "/tls";
+    if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+      return fail(system_error(errno, "The folder '" + folder + "' cannot be made"));
+    files.certificate = folder + "/certificate.pem";
+    files.key = folder + "/key.pem";
+    char name[HOST_NAME_MAX + 1] = "millraced";
+    ::gethostname(name, sizeof name - 1);
+    MILLRACE_TRY(ensure_certificate(files.certificate, files.key, name));
+  }
+  auto tls = std::make_shared<ServerTls>(files);
+  MILLRACE_TRY(tls->load());
+  return tls;
 }
 
 std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls) {

@@ -1,13 +1,30 @@
 // The certificate that a server shows, and what changes of it while it serves.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "net/tcp.h"
 #include "net/tls_context.h"
 
 namespace millrace {
+
+/// How the operator wants connections.
+struct TlsChoice {
+  enum class Mode : std::uint8_t { kAuto, kOn, kOff };  ///< kAuto: encrypted everywhere but on loopback
+  Mode mode = Mode::kAuto;
+  TlsContext::ServerFiles files;  ///< without a certificate one is made in the data folder
+
+  bool encrypts(const std::string& host) const;
+};
+
+/// This machine, by name or number.
+bool is_loopback(const std::string& host);
+
+/// Errors: kUsage for files that do not go together.
+Status check(const TlsChoice& choice, const std::string& host);
 
 /// Any thread.
 class ServerTls {
@@ -27,6 +44,11 @@ class ServerTls {
   std::optional<TlsContext> context_;
   std::string fingerprint_;
 };
+
+/// What listeners on `host` need; null: nothing. Where no certificate is named, one is made in `data` at the first
+/// start and found there later. Errors: kTls, the system's.
+Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, const std::string& host,
+                                                   const std::string& data);
 
 /// The accepted connection, encrypted with what `tls` has loaded; as it is where `tls` is null.
 std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls);

@@ -7,8 +7,17 @@ constexpr std::chrono::seconds kTick{1};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
-ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls)
-    : context_(context), tls_(std::move(tls)), loop_(std::make_unique<Loop>()) {
+ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls,
+                         std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
+                         ServerCounts& counts)
+    : context_(context),
+      tls_(std::move(tls)),
+      loop_(std::make_unique<Loop>(std::move(lanes))),
+      budget_(std::move(budget)),
+      rules_(rules),
+      counts_(counts),
+      turns_(std::make_unique<ReadingTurns>(*loop_, budget_)) {
+  lag_ = std::make_unique<LagMeter>(*loop_);
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
   // The answer comes from stop().
   loop_->mailbox().expect();
@@ -17,6 +26,7 @@ ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const Ser
 
 ServingLoop::~ServingLoop() {
   thread_.join();
+  lag_.reset();
 }
 
 void ServingLoop::take(Socket client) {
@@ -29,17 +39,23 @@ void ServingLoop::serve(Socket client) {
   const std::uint64_t number = next_number_++;
   Served& served = served_[number];
   auto tcp = std::make_unique<TcpStream>(*loop_);
-  if (stopping_ || !tcp->adopt(std::move(client))) return end(number);
+  if (stopping_ || !tcp->adopt(std::move(client)))
+    return end(number, {Code::kNetwork, "The connection was lost before it began."});
   const auto accept = [this](FrameType type, ByteView payload, StreamPort& port) {
     return make_server_conversation(context_, Principal{}, type, payload, port);
   };
-  served.session = std::make_shared<Session>(*loop_, secure(std::move(tcp), tls_.get()), Mux::Role::kServer, accept,
-                                             [this, number](const Error&) { end(number); });
+  served.session = std::make_shared<Session>(
+      *loop_, secure(std::move(tcp), tls_.get()), Mux::Role::kServer, accept,
+      [this, number](const Error& error) { end(number, error); }, budget_);
   const auto session = served.session;
+  session->set_on_starved([this, weak = std::weak_ptr<Session>(session)] {
+    if (const auto starved = weak.lock(); starved && turns_) turns_->add(starved);
+  });
   session->start();
 }
 
-void ServingLoop::end(std::uint64_t number) {
+void ServingLoop::end(std::uint64_t number, const Error& error) {
+  if (error.code == Code::kTooSlow) counts_.too_slow.fetch_add(1, std::memory_order_relaxed);
   served_.erase(number);
   count_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -48,6 +64,7 @@ void ServingLoop::stop() {
   loop_->mailbox().answer([this] {
     stopping_ = true;
     timer_.reset();
+    turns_.reset();
     while (!served_.empty()) {
       const auto session = served_.begin()->second.session;
       session->close({Code::kBusy, "The server is shutting down"});
@@ -55,7 +72,19 @@ void ServingLoop::stop() {
   });
 }
 
+void ServingLoop::watch_peers() {
+  const std::uint64_t now_ms = uv_now(loop_->raw());
+  // A session that ends leaves the table.
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(served_.size());
+  for (const auto& [number, served] : served_) all.push_back(served.session);
+  std::uint64_t busy = 0;
+  for (const auto& session : all) busy += session->watch(rules_, now_ms) + session->mux().take_refusals();
+  counts_.requests_busy.fetch_add(busy, std::memory_order_relaxed);
+}
+
 void ServingLoop::tick() {
+  watch_peers();
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) {
     const Stream& stream = served.session->stream();

@@ -6,7 +6,10 @@
 #include <memory>
 #include <thread>
 
+#include "net/lag_meter.h"
 #include "net/timer.h"
+#include "server/reading_turns.h"
+#include "server/server_counts.h"
 #include "server/server_tls.h"
 #include "session/session.h"
 #include "sync/server_conversations.h"
@@ -15,9 +18,9 @@ namespace millrace {
 
 class ServingLoop {
  public:
-  /// `context` is shared with other loops and outlives this one.
-  /// `tls`: null where connections are plain.
-  ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls);
+  /// All are shared with other loops; `context` and `counts` outlive this one. `tls`: null where connections are plain.
+  ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
+              std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -32,6 +35,8 @@ class ServingLoop {
   /// Any thread. What decides where the next connection goes: bytes that were moved in the last seconds, and a little
   /// for each session, since many may come at once before any has moved something.
   std::uint64_t burden() const;
+  /// Any thread. Adds how late this loop was, since the last call.
+  void take_lag(Histogram& into) { lag_->take(into); }
 
  private:
   struct Served {
@@ -39,12 +44,18 @@ class ServingLoop {
     std::uint64_t moved = 0;  ///< bytes until the last tick
   };
   void serve(Socket client);
-  void end(std::uint64_t number);
+  void end(std::uint64_t number, const Error& error);
   void tick();
+  void watch_peers();
 
   const ServerContext& context_;
   const std::shared_ptr<const ServerTls> tls_;
   std::unique_ptr<Loop> loop_;
+  std::shared_ptr<MemoryBudget> budget_;
+  const PeerRules rules_;
+  ServerCounts& counts_;
+  std::unique_ptr<ReadingTurns> turns_;
+  std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
   std::unique_ptr<Timer> timer_;
   std::map<std::uint64_t, Served> served_;  // the loop's thread only
   std::uint64_t next_number_ = 0;

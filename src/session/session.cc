@@ -1,26 +1,36 @@
 #include "session/session.h"
 
+#include <algorithm>
+#include <atomic>
+
 namespace millrace {
 
 namespace {
 constexpr std::size_t kWriteHighWater = 2u << 20;
 constexpr std::size_t kWriteBatch = 1u << 20;
+constexpr std::size_t kShortMessage = 1024;
+constexpr std::uint64_t kMostLeaveMs = 5000;
+
+/// Windows that fit into the budget some hundred times: what a peer may send before anybody was asked.
+wire::Hello hello_for(const MemoryBudget* budget) {
+  wire::Hello hello;
+  hello.connection_window = 4u << 20;
+  if (budget == nullptr) return hello;
+  hello.stream_window = std::clamp<std::uint64_t>(budget->limit() / 1024, 16u << 10, hello.stream_window);
+  hello.connection_window = std::clamp<std::uint64_t>(budget->limit() / 64, 64u << 10, hello.connection_window);
+  return hello;
+}
 }  // namespace
 
 Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,
-                 std::function<void(const Error&)> on_closed)
+                 std::function<void(const Error&)> on_closed, std::shared_ptr<MemoryBudget> budget)
     : loop_(loop),
+      owner_(loop.lanes().new_owner()),
       stream_(std::move(stream)),
       accept_(std::move(accept)),
       on_closed_(std::move(on_closed)),
-      mux_(
-          role,
-          [] {
-            wire::Hello hello;
-            hello.connection_window = 4u << 20;
-            return hello;
-          }(),
-          *this) {}
+      budget_(std::move(budget)),
+      mux_(role, hello_for(budget_.get()), *this) {}
 
 void Session::start() {
   started_ = true;
@@ -37,12 +47,57 @@ void Session::start() {
                     const auto self = shared_from_this();
                     flush();
                   },
-                  [this](const Error& error) { close(closing_ ? *closing_ : error); }});
+                  [this](const Error& error) { close(closing_ ? *closing_ : error); },
+                  budget_ ? std::function<bool()>([this] { return may_read(); }) : nullptr,
+                  [this] {
+                    const auto self = shared_from_this();
+                    starved_ = true;
+                    if (on_starved_) on_starved_();
+                  }});
   flush();
 }
 
 void Session::wants_write() {
   if (started_ && !closed_) flush();
+}
+
+bool Session::may_read() const {
+  return !budget_->over() || is_guest_ || mux_.has_oldest_transfer();
+}
+
+void Session::read_again() {
+  starved_ = false;
+  flush();
+}
+
+std::size_t Session::watch(const PeerRules& rules, std::uint64_t now_ms) {
+  const auto self = shared_from_this();
+  if (closed_) return 0;
+  if (closing_) {
+    // It may never read its last words.
+    if (!closing_since_) closing_since_ = now_ms;
+    if (now_ms - *closing_since_ >= kMostLeaveMs) close(*closing_);
+    return 0;
+  }
+  const std::size_t ended = mux_.end_long_waits(now_ms, rules.memory_wait_seconds * 1000);
+  const Mux::Standing standing = mux_.standing();
+  const bool is_contended = budget_ && (budget_->waiting() > 0 || budget_->over());
+  const bool holds = !mux_.hello_received() || standing.holds || stream_->pending_bytes() > 0 ||
+                     (standing.transfers > 0 && is_contended);
+  const bool is_ours_to_go_on = jobs_ > 0 || standing.waits_for_memory || (starved_ && stream_->unread_bytes() > 0);
+  const PeerWatch::Standing seen{holds && !is_ours_to_go_on, standing.is_idle && stream_->pending_bytes() == 0,
+                                 standing.moved};
+  const auto error = peer_watch_.look(rules, now_ms, seen);
+  if (!error) return ended;
+  closing_ = *error;
+  mux_.abort(*error);
+  stream_->pause_reading();
+  flush();
+  return ended;
+}
+
+std::function<void(std::function<void()>)> Session::poster() {
+  return [mailbox = loop_.shared_mailbox()](std::function<void()> call) { mailbox->post(std::move(call)); };
 }
 
 void Session::flush() {
@@ -55,6 +110,8 @@ void Session::flush() {
       auto piece = mux_.next_output();
       if (!piece) break;
       bytes += piece->header.size() + piece->payload.view.size();
+      if (budget_ && !piece->payload.owner && piece->header.size() > kShortMessage)
+        piece->payload.owner = std::make_shared<MemoryCharge>(budget_, piece->header.size());
       pieces.push_back({std::move(piece->header), std::move(piece->payload.owner), piece->payload.view});
     }
     if (pieces.empty()) break;
@@ -65,31 +122,59 @@ void Session::flush() {
   if (!closing_) {
     if (stream_->pending_bytes() >= kWriteHighWater)
       stream_->pause_reading();
-    else
+    else if (!starved_)
       stream_->resume_reading();
   } else if (stream_->pending_bytes() == 0) {
     close(*closing_);
   }
 }
 
-void Session::run(Lane lane, std::function<void()> work, std::function<void()> done) {
-  const Workers workers = lane == Lane::kDisk        ? Workers::kDisk
-                          : lane == Lane::kCatalogue ? Workers::kCatalogue
-                                                     : Workers::kShared;
-  loop_.run_job(workers, std::move(work), [self = shared_from_this(), done = std::move(done)] {
-    if (!self->closed_) done();
-  });
+void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
+  const Workers workers = kind.lane == Lane::kDisk        ? Workers::kDisk
+                          : kind.lane == Lane::kCatalogue ? Workers::kCatalogue
+                                                          : Workers::kCpu;
+  ++jobs_;
+  loop_.lanes().run(workers, owner_, kind.urgency, loop_.shared_mailbox(), std::move(work),
+                    [self = shared_from_this(), done = std::move(done)] {
+                      --self->jobs_;
+                      if (!self->closed_) done();
+                    });
 }
 
-void Session::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
-  loop_.mailbox().expect();
-  auto finished = [mailbox = loop_.shared_mailbox(), self = shared_from_this(), done = std::move(done)]() mutable {
-    mailbox->answer([self = std::move(self), done = std::move(done)] {
-      if (!self->closed_) done();
-    });
-  };
+namespace {
+
+/// What a deferred job answers, once: when it is finished, or when it goes without having begun.
+class Answer {
+ public:
+  Answer(Loop& loop, std::function<void()> end) : mailbox_(loop.shared_mailbox()), end_(std::move(end)) {
+    mailbox_->expect();
+  }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    give([] {});
+  }
+  void give_end() { give(std::move(end_)); }
+
+ private:
+  void give(std::function<void()> letter) {
+    if (!given_.exchange(true)) mailbox_->answer(std::move(letter));
+  }
+  std::shared_ptr<Mailbox> mailbox_;
+  std::function<void()> end_;
+  std::atomic<bool> given_{false};
+};
+
+}  // namespace
+
+void Session::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+  ++jobs_;
+  const auto answer = std::make_shared<Answer>(loop_, [self = shared_from_this(), done = std::move(done)] {
+    --self->jobs_;
+    if (!self->closed_) done();
+  });
   run(
-      lane, [work = std::move(work), finished = std::move(finished)] { work(finished); }, [] {});
+      kind, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});
 }
 
 Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) {
@@ -109,6 +194,8 @@ void Session::close(const Error& error) {
   closed_ = true;
   stream_->close();
   mux_.on_transport_closed(error);
+  // What has not begun is nobody's any more.
+  loop_.lanes().drop(owner_);
   if (const auto last = std::exchange(on_closed_, nullptr)) last(error);
 }
 

@@ -4,6 +4,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "sync/mux.h"
+#include "sync/peer_watch.h"
 
 namespace millrace {
 
@@ -12,25 +13,45 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   using Accept = std::function<Result<std::shared_ptr<Conversation>>(FrameType, ByteView, StreamPort&)>;
   /// `accept` is null on a client. `on_closed` is called once; the session may be dropped then.
   Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,
-          std::function<void(const Error&)> on_closed);
+          std::function<void(const Error&)> on_closed, std::shared_ptr<MemoryBudget> budget = nullptr);
+  /// With a budget: called when reading stopped because it is used up. read_again() goes on.
+  void set_on_starved(std::function<void()> on_starved) { on_starved_ = std::move(on_starved); }
+  void read_again();
+  /// One that reads although the budget is used up, so that there is always one that does.
+  void set_guest(bool is_guest) { is_guest_ = is_guest; }
+  /// A server calls it about once a second: ends transfers that waited too long for memory, and the connection of a
+  /// peer that is too slow. Returns how many transfers it ended.
+  std::size_t watch(const PeerRules& rules, std::uint64_t now_ms);
+  bool is_too_slow() const { return closing_ && closing_->code == Code::kTooSlow; }
   void start();
   Mux& mux() { return mux_; }
   Stream& stream() { return *stream_; }
   void close(const Error& error);
 
   void wants_write() override;
-  void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
-  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
+  void run(JobKind kind, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override;
   Link link() const override;
   void on_goaway(const wire::GoAway& message) override;
+  std::shared_ptr<MemoryBudget> budget() const override { return budget_; }
+  std::function<void(std::function<void()>)> poster() override;
 
  private:
   void flush();
+  bool may_read() const;
   Loop& loop_;
+  const Lanes::Owner owner_;  ///< of its jobs
   std::unique_ptr<Stream> stream_;
   Accept accept_;
   std::function<void(const Error&)> on_closed_;
+  std::shared_ptr<MemoryBudget> budget_;
+  std::function<void()> on_starved_;
+  bool starved_ = false;  ///< reads nothing because the budget is used up
+  bool is_guest_ = false;
+  std::size_t jobs_ = 0;  ///< under way or waiting
+  PeerWatch peer_watch_;
+  std::optional<std::uint64_t> closing_since_;
   bool started_ = false;
   bool flushing_ = false;
   bool closed_ = false;

@@ -17,6 +17,7 @@ class Bulk {
                                        std::to_string(limit) + ".");
     wanted_ = bytes;
     held_.clear();
+    charge_ = {};
     active_ = true;
     return {};
   }
@@ -31,9 +32,15 @@ class Bulk {
     return count;
   }
   /// As above, and gives the credit back at once.
-  void feed(ByteView& bytes, StreamPort& port) { port.release_credit(feed(bytes)); }
+  void feed(ByteView& bytes, StreamPort& port) {
+    const std::size_t count = feed(bytes);
+    if (charge_.bytes() == 0) charge_ = port.charge(0);
+    charge_.resize(held_.size());
+    port.release_credit(count);
+  }
   Buffer take() {
     active_ = false;
+    charge_ = {};
     return std::move(held_);
   }
 
@@ -41,6 +48,7 @@ class Bulk {
   bool active_ = false;
   std::uint64_t wanted_ = 0;
   Buffer held_;
+  MemoryCharge charge_;
 };
 
 }  // namespace millrace

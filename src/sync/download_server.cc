@@ -24,6 +24,11 @@ class DownloadServer final : public Conversation {
       : port_(port), context_(context), principal_(principal), request_(std::move(request)) {}
 
   void start() {
+    port_.admit([this] { begin(); });
+  }
+
+ private:
+  void begin() {
     struct Opened {
       Result<std::shared_ptr<const StoredFile>> file = nullptr;
       Result<std::shared_ptr<const ChunkList>> chunks = nullptr;
@@ -55,6 +60,7 @@ class DownloadServer final : public Conversation {
         });
   }
 
+ public:
   Status on_message(FrameType type, ByteView payload) override {
     if (type == FrameType::kDescend && holder_ && !sender_ && !bits_.active()) {
       MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
@@ -103,6 +109,8 @@ class DownloadServer final : public Conversation {
     }
     return {};
   }
+
+  bool holds_memory() const override { return bits_.active(); }
 
   void on_closed(const Error&) override {}
 
@@ -217,7 +225,7 @@ class DownloadServer final : public Conversation {
         port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
         patch_limits(
             static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
-            port_.peer()),
+            port_.peer(), port_.slice()),
         [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
     port_.send(wire::Patch{});
     const auto hasher = context_.toolbox.hasher();

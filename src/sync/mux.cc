@@ -9,6 +9,8 @@ namespace {
 constexpr std::size_t kMaxQueuedControl =
     4u << 20;  ///< bytes of unsent control frames: past that the peer asks without reading
 
+constexpr std::uint8_t kFirstAnswer = 32;  ///< types below 16 are the connection's own
+
 Error must_be_known(std::uint8_t type) {
   return {Code::kProtocol,
           "A frame of type " + std::to_string(type) + " must be understood and is unknown here; use a newer version."};
@@ -34,8 +36,8 @@ Mux::Impl::Impl(Role given_role, wire::Hello hello, Owner& given_owner)
 }
 
 Mux::Impl::~Impl() {
-  for (auto& [id, stream] : streams) stream->impl = nullptr;
-  for (auto& stream : retired) stream->impl = nullptr;
+  for (auto& [id, stream] : streams) stream->forget();
+  for (auto& stream : retired) stream->forget();
 }
 
 void Mux::Impl::control(FrameType type, std::uint32_t stream, const Buffer& payload, std::uint8_t flags) {
@@ -45,6 +47,7 @@ void Mux::Impl::control(FrameType type, std::uint32_t stream, const Buffer& payl
   append(frame, payload);
   control_bytes += frame.size();
   controls.push_back(std::move(frame));
+  count_messages();
   owner.wants_write();
 }
 
@@ -56,8 +59,21 @@ void Mux::Impl::control_error(std::uint32_t stream, const Error& error, std::uin
   control(FrameType::kError, stream, wire::encode(message), flags);
 }
 
+void Mux::Impl::drop_outbox(Stream& stream) {
+  for (const Stream::Outgoing& one : stream.outbox) message_bytes -= one.message.size();
+  stream.outbox.clear();
+  stream.unsent = 0;
+}
+
+void Mux::Impl::count_messages() {
+  const std::size_t now = control_bytes + message_bytes + decoder.held_bytes();
+  if (messages_held.bytes() == now) return;
+  if (messages_held.bytes() == 0) messages_held = MemoryCharge(owner.budget(), 0);
+  messages_held.resize(now);
+}
+
 void Mux::Impl::make_ready(Stream& stream) {
-  if (stream.unsent >= StreamPort::kHighWater) stream.above_high_water = true;
+  if (stream.unsent >= stream.slice()) stream.above_high_water = true;
   if (stream.ready) return;
   stream.ready = true;
   ready.push_back(stream.shared_from_this());
@@ -67,12 +83,18 @@ void Mux::Impl::make_ready(Stream& stream) {
 void Mux::Impl::retire(Stream& stream) {
   const auto self = stream.shared_from_this();
   streams.erase(stream.id);
-  if (!stream.outbox.empty()) retired.push_back(self);
+  if (stream.outbox.empty()) {
+    stream.place.reset();
+  } else {
+    retired.push_back(self);
+  }
   // Credit that it lent to the connection is taken back out of what would be returned next; what it still held is
   // returned.
   borrowed += std::exchange(stream.extra, 0);
   if (stream.conversation) dying.push_back(std::move(stream.conversation));
-  release_connection(std::exchange(stream.unreleased, 0));
+  stream.held.resize(0);
+  const std::uint64_t kept = std::exchange(stream.unreleased, 0);
+  if (!owner.budget()) release_connection(kept);
 }
 
 void Mux::Impl::release_connection(std::uint64_t bytes) {
@@ -99,6 +121,10 @@ Status Mux::Impl::on_data(const FrameHeader& header, ByteView part, bool last) {
   const auto stream = found->second;
   stream->receive_credit -= static_cast<std::int64_t>(part.size());
   stream->unreleased += part.size();
+  if (stream->held.bytes() == 0) stream->held = MemoryCharge(owner.budget(), 0);
+  stream->held.resize(stream->unreleased);
+  // With a budget it is that which bounds what is held, and a stream that waits does not stop those beside it.
+  if (owner.budget()) release_connection(part.size());
   if (stream->receive_credit < 0)
     return fail(Code::kProtocol, "The peer sent more bytes than a stream's credit allows.");
   const auto kept = stream->conversation;
@@ -111,6 +137,9 @@ Status Mux::Impl::on_data(const FrameHeader& header, ByteView part, bool last) {
 
 Status Mux::Impl::on_frame(const FrameHeader& header, ByteView payload) {
   const auto type = static_cast<FrameType>(header.type);
+  // What carries neither a request nor content moves nothing.
+  if (!is_request_type(header.type) && header.type < kFirstAnswer)
+    moved -= std::min<std::uint64_t>(moved, payload.size() + 4);
   if (!hello_received) {
     if (type != FrameType::kHello || header.stream != 0) return fail(not_ours());
     return on_hello(payload);
@@ -189,11 +218,9 @@ void Mux::Impl::give_up(std::uint32_t id) {
   if (role == Role::kServer) (void)claim(id);
 }
 
-/// Streams that take memory here: open, or ended with bytes that the peer gives no credit for.
+/// Streams that take memory here: open, or ended with output that the peer gives no credit for or does not read.
 std::size_t Mux::Impl::held_streams() const {
-  const auto unsent =
-      std::count_if(retired.begin(), retired.end(), [](const StreamPtr& stream) { return stream->unsent > 0; });
-  return streams.size() + static_cast<std::size_t>(unsent);
+  return streams.size() + retired.size();
 }
 
 Status Mux::Impl::on_request(const FrameHeader& header, ByteView payload) {
@@ -202,6 +229,7 @@ Status Mux::Impl::on_request(const FrameHeader& header, ByteView payload) {
   if (!claim(header.stream)) return fail(Code::kProtocol, "A request came on a stream that cannot be new.");
   const bool full = held_streams() >= own.max_streams;
   if (full || leaving) {
+    ++refusals;
     const Error busy{Code::kBusy, full ? "There are more requests in flight than this server takes on one connection; "
                                          "send fewer at once."
                                        : "The server takes no new requests on this connection; connect again."};
@@ -258,11 +286,10 @@ Mux::Impl::StreamPtr Mux::Impl::find(std::uint32_t id) const {
 void Mux::Impl::end_by_peer(const StreamPtr& stream, const Error& error) {
   const bool was_open = !stream->ended;
   stream->ended = true;
-  stream->outbox.clear();
-  stream->unsent = 0;
+  drop_outbox(*stream);
   const auto kept = stream->conversation;
   if (was_open) stream->close(error);
-  std::erase(retired, stream);
+  if (std::erase(retired, stream) > 0) stream->place.reset();
   if (was_open) retire(*stream);
 }
 
@@ -271,6 +298,7 @@ std::optional<Mux::Piece> Mux::Impl::next() {
     Piece piece{std::move(controls.front()), {}};
     controls.pop_front();
     control_bytes -= piece.header.size();
+    count_messages();
     return piece;
   }
   if (broken) return std::nullopt;
@@ -281,7 +309,7 @@ std::optional<Mux::Piece> Mux::Impl::next() {
     stream->ready = false;
     auto piece = take(*stream);
     if (stream->outbox.empty()) {
-      if (stream->ended) std::erase(retired, stream);
+      if (stream->ended && std::erase(retired, stream) > 0) stream->place.reset();
     } else if (!stream->ready) {
       // Its conversation may have put it back already, while it was told that there is room.
       stream->ready = true;
@@ -303,6 +331,9 @@ std::optional<Mux::Piece> Mux::Impl::take(Stream& stream) {
   }
   if (!head.message.empty()) {
     piece.header = std::move(head.message);
+    message_bytes -= piece.header.size();
+    moved += piece.header.size();
+    count_messages();
     stream.outbox.pop_front();
     if (!stream.announced) {
       stream.announced = true;
@@ -319,10 +350,11 @@ std::optional<Mux::Piece> Mux::Impl::take(Stream& stream) {
   head.data.view = head.data.view.subspan(count);
   if (head.data.view.empty()) stream.outbox.pop_front();
   stream.announced = true;
+  moved += count;
   send_credit -= static_cast<std::int64_t>(count);
   stream.send_credit -= static_cast<std::int64_t>(count);
   stream.unsent -= count;
-  if (stream.above_high_water && stream.unsent < StreamPort::kHighWater / 2 && !stream.ended) {
+  if (stream.above_high_water && stream.unsent < stream.slice() / 2 && !stream.ended) {
     stream.above_high_water = false;
     const auto self = stream.shared_from_this();
     const auto kept = stream.conversation;
@@ -357,7 +389,9 @@ Status Mux::on_bytes(ByteView bytes) {
       bytes[0] != static_cast<Byte>(FrameType::kHello)) {
     status = fail(Impl::not_ours());
   } else {
+    impl_->moved += bytes.size();
     status = impl_->decoder.feed(bytes, *impl_);
+    impl_->count_messages();
   }
   if (!status) {
     impl_->broken = status.error();
@@ -372,11 +406,12 @@ void Mux::on_transport_closed(const Error& error) {
   auto open = std::exchange(impl_->streams, {});
   for (auto& [id, stream] : open) {
     if (!stream->ended) stream->close(error);
-    stream->impl = nullptr;
+    stream->forget();
   }
-  for (auto& stream : impl_->retired) stream->impl = nullptr;
+  for (auto& stream : impl_->retired) stream->forget();
   impl_->retired.clear();
   impl_->ready.clear();
+  impl_->messages_held.resize(0);
 }
 
 std::optional<Mux::Piece> Mux::next_output() {
@@ -399,6 +434,50 @@ void Mux::ping(std::uint64_t token) {
 }
 std::size_t Mux::open_streams() const {
   return impl_->streams.size();
+}
+Mux::Standing Mux::standing() const {
+  Standing out;
+  out.moved = impl_->moved;
+  out.is_idle = impl_->streams.empty() && impl_->retired.empty() && !impl_->decoder.in_frame();
+  out.holds = impl_->decoder.in_frame() || impl_->control_bytes > 0 || impl_->message_bytes > 0;
+  for (const auto& [id, stream] : impl_->streams) {
+    out.transfers += stream->place ? 1 : 0;
+    out.waits_for_memory = out.waits_for_memory || stream->waits_for_memory;
+    out.holds = out.holds || stream->unreleased > 0 || stream->unsent > 0 ||
+                (stream->conversation && stream->conversation->holds_memory());
+  }
+  for (const auto& stream : impl_->retired) out.holds = out.holds || stream->unsent > 0;
+  return out;
+}
+std::size_t Mux::end_long_waits(std::uint64_t now_ms, std::uint64_t most_ms) {
+  std::vector<Impl::StreamPtr> over;
+  for (const auto& [id, stream] : impl_->streams) {
+    if (!stream->waits_for_memory) {
+      stream->waits_since.reset();
+    } else if (!stream->waits_since) {
+      stream->waits_since = now_ms;
+    } else if (now_ms - *stream->waits_since >= most_ms) {
+      over.push_back(stream);
+    }
+  }
+  for (const auto& stream : over)
+    stream->fail({Code::kBusy, "The server had no memory for this transfer in " + std::to_string(most_ms / 1000) +
+                                   " seconds, since too many others are under way; try again later."});
+  return over.size();
+}
+std::uint64_t Mux::take_refusals() {
+  return std::exchange(impl_->refusals, 0);
+}
+void Mux::abort(const Error& error) {
+  if (impl_->broken) return;
+  impl_->broken = error;
+  impl_->control_error(0, error);
+}
+bool Mux::has_oldest_transfer() const {
+  const auto is_oldest = [](const Impl::StreamPtr& stream) { return stream->place && stream->place->is_oldest(); };
+  return std::any_of(impl_->streams.begin(), impl_->streams.end(),
+                     [&](const auto& one) { return is_oldest(one.second); }) ||
+         std::any_of(impl_->retired.begin(), impl_->retired.end(), is_oldest);
 }
 const wire::Hello& Mux::peer() const {
   return impl_->peer;

@@ -21,14 +21,18 @@ class Mux {
     /// There is output to fetch with next_output().
     virtual void wants_write() = 0;
     /// Runs a job; see StreamPort::run. `done` must be called on the loop, or never once the owner is closed.
-    virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+    virtual void run(JobKind kind, std::function<void()> work, std::function<void()> done) = 0;
     /// As StreamPort::run_deferred. This one keeps the worker until the end, which is enough where little runs at once.
-    virtual void run_deferred(Lane lane, std::function<void(std::function<void()> finished)> work,
+    virtual void run_deferred(JobKind kind, std::function<void(std::function<void()> finished)> work,
                               std::function<void()> done);
     /// Server only: the peer opened a stream with this request. Returns the conversation or an error for the peer.
     virtual Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) = 0;
     /// What the transport measured so far.
     virtual Link link() const { return {}; }
+    /// Null: nothing is counted and nobody waits, as on a client.
+    virtual std::shared_ptr<MemoryBudget> budget() const { return nullptr; }
+    /// Where there is a budget: calls what it is given on the loop, whatever thread it is called on.
+    virtual std::function<void(std::function<void()>)> poster() { return nullptr; }
     /// GOAWAY from the peer.
     virtual void on_goaway(const wire::GoAway& message) = 0;
   };
@@ -64,6 +68,23 @@ class Mux {
   void send_goaway(const wire::GoAway& message);
   void ping(std::uint64_t token);
   std::size_t open_streams() const;
+  /// How the connection stands, for whoever watches the peer.
+  struct Standing {
+    bool is_idle = true;            ///< no stream is open, nothing is on its way
+    bool holds = false;             ///< memory that only more from the peer, or its reading, sets free
+    bool waits_for_memory = false;  ///< a transfer for its turn or for room
+    std::size_t transfers = 0;
+    std::uint64_t moved = 0;  ///< bytes of requests, answers and content so far; what only keeps alive does not count
+  };
+  Standing standing() const;
+  /// Transfers that have waited for memory for `most_ms` end with kBusy; `now_ms` grows. Returns how many.
+  std::size_t end_long_waits(std::uint64_t now_ms, std::uint64_t most_ms);
+  /// Requests that were refused because too many are open, since the last call.
+  std::uint64_t take_refusals();
+  /// The peer is told this about the connection; nothing else goes any more.
+  void abort(const Error& error);
+  /// One of the streams is the transfer that may go on whatever the budget says.
+  bool has_oldest_transfer() const;
   const wire::Hello& peer() const;
   bool hello_received() const;
 

@@ -27,6 +27,10 @@ class Mux::Impl final : public FrameDecoder::Sink {
 
   void control(FrameType type, std::uint32_t stream, const Buffer& payload, std::uint8_t flags = 0);
   void control_error(std::uint32_t stream, const Error& error, std::uint8_t flags = 0);
+  /// What waits in an outbox is not sent.
+  void drop_outbox(Stream& stream);
+  /// Counts what messages take, in both directions.
+  void count_messages();
   void make_ready(Stream& stream);
   /// Our side is over: the stream leaves the table at once, its outbox is still sent.
   void retire(Stream& stream);
@@ -53,12 +57,16 @@ class Mux::Impl final : public FrameDecoder::Sink {
   std::deque<StreamPtr> ready;
   std::deque<Buffer> controls;
   std::size_t control_bytes = 0;
+  std::size_t message_bytes = 0;  ///< of streams, in their outboxes
+  MemoryCharge messages_held;     ///< these two, and what the decoder holds
   std::int64_t send_credit = 0;
   std::int64_t receive_credit = 0;
   std::uint64_t owed = 0;
   std::uint64_t borrowed = 0;
   std::uint32_t next_id = 1;
   std::uint32_t next_peer_id = 1;
+  std::uint64_t moved = 0;              ///< see Mux::Standing
+  std::uint64_t refusals = 0;           ///< see Mux::take_refusals()
   std::set<std::uint32_t> passed_over;  ///< ids below it that are still to come
 
  private:
@@ -82,14 +90,22 @@ struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream
   std::uint64_t unsent_bytes() const override { return unsent; }
   void release_credit(std::uint64_t bytes) override;
   void set_window(std::uint64_t bytes) override;
-  void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
-  void run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
+  void run(JobKind kind, std::function<void()> work, std::function<void()> done) override;
+  void run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
+  void admit(std::function<void()> begin) override;
+  std::optional<MemoryCharge> reserve(std::uint64_t bytes, std::function<void(MemoryCharge)> on_room) override;
+  MemoryCharge charge(std::uint64_t bytes) override;
+  std::uint64_t slice() const override { return most_held; }
   void finish() override;
   void fail(Error error) override;
   Link link() const override { return impl == nullptr ? Link{} : impl->owner.link(); }
   const wire::Hello& peer() const override { return impl->peer; }
 
   std::function<void()> guarded(std::function<void()> done);
+  /// The multiplexer is gone: jobs may keep the stream, but it counts for nothing.
+  void forget();
+  /// As guarded(), for a call that comes from another thread and may be the last to hold the stream.
+  std::function<void()> posted(std::function<void()> call);
   void grant();
   /// Last call to the conversation; if it is still being made, the error is kept for when it is there.
   void close(const Error& error);
@@ -114,14 +130,19 @@ struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream
   std::int64_t send_credit;
   std::uint64_t window;
   std::int64_t receive_credit;
-  std::uint64_t unreleased = 0;  ///< received and still held by the conversation
-  std::uint64_t owed = 0;        ///< processed bytes whose credit was not given back yet
-  std::uint64_t extra = 0;       ///< what this stream added to the connection's window
-  bool announced;                ///< the peer knows of it: a first frame has left or come
-  bool end_queued = false;       ///< the last message carries the end of the stream
-  bool peer_ended = false;       ///< the peer's last frame was here
-  bool ended = false;            ///< our side: nothing more comes from or goes to the conversation
-  bool ready = false;            ///< stands in the queue of streams with output
+  std::uint64_t unreleased = 0;                ///< received and still held by the conversation
+  std::uint64_t owed = 0;                      ///< processed bytes whose credit was not given back yet
+  std::uint64_t extra = 0;                     ///< what this stream added to the connection's window
+  MemoryCharge held;                           ///< `unreleased`
+  std::unique_ptr<MemoryBudget::Place> place;  ///< of a transfer, until its output has left
+  std::uint64_t most_held = kHighWater;
+  bool waits_for_memory = false;
+  std::optional<std::uint64_t> waits_since;  ///< as the watch saw it
+  bool announced;                            ///< the peer knows of it: a first frame has left or come
+  bool end_queued = false;                   ///< the last message carries the end of the stream
+  bool peer_ended = false;                   ///< the peer's last frame was here
+  bool ended = false;                        ///< our side: nothing more comes from or goes to the conversation
+  bool ready = false;                        ///< stands in the queue of streams with output
   bool above_high_water = false;
 };
 

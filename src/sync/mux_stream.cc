@@ -25,6 +25,8 @@ void Mux::Impl::Stream::send_frame(FrameType type, std::uint8_t flags, Buffer pa
   append_frame_header(out.message,
                       {static_cast<std::uint8_t>(type), flags, id, static_cast<std::uint32_t>(payload.size())});
   append(out.message, payload);
+  impl->message_bytes += out.message.size();
+  impl->count_messages();
   outbox.push_back(std::move(out));
   if ((flags & kEndOfStream) != 0) end_queued = true;
   impl->make_ready(*this);
@@ -33,6 +35,11 @@ void Mux::Impl::Stream::send_frame(FrameType type, std::uint8_t flags, Buffer pa
 void Mux::Impl::Stream::send_data(SharedBytes bytes) {
   if (ended || impl == nullptr || bytes.view.empty()) return;
   unsent += bytes.view.size();
+  if (auto budget = impl->owner.budget()) {
+    // Counted until it has left the transport too.
+    using Counted = std::pair<std::shared_ptr<const void>, MemoryCharge>;
+    bytes.owner = std::make_shared<Counted>(std::move(bytes.owner), MemoryCharge(budget, bytes.view.size()));
+  }
   outbox.push_back({{}, std::move(bytes), false});
   impl->make_ready(*this);
 }
@@ -42,7 +49,8 @@ void Mux::Impl::Stream::release_credit(std::uint64_t bytes) {
   bytes = std::min(bytes, unreleased);
   if (impl == nullptr || bytes == 0) return;
   unreleased -= bytes;
-  impl->release_connection(bytes);
+  held.resize(unreleased);
+  if (!impl->owner.budget()) impl->release_connection(bytes);
   if (ended) return;
   owed += bytes;
   if (owed >= window / 4) grant();
@@ -68,16 +76,16 @@ void Mux::Impl::Stream::grant() {
   if (!peer_ended) impl->control(FrameType::kWindow, id, wire::encode(message));
 }
 
-void Mux::Impl::Stream::run(Lane lane, std::function<void()> work, std::function<void()> done) {
+void Mux::Impl::Stream::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
   if (impl == nullptr || ended) return;
   // The conversation lives as long as its jobs; a reply to an ended one is dropped.
-  impl->owner.run(lane, std::move(work), guarded(std::move(done)));
+  impl->owner.run(kind, std::move(work), guarded(std::move(done)));
 }
 
-void Mux::Impl::Stream::run_deferred(Lane lane, std::function<void(std::function<void()>)> work,
+void Mux::Impl::Stream::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work,
                                      std::function<void()> done) {
   if (impl == nullptr || ended) return;
-  impl->owner.run_deferred(lane, std::move(work), guarded(std::move(done)));
+  impl->owner.run_deferred(kind, std::move(work), guarded(std::move(done)));
 }
 
 std::function<void()> Mux::Impl::Stream::guarded(std::function<void()> done) {
@@ -92,9 +100,64 @@ std::function<void()> Mux::Impl::Stream::guarded(std::function<void()> done) {
   };
 }
 
-void Mux::Owner::run_deferred(Lane lane, std::function<void(std::function<void()>)> work, std::function<void()> done) {
+void Mux::Impl::Stream::forget() {
+  impl = nullptr;
+  place.reset();
+  held.resize(0);
+  outbox.clear();
+}
+
+std::function<void()> Mux::Impl::Stream::posted(std::function<void()> call) {
+  return [post = impl->owner.poster(), weak = weak_from_this(), call = std::move(call)] {
+    post([weak, call] {
+      const auto self = weak.lock();
+      if (!self || self->ended || self->impl == nullptr) return;
+      const auto alive = self->conversation;
+      Impl* const mux = self->impl;
+      call();
+      if (self->impl != nullptr) mux->owner.wants_write();
+    });
+  };
+}
+
+void Mux::Impl::Stream::admit(std::function<void()> begin) {
+  if (ended || impl == nullptr) return;
+  const auto budget = impl->owner.budget();
+  if (!budget) return begin();
+  const auto enter = [this, budget, begin = std::move(begin)] {
+    waits_for_memory = false;
+    most_held = std::min(kHighWater, budget->slice());
+    begin();
+  };
+  waits_for_memory = true;
+  place = budget->enter(posted(enter));
+  if (place->in_at_once()) enter();
+}
+
+std::optional<MemoryCharge> Mux::Impl::Stream::reserve(std::uint64_t bytes, std::function<void(MemoryCharge)> on_room) {
+  const auto budget = impl == nullptr || !place ? nullptr : impl->owner.budget();
+  if (!budget) return MemoryCharge();
+  const auto given = std::make_shared<MemoryCharge>();
+  auto call = posted([this, given, on_room = std::move(on_room)] {
+    waits_for_memory = false;
+    on_room(std::move(*given));
+  });
+  auto at_once = budget->reserve(*place, bytes, [given, call = std::move(call)](MemoryCharge charge) {
+    *given = std::move(charge);
+    call();
+  });
+  waits_for_memory = !at_once;
+  return at_once;
+}
+
+MemoryCharge Mux::Impl::Stream::charge(std::uint64_t bytes) {
+  return impl == nullptr ? MemoryCharge() : MemoryCharge(impl->owner.budget(), bytes);
+}
+
+void Mux::Owner::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work,
+                              std::function<void()> done) {
   run(
-      lane,
+      kind,
       [work = std::move(work)] {
         const auto finished = std::make_shared<std::promise<void>>();
         work([finished] { finished->set_value(); });
@@ -116,8 +179,7 @@ void Mux::Impl::Stream::finish() {
 void Mux::Impl::Stream::fail(Error error) {
   if (ended || impl == nullptr) return;
   ended = true;
-  outbox.clear();
-  unsent = 0;
+  impl->drop_outbox(*this);
   const auto self = shared_from_this();
   impl->control_error(id, error, kEndOfStream);
   close(error);

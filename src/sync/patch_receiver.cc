@@ -1,8 +1,14 @@
 #include "sync/patch_receiver.h"
 
+#include <algorithm>
+
 #include "delta/patch_repairer.h"
 
 namespace millrace {
+
+namespace {
+constexpr std::uint64_t kShortPart = 64u << 10;  ///< applied as quickly as a file is opened
+}  // namespace
 
 /// Shared with the job that runs, so that it may outlive the conversation.
 struct PatchReceiver::State {
@@ -44,40 +50,74 @@ Status PatchReceiver::on_data(ByteView bytes) {
     MILLRACE_ASSIGN(auto part, assembler_.feed(bytes));
     credit_ += before - bytes.size();
     if (part) {
-      queue_.push_back({std::move(*part), credit_});
+      queue_.push_back({std::move(*part), credit_, std::exchange(room_, {})});
+      has_room_ = false;
       credit_ = 0;
     } else if (queue_.empty()) {
       // A part larger than the window would wait for ever: what is held of it is bounded by the part's own limit.
       // Behind a part that waits for its turn the credit is kept back, so that at most two parts and a window are held.
-      port_.release_credit(std::exchange(credit_, 0));
+      await_rest();
     }
   }
   pump();
   return {};
 }
 
+void PatchReceiver::await_rest() {
+  if (credit_ == 0) return;
+  const std::uint64_t bytes = assembler_.part_bytes();
+  if (!has_room_ && bytes <= MemoryBudget::kSlice) {
+    room_ = port_.charge(bytes);
+    has_room_ = bytes > 0;
+  } else if (!has_room_) {
+    if (asked_) return;
+    asked_ = true;
+    auto room = port_.reserve(bytes, [this, alive = std::weak_ptr<int>(alive_)](MemoryCharge given) {
+      if (alive.expired()) return;
+      asked_ = false;
+      // Meanwhile the part may have come to its end within the stream's window.
+      if (given.bytes() == assembler_.part_bytes()) {
+        room_ = std::move(given);
+        has_room_ = true;
+      }
+      if (queue_.size() <= 1) await_rest();
+    });
+    if (!room) return;
+    asked_ = false;
+    room_ = std::move(*room);
+    has_room_ = true;
+  }
+  port_.release_credit(std::exchange(credit_, 0));
+}
+
 void PatchReceiver::pump() {
   if (running_ || queue_.empty()) return;
   running_ = true;
   auto next = std::make_shared<Queued>(std::move(queue_.front()));
+  // What it becomes beside what has arrived: its literals and the prefix that they are decoded with.
+  auto decoded = std::make_shared<MemoryCharge>(
+      port_.charge(next->part.is_zstd ? std::max(next->part.raw_bytes, assembler_.prefix_window()) : 0));
   queue_.pop_front();
+  const bool is_short = next->part.raw_bytes + next->part.instructions.size() <= kShortPart;
   port_.run(
-      Lane::kDisk,
-      [state = state_, next, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
+      {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
+      [state = state_, next, decoded, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
         if (!state->hasher) state->hasher = state->toolbox.hasher();
         if (!state->codec) state->codec = state->toolbox.codec();
         state->result = state->repairer ? state->repairer->apply(std::move(next->part), *state->hasher, *state->codec)
                                         : state->applier.apply(std::move(next->part), window, addressing,
                                                                *state->hasher, *state->codec);
       },
-      [this, next] {
+      [this, next, decoded] {
         running_ = false;
+        decoded->resize(0);
         if (!state_->result) {
           on_error_(std::move(state_->result).error());
           return;
         }
         port_.release_credit(next->credit);
-        if (queue_.size() <= 1) port_.release_credit(std::exchange(credit_, 0));
+        next->room = {};
+        if (queue_.size() <= 1) await_rest();
         if (*state_->result) {
           ended_ = true;
           on_end_(**state_->result);

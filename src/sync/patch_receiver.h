@@ -1,5 +1,6 @@
 // Receives a patch: cuts the stream's DATA into parts and applies them on a worker, one after the other. Credit is
-// given back when a part was applied, so what is held is bounded by the stream's window and one part.
+// given back when a part was applied, so what is held is bounded by the stream's window and one part. For a part that
+// is longer than a transfer's slice of the memory it first asks for room.
 #pragma once
 
 #include <deque>
@@ -21,6 +22,8 @@ class PatchReceiver {
   Status on_data(ByteView bytes);
   const PatchApplier& applier() const;
   bool busy() const { return running_; }
+  /// A part has come in part.
+  bool in_part() const { return assembler_.part_bytes() > 0; }
   /// The patch has ended with a wrong root: a repair of the same draft follows.
   void start_repair();
 
@@ -29,13 +32,20 @@ class PatchReceiver {
   struct Queued {
     ReceivedPart part;
     std::uint64_t credit;
+    MemoryCharge room;
   };
   void pump();
+  /// The rest of a part that is longer than what has come of it: its credit is given back once there is room for it.
+  void await_rest();
   StreamPort& port_;
   std::shared_ptr<State> state_;
   PartAssembler assembler_;
   std::deque<Queued> queue_;
   std::uint64_t credit_ = 0;
+  MemoryCharge room_;      ///< for the part that is arriving
+  bool has_room_ = false;  ///< it was given, if only by a port that counts nothing
+  bool asked_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< gone with this: room that is given later is not taken
   std::function<void(const Digest&)> on_end_;
   std::function<void(Error)> on_error_;
   bool running_ = false;

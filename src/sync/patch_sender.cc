@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-PatchLimits patch_limits(int level, const wire::Hello& receiver) {
+PatchLimits patch_limits(int level, const wire::Hello& receiver, std::uint64_t slice) {
   // A longer prefix saves bytes and costs time for each part, since it is indexed again for every one. Level 3: as much
   // prefix as part.
   PatchLimits limits;
@@ -14,6 +14,12 @@ PatchLimits patch_limits(int level, const wire::Hello& receiver) {
   limits.window = std::min<std::uint64_t>(thorough ? 16u << 20 : 8u << 20, receiver.max_segment);
   limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window), kMaxChunkBytes);
   limits.in_flight = thorough ? 1 : 2;
+  if (slice < StreamPort::kHighWater) {
+    // Two thirds are for a part and its prefix, the rest for what is on its way.
+    limits.window = std::max<std::uint64_t>(std::min(limits.window, slice / 3 * 2), 2 * kMaxChunkBytes);
+    limits.raw_bytes = std::max<std::uint64_t>(std::min(limits.raw_bytes, limits.window / 2), kMaxChunkBytes);
+    limits.in_flight = 1;
+  }
   return limits;
 }
 
@@ -23,6 +29,7 @@ struct PatchSender::Work {
   std::vector<HeldContent> held;
   std::uint64_t start = 0;
   Result<EncodedPart> coded = EncodedPart();
+  MemoryCharge room;
   bool done = false;
 };
 
@@ -44,6 +51,29 @@ void PatchSender::end(const Digest& root) {
   pump();
 }
 
+bool PatchSender::has_room() {
+  if (has_room_) return true;
+  const std::uint64_t left = target_->size() - std::min(target_->size(), planner_.position());
+  const std::uint64_t bytes = std::min(limits_.window, left);
+  if (bytes <= MemoryBudget::kSlice) {
+    room_ = port_.charge(bytes);
+    return has_room_ = true;
+  }
+  if (asked_) return false;
+  asked_ = true;
+  auto room = port_.reserve(bytes, [this, alive = std::weak_ptr<int>(alive_)](MemoryCharge given) {
+    if (alive.expired()) return;
+    asked_ = false;
+    room_ = std::move(given);
+    has_room_ = true;
+    pump();
+  });
+  if (!room) return false;
+  asked_ = false;
+  room_ = std::move(*room);
+  return has_room_ = true;
+}
+
 void PatchSender::pump() {
   if (failed_ || ended_queued_) return;
   if (!header_sent_) {
@@ -61,13 +91,17 @@ void PatchSender::pump() {
     port_.send_data(SharedBytes::of(std::move(work->coded->head)));
     for (SharedBytes& piece : work->coded->literals) port_.send_data(std::move(piece));
   }
-  while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < StreamPort::kHighWater) {
+  while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < port_.slice()) {
     const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
-    if (!enough) break;
+    if (!enough || !planner_.has_chunks() || !has_room()) break;
     const std::uint64_t start = planner_.position();
     auto plan = planner_.next_part(limits_.raw_bytes);
+    auto room = std::exchange(room_, {});
+    has_room_ = false;
     if (!plan) break;
     auto work = std::make_shared<Work>();
+    if (plan->literal_bytes == 0) room.resize(0);
+    work->room = std::move(room);
     work->plan = std::move(*plan);
     work->start = start;
     work->instructions = encode_instructions(work->plan, cursor_);

@@ -19,8 +19,9 @@ struct PatchLimits {
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
 
-/// What a zstd level is worth in prefix, within what the receiver decodes; raw for one that has no zstd.
-PatchLimits patch_limits(int level, const wire::Hello& receiver);
+/// What a zstd level is worth in prefix, within what the receiver decodes and what the transfer should hold; raw for a
+/// receiver that has no zstd.
+PatchLimits patch_limits(int level, const wire::Hello& receiver, std::uint64_t slice = StreamPort::kHighWater);
 
 /// Owned by a conversation.
 class PatchSender {
@@ -43,6 +44,8 @@ class PatchSender {
 
  private:
   struct Work;
+  /// Memory for the next part's literals and prefix; pump() is called again once there is some.
+  bool has_room();
   StreamPort& port_;
   std::shared_ptr<const Source> target_;
   Toolbox toolbox_;
@@ -55,6 +58,10 @@ class PatchSender {
   std::deque<HeldContent> held_;  ///< not planned yet
   std::deque<std::shared_ptr<Work>> in_flight_;
   std::optional<Digest> root_;
+  MemoryCharge room_;
+  bool has_room_ = false;
+  bool asked_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< gone with this: room that is given later is not taken
   bool header_sent_ = false;
   bool ended_queued_ = false;
   bool failed_ = false;

@@ -17,7 +17,7 @@ Status Signer::begin(std::uint64_t block_bytes, std::uint64_t pair_bytes) {
 }
 
 void Signer::pump() {
-  if (!begun_ || running_ || !holder_.batches_left() || port_.unsent_bytes() >= StreamPort::kHighWater) return;
+  if (!begun_ || running_ || !holder_.batches_left() || port_.unsent_bytes() >= port_.slice()) return;
   running_ = true;
   struct Work {
     SignBatch batch;

@@ -4,9 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fair_queue.h"
+#include "base/memory_budget.h"
 #include "delta/ladder_policy.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
@@ -15,6 +18,14 @@ namespace millrace {
 
 /// Which queue of workers a job goes to: hashing, searching and coding; file contents; the catalogue and commits.
 enum class Lane : std::uint8_t { kCpu, kDisk, kCatalogue };
+
+/// A lane and whether the job is short: such pass longer ones. What the catalogue does is short unless told otherwise.
+struct JobKind {
+  JobKind(Lane where) : lane(where), urgency(where == Lane::kCatalogue ? Urgency::kMetadata : Urgency::kBulk) {}
+  JobKind(Lane where, Urgency how) : lane(where), urgency(how) {}
+  Lane lane;
+  Urgency urgency;
+};
 
 /// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's
 /// loop only.
@@ -26,7 +37,8 @@ class StreamPort {
   virtual void send_frame(FrameType type, std::uint8_t flags, Buffer payload) = 0;
   /// Queues bulk bytes; they leave as credit allows, in frames of at most kMaxFramePayload.
   virtual void send_data(SharedBytes bytes) = 0;
-  /// DATA bytes queued and not yet taken by the transport. Above kHighWater a producer pauses until on_writable().
+  /// DATA bytes queued and not yet taken by the transport. Above kHighWater, or slice(), a producer pauses until
+  /// on_writable().
   virtual std::uint64_t unsent_bytes() const = 0;
   /// The conversation is done with this many received DATA bytes: the peer may send as many more.
   virtual void release_credit(std::uint64_t bytes) = 0;
@@ -34,10 +46,10 @@ class StreamPort {
   virtual void set_window(std::uint64_t bytes) = 0;
   /// Runs `work` on a worker thread of the lane, then `done` on the loop. If the conversation has ended by then, `done`
   /// is dropped, but `work` always runs to its end or not at all: it must own (share) all that it touches.
-  virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+  virtual void run(JobKind kind, std::function<void()> work, std::function<void()> done) = 0;
   /// As run(), for work that goes on after it has returned: `done` follows once `finished` was called, which may happen
   /// on any thread and must happen exactly once.
-  virtual void run_deferred(Lane lane, std::function<void(std::function<void()> finished)> work,
+  virtual void run_deferred(JobKind kind, std::function<void(std::function<void()> finished)> work,
                             std::function<void()> done) = 0;
   /// The conversation is over on this side; the stream closes when all queued has left. Nothing is called afterwards.
   virtual void finish() = 0;
@@ -47,6 +59,23 @@ class StreamPort {
   virtual Link link() const = 0;
   /// Limits that the peer named in its HELLO (defaults before it arrived).
   virtual const wire::Hello& peer() const = 0;
+
+  /// A server's transfers begin with this: `begin` is called once the process has memory for one more, maybe at once.
+  virtual void admit(std::function<void()> begin) { begin(); }
+  /// `bytes` more that this transfer is about to hold, besides DATA that was not released or not sent: given at once,
+  /// or by `on_room` once there is room. Only after admit() has let it begin; one at a time.
+  virtual std::optional<MemoryCharge> reserve(std::uint64_t bytes, std::function<void(MemoryCharge)> on_room) {
+    (void)bytes;
+    (void)on_room;
+    return MemoryCharge();
+  }
+  /// Counts `bytes` that are held already.
+  virtual MemoryCharge charge(std::uint64_t bytes) {
+    (void)bytes;
+    return {};
+  }
+  /// What this transfer should hold at most, and produce before it pauses.
+  virtual std::uint64_t slice() const { return kHighWater; }
 
   static constexpr std::uint64_t kHighWater = 4u << 20;
 
@@ -75,6 +104,8 @@ class Conversation {
   virtual Status on_data(ByteView bytes) = 0;
   /// unsent_bytes() fell below kHighWater again.
   virtual Status on_writable() { return {}; }
+  /// It holds what can only go on with more from the peer, besides DATA that was not released.
+  virtual bool holds_memory() const { return false; }
   /// The stream is gone: the peer's ERROR, a CANCEL, a lost connection, or our own port.fail(). Last call.
   virtual void on_closed(const Error& error) = 0;
 };

@@ -1,5 +1,7 @@
 #include "sync/upload_server.h"
 
+#include <algorithm>
+
 #include "base/path.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
@@ -29,6 +31,11 @@ class UploadServer final : public Conversation {
         request_(std::move(request)) {}
 
   void start() {
+    port_.admit([this] { begin(); });
+  }
+
+ private:
+  void begin() {
     struct Found {
       Result<std::optional<Version>> version = std::nullopt;
       std::shared_ptr<const StoredFile> file;
@@ -107,6 +114,7 @@ class UploadServer final : public Conversation {
         });
   }
 
+ public:
   Status on_message(FrameType type, ByteView payload) override {
     if (type == FrameType::kDescend && basis_ && !patch_started_ && !bits_.active()) {
       MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
@@ -158,6 +166,8 @@ class UploadServer final : public Conversation {
     if (signer_) signer_->pump();
     return {};
   }
+
+  bool holds_memory() const override { return bits_.active() || (receiver_ && receiver_->in_part()); }
 
   void on_closed(const Error& error) override {
     const bool is_useless =
@@ -239,7 +249,7 @@ class UploadServer final : public Conversation {
         [this, opened] {
           if (!opened->draft) return port_.fail(opened->draft.error());
           draft_ = std::move(*opened->draft);
-          port_.set_window(kUploadWindow);
+          port_.set_window(std::min(kUploadWindow, port_.slice()));
           const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
           receiver_.emplace(
               port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
@@ -260,7 +270,7 @@ class UploadServer final : public Conversation {
     };
     auto proof = std::make_shared<Proof>();
     port_.run_deferred(
-        Lane::kDisk,
+        {Lane::kDisk, Urgency::kMetadata},
         [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
          wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
          factory = toolbox_.hasher](std::function<void()> finished) {

@@ -83,6 +83,9 @@ class FrameDecoder {
   /// Decodes all of `bytes`. Errors: kTooLarge (a payload over its limit), kProtocol, or the sink's; the decoder is
   /// then spent.
   Status feed(ByteView bytes, Sink& sink);
+  /// Of a frame that is not complete.
+  std::size_t held_bytes() const { return held_.size(); }
+  bool in_frame() const { return state_ != State::kHeader || !held_.empty(); }
 
  private:
   enum class State { kHeader, kPayload, kData };

@@ -45,7 +45,7 @@ class Loopback {
   struct Side : Mux::Owner {
     Side(Loopback& given, Mux::Role role) : loopback(given), mux(role, {}, *this) {}
     void wants_write() override {}
-    void run(Lane, std::function<void()> work, std::function<void()> done) override {
+    void run(JobKind, std::function<void()> work, std::function<void()> done) override {
       work();
       loopback.done_.push_back(std::move(done));
     }

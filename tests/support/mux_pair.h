@@ -81,7 +81,7 @@ class Side final : public Mux::Owner {
   using Accept = std::function<Result<std::shared_ptr<Conversation>>(FrameType, ByteView, StreamPort&)>;
   Side(Mux::Role role, const wire::Hello& hello) : mux(role, hello, *this) {}
   void wants_write() override {}
-  void run(Lane, std::function<void()> work, std::function<void()> done) override {
+  void run(JobKind, std::function<void()> work, std::function<void()> done) override {
     jobs.emplace_back(std::move(work), std::move(done));
   }
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override {

@@ -1,5 +1,5 @@
-// load/histogram: how exactly it tells what it was given.
-#include "load/histogram.h"
+// base/histogram: how exactly it tells what it was given.
+#include "base/histogram.h"
 
 #include <catch2/catch.hpp>
 

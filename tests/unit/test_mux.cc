@@ -39,7 +39,7 @@ struct Talk final : Conversation {
 struct Side : Mux::Owner {
   explicit Side(Mux::Role role, wire::Hello hello = {}) : mux(role, hello, *this) {}
   void wants_write() override {}
-  void run(Lane, std::function<void()>, std::function<void()>) override {}
+  void run(JobKind, std::function<void()>, std::function<void()>) override {}
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView, StreamPort& port) override {
     if (type == FrameType::kVerify) return fail(Code::kUsage, "not this one");
     auto talk = std::make_shared<Talk>(port);

@@ -11,7 +11,7 @@ using namespace millrace;
 SCENARIO("a job's work runs beside the loop and its end on it") {
   Loop loop;
   const auto here = std::this_thread::get_id();
-  for (const Workers workers : {Workers::kShared, Workers::kDisk, Workers::kCatalogue}) {
+  for (const Workers workers : {Workers::kCpu, Workers::kDisk, Workers::kCatalogue}) {
     std::thread::id worked;
     std::thread::id ended;
     loop.run_job(
@@ -36,7 +36,7 @@ SCENARIO("a slow disk holds up no other lane") {
   }
   bool ended_first = false;
   loop.run_job(
-      Workers::kShared, [] {},
+      Workers::kCpu, [] {},
       [&] {
         ended_first = !slow_ended;
         release = true;
@@ -44,21 +44,6 @@ SCENARIO("a slow disk holds up no other lane") {
   loop.run();
   CHECK(ended_first);
   CHECK(slow_ended);
-}
-
-SCENARIO("a pool that is dropped runs nothing that has not begun and calls nothing back") {
-  Loop loop;
-  int called = 0;
-  const auto kept = std::make_shared<int>(0);
-  {
-    WorkerPool pool(loop.raw(), 1);
-    for (int i = 0; i < 100; ++i) {
-      pool.run([kept] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, [&called, kept] { ++called; });
-    }
-  }
-  CHECK(kept.use_count() == 1);
-  loop.run();
-  CHECK(called == 0);
 }
 
 SCENARIO("bytes arrive in order and both sides count them") {

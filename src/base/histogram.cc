@@ -1,4 +1,4 @@
-#include "load/histogram.h"
+#include "base/histogram.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,0 +1,83 @@
+#include "server/serve.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "codec/sha256.h"
+#include "codec/zstd_codec.h"
+#include "net/allocator.h"
+#include "server/server.h"
+#include "store/chores.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
+  return error.code == Code::kUsage ? 2 : 1;
+}
+
+void reload(ServerTls* tls) {
+  const Status loaded = tls != nullptr ? tls->load() : Status();
+  if (!loaded)
+    std::fprintf(stderr, "warning: the certificates stay as they were: %s\n", loaded.error().sentence.c_str());
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  ServerLimits limits = options.limits;
+  std::signal(SIGPIPE, SIG_IGN);
+  keep_freed_memory();
+  const std::size_t descriptors = raise_descriptor_limit();
+  if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
+  auto store = open_directory_store(
+      options.data, {options.durability, system_random(), make_sha256, nullptr,
+             [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
+  if (!store) return complain(store.error());
+  const std::shared_ptr<LocalStore> owned = std::move(*store);
+  auto tls = open_server_tls(options.tls, options.host, options.data);
+  if (!tls) return complain(tls.error());
+  ScanLimits scan_limits;
+  scan_limits.interval = options.scan_interval;
+  BackgroundScan scan = owned->scan(scan_limits);
+  Chores chores;
+  if (options.scan_interval.count() > 0) chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
+  chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores.start();
+  Loop loop;
+  int result = 0;
+  {
+    ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
+    context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
+    Server server(loop, std::move(context), *tls, limits);
+    if (auto status = server.listen(options.host, options.port); !status) {
+      result = complain(status.error());
+    } else {
+      if (!is_loopback(options.host)) {
+        std::fprintf(stderr,
+                     "warning: there is no login yet: whoever reaches this port reads and writes everything%s.\n",
+                     *tls ? "" : ", and there is no encryption: whoever is in between does too");
+      }
+      const auto end = [&] { server.stop(); };
+      const SignalWatch terminate(loop, SIGTERM, end);
+      const SignalWatch interrupt(loop, SIGINT, end);
+      const SignalWatch hang_up(loop, SIGHUP, [&] { reload(tls->get()); });
+      const SignalWatch tell(loop, SIGUSR1, [&] {
+        std::printf("millraced: %s\n", server.summary().c_str());
+        std::fflush(stdout);
+      });
+      std::printf("millraced: files in %s/files, listening on %s:%d\n", options.data.c_str(), options.host.c_str(), server.port());
+      if (*tls) std::printf("millraced: TLS 1.3, the server's key is %s\n", (*tls)->fingerprint().c_str());
+      std::fflush(stdout);
+      loop.run();
+    }
+  }
+  return result;
+}
+
+}  // namespace millrace

@@ -1,0 +1,15 @@
+// What a server counts beside what its parts know themselves. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace millrace {
+
+struct ServerCounts {
+  std::atomic<std::uint64_t> refused{0};        ///< connections: too many, or no descriptors left
+  std::atomic<std::uint64_t> too_slow{0};       ///< connections that were ended for it
+  std::atomic<std::uint64_t> requests_busy{0};  ///< requests: too many at once, or no memory for them in time
+};
+
+}  // namespace millrace
