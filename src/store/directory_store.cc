@@ -14,6 +14,7 @@
 #include "store/operations.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
+#include "store/staging_shards.h"
 #include "store/upload_basis.h"
 
 namespace millrace {
@@ -116,7 +117,7 @@ class DirectoryStore final : public LocalStore {
     {
       const std::lock_guard lock(parts_->mutex);
       MILLRACE_ASSIGN(superseded, take_over(full));
-      name = hex(options_.random()) + hex(options_.random());
+      name = staging_.path_for(hex(options_.random()) + hex(options_.random()));
     }
     auto file = disk().create({Area::kStaging, name});
     if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
@@ -388,6 +389,7 @@ class DirectoryStore final : public LocalStore {
   CurrentVersions versions_;
   Committer committer_;
   std::optional<CommitQueue> queue_;
+  StagingNames staging_;
   struct Attempt {
     std::uint64_t number = 0;
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
