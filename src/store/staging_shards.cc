@@ -12,7 +12,8 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kFollowing = 32;  ///< drafts that go to one shard before the next one's turn
+constexpr std::uint64_t kTogether = 4;    ///< shards that take turns: workers that create at once do not meet
+constexpr std::uint64_t kFollowing = 32;  ///< drafts of each before the next shards' turn
 constexpr const char* kDigits = "0123456789abcdef";
 
 std::string shard_name(std::size_t shard) {
@@ -58,7 +59,9 @@ std::optional<std::size_t> shard_of(std::string_view staged) {
 }
 
 std::string StagingNames::path_for(const std::string& name) {
-  return shard_name(given_.fetch_add(1, std::memory_order_relaxed) / kFollowing % kStagingShards) + "/" + name;
+  const std::uint64_t number = given_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t shard = number / (kTogether * kFollowing) * kTogether + number % kTogether;
+  return shard_name(shard % kStagingShards) + "/" + name;
 }
 
 DiskResult<std::vector<std::string>> staged_paths(Disk& disk) {

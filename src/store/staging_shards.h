@@ -29,8 +29,8 @@ std::optional<std::size_t> shard_of(std::string_view staged);
 /// Gives drafts their staging paths. Thread-safe.
 class StagingNames {
  public:
-  /// The path for a draft of that random name. Drafts that follow one another share a shard, so that neighbours of a
-  /// tree are neighbours on disk.
+  /// The path for a draft of that random name. Drafts that follow one another share a few shards, so that neighbours of
+  /// a tree are neighbours on disk.
   std::string path_for(const std::string& name);
 
  private:

@@ -73,7 +73,7 @@ TEST_CASE_METHOD(Fixture,
   for (const auto& entry : fs::recursive_directory_iterator(folder / "staging")) {
     if (entry.is_regular_file()) ++in_folder[entry.path().parent_path()];
   }
-  CHECK(in_folder.size() == 7);
+  CHECK(in_folder.size() == 8);
   CHECK_FALSE(in_folder.contains(folder / "staging"));
   for (const auto& [path, count] : in_folder) CHECK(count <= 32);
   drafts.clear();
