@@ -399,7 +399,7 @@ class DirectoryStore final : public LocalStore {
     std::uint64_t number = 0;
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
   };
-  std::mutex beginning_;  ///< guards what follows, and `random`
+  std::mutex beginning_;                                          ///< guards what follows, and `random`
   std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts, and some that have ended
   std::size_t attempts_swept_ = 0;
 };

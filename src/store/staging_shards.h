@@ -1,8 +1,8 @@
 // The folders of staging: drafts are made in DIR/staging/NN/. One folder for all would be one lock that all workers
 // wait for, and one group of the file system's inodes: ext4 looks for a free inode from the beginning of its folder's
 // group, and without a journal looks up each that was removed in the last minutes (10,000 creations behind 10,000
-// removals: 430 us each in one folder, 10 us in these). The shards are marked so that ext4 puts them into groups of their
-// own; elsewhere they are folders like any other.
+// removals: 430 us each in one folder, 10 us in these). The shards are marked so that ext4 puts them into groups of
+// their own; elsewhere they are folders like any other.
 #pragma once
 
 #include <array>

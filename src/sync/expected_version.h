@@ -11,10 +11,9 @@ namespace millrace {
 inline Result<Expected> expected_version(const wire::UploadFields& request, const Version* current) {
   const Expected expected = request.expected.value_or(current ? Expected{Expected::Kind::kRoot, current->token.root}
                                                               : Expected{Expected::Kind::kNone, {}});
-  const bool acceptable = expected.kind == Expected::Kind::kAny ||
-                          (expected.kind == Expected::Kind::kNone && current == nullptr) ||
-                          (expected.kind == Expected::Kind::kRoot && current != nullptr &&
-                           current->token.root == expected.root);
+  const bool acceptable =
+      expected.kind == Expected::Kind::kAny || (expected.kind == Expected::Kind::kNone && current == nullptr) ||
+      (expected.kind == Expected::Kind::kRoot && current != nullptr && current->token.root == expected.root);
   if (acceptable) return expected;
   return fail(Code::kConflict,
               "'" + printable(request.path) +
