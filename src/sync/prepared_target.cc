@@ -17,8 +17,8 @@ Status append_patch(PatchPlanner& planner, const HeldContent& content, const Sou
     const auto plan = planner.next_part(kMaxPartRawBytes - kMaxChunkBytes);
     if (!plan) break;
     const Buffer instructions = encode_instructions(*plan, cursor);
-    MILLRACE_ASSIGN(const EncodedPart part, encode_part(*plan, instructions, start, kNoPrefix, target,
-                                                        std::span(&content, 1), codec, level));
+    MILLRACE_ASSIGN(const EncodedPart part,
+                    encode_part(*plan, instructions, start, kNoPrefix, target, std::span(&content, 1), codec, level));
     append(patch, part.head);
     for (const SharedBytes& piece : part.literals) append(patch, piece.view);
   }

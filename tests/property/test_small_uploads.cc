@@ -107,7 +107,8 @@ TEST_CASE_METHOD(Fixture, "zeros are told as zeros, prepared or not") {
   }
 }
 
-TEST_CASE_METHOD(Fixture, "what does not have the announced root is asked for again, and the old version stays until it has") {
+TEST_CASE_METHOD(Fixture,
+                 "what does not have the announced root is asked for again, and the old version stays until it has") {
   const Buffer old = content_of(3000);
   REQUIRE(upload(old, Prepared::kNo));
   const Buffer content = content_of(9000);
@@ -119,7 +120,8 @@ TEST_CASE_METHOD(Fixture, "what does not have the announced root is asked for ag
   CHECK(test::staged_files(folder) == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "a small upload replaces what it expects, or what is there when nothing is said, and nothing else") {
+TEST_CASE_METHOD(Fixture,
+                 "a small upload replaces what it expects, or what is there when nothing is said, and nothing else") {
   const auto first = upload(content_of(1000), Prepared::kYes, Expected{Expected::Kind::kNone, {}});
   REQUIRE(first);
   const auto second = upload(content_of(2000), Prepared::kYes, Expected{Expected::Kind::kNone, {}});
