@@ -97,8 +97,6 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
   if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
     return fail(Code::kUsage, "The basis does not have the chunks to keep.");
   const std::uint64_t end = first + count;
-  MILLRACE_ASSIGN(const auto open, file());
-  reserve(*open, basis_offsets_[end] - basis_offsets_[first]);
   // Written up to multiples of kCopyBytes: the page cache takes aligned pieces in larger units. What lies behind such a
   // border goes with the next piece.
   std::size_t held = 0;

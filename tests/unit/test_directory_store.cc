@@ -217,3 +217,41 @@ TEST_CASE_METHOD(Fixture, "rot is reported by verify and a second store on the f
   const auto file = store->open({}, "f").value();
   CHECK(file->chunks().value()->size() > 3);
 }
+
+TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and damage in them is found") {
+  const Buffer old = test::random_bytes(5u << 20, 1);
+  REQUIRE(put("f", old));
+  const Buffer added = test::random_bytes(12'345, 2);
+  const Chunk first{make_sha256()->hash(added), 0, 12'345};
+  const auto build = [&]() -> Result<Version> {
+    DraftRequest request;
+    request.path = "g";
+    request.basis = store->open({}, "f").value();
+    request.bytes = added.size() + old.size();
+    const auto draft = store->begin({}, request).value();
+    const auto kept = request.basis->chunks().value();
+    REQUIRE(draft->add(std::span(&first, 1), added));
+    MILLRACE_TRY(draft->keep(0, kept->size()));
+    CHECK(draft->chunk_count() == kept->size() + 1);
+    ChunkList all{first};
+    all.insert(all.end(), kept->begin(), kept->end());
+    return test::commit(*draft, build_tree(all, *make_sha256()).root, request.bytes, {1'000'000'000, 0640});
+  };
+  REQUIRE(build());
+  Buffer expected = added;
+  append(expected, old);
+  CHECK(read_file(folder / "files/g") == as_text(expected));
+
+  // Written in place, with the old time: only reading can tell.
+  const auto time = fs::last_write_time(folder / "files/f");
+  const auto reader = store->open({}, "f").value();
+  std::fstream(folder / "files/f", std::ios::in | std::ios::out | std::ios::binary).seekp(3u << 20).put('!').put('?');
+  fs::last_write_time(folder / "files/f", time);
+  DraftRequest request;
+  request.path = "h";
+  request.basis = reader;
+  const auto draft = store->begin({}, request).value();
+  const auto kept = draft->keep(0, reader->chunks().value()->size());
+  REQUIRE_FALSE(kept);
+  CHECK(kept.error().code == Code::kIntegrity);
+}
