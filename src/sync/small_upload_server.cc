@@ -13,7 +13,7 @@ constexpr std::uint64_t kMaxOverhead = 64u << 10;  ///< of instructions, headers
 constexpr int kMaxMisses = 2;                      ///< patches with a wrong root
 
 /// What its one job is given and gives; shared with it, so that it may outlive the conversation.
-struct Work {
+struct Work : std::enable_shared_from_this<Work> {
   std::shared_ptr<Store> store;
   Toolbox toolbox;
   Principal principal;
@@ -68,10 +68,12 @@ void Work::run(const std::function<void()>& finished) {
   const Status built = build(draft, *hasher, root);
   parts.clear();
   if (built && !wrong_root) {
-    draft->commit(root, draft->size(), request.attributes, [this, finished](Result<Version> committed) {
-      version = std::move(committed);
-      finished();
-    });
+    // The conversation may be gone before the commit is.
+    draft->commit(root, draft->size(), request.attributes,
+                  [self = shared_from_this(), finished](Result<Version> committed) {
+                    self->version = std::move(committed);
+                    finished();
+                  });
     return;
   }
   if (draft) draft->discard();
