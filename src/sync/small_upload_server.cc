@@ -13,7 +13,7 @@ constexpr std::uint64_t kMaxOverhead = 64u << 10;  ///< of instructions, headers
 constexpr int kMaxMisses = 2;                      ///< patches with a wrong root
 
 /// What its one job is given and gives; shared with it, so that it may outlive the conversation.
-struct Work : std::enable_shared_from_this<Work> {
+struct Work {
   std::shared_ptr<Store> store;
   Toolbox toolbox;
   Principal principal;
@@ -22,7 +22,8 @@ struct Work : std::enable_shared_from_this<Work> {
   std::uint64_t window = 0;
   Addressing addressing = Addressing::kBasis;
   std::optional<Expected> expected;  ///< what the first attempt saw
-  Result<Version> version = Version();
+  /// Its own, for a commit that ends after the conversation: nothing else may live on the committer's thread.
+  std::shared_ptr<Result<Version>> version = std::make_shared<Result<Version>>(Version());
   bool wrong_root = false;
 
   void run(const std::function<void()>& finished);
@@ -68,16 +69,14 @@ void Work::run(const std::function<void()>& finished) {
   const Status built = build(draft, *hasher, root);
   parts.clear();
   if (built && !wrong_root) {
-    // The conversation may be gone before the commit is.
-    draft->commit(root, draft->size(), request.attributes,
-                  [self = shared_from_this(), finished](Result<Version> committed) {
-                    self->version = std::move(committed);
-                    finished();
-                  });
+    draft->commit(root, draft->size(), request.attributes, [result = version, finished](Result<Version> committed) {
+      *result = std::move(committed);
+      finished();
+    });
     return;
   }
   if (draft) draft->discard();
-  if (!built) version = fail(built.error());
+  if (!built) *version = fail(built.error());
   finished();
 }
 
@@ -140,10 +139,11 @@ class SmallUploadServer final : public Conversation {
   }
 
   void on_end() {
-    if (!work_->version) return port_.fail(work_->version.error());
+    const Result<Version>& version = *work_->version;
+    if (!version) return port_.fail(version.error());
     if (work_->wrong_root) return ask_again();
     wire::Done message;
-    message.version = *work_->version;
+    message.version = *version;
     port_.send_last(message);
   }
 
