@@ -44,6 +44,7 @@ class Connection {
   void start_job(std::function<void()> work, std::function<void()> done);
 
   Mux& mux() { return session_->mux(); }
+  Link link() const { return session_->link(); }
   std::uint64_t bytes_sent() const { return session_ ? session_->stream().bytes_written() : 0; }
   std::uint64_t bytes_received() const { return session_ ? session_->stream().bytes_read() : 0; }
   /// Why there is no connection any more.

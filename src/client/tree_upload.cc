@@ -2,7 +2,9 @@
 
 #include "base/path.h"
 #include "client/upload_file.h"
+#include "sync/patch_sender.h"
 #include "sync/query_client.h"
+#include "sync/upload_client.h"
 
 namespace millrace {
 
@@ -49,7 +51,27 @@ struct TreeUpload::Walk {
 
 struct TreeUpload::Preparation {
   std::vector<Candidate> candidates;
-  std::vector<Result<std::shared_ptr<LocalSource>>> sources;
+  std::vector<bool> whole;  ///< those that will be sent without a question
+  Toolbox toolbox;
+  int level = 0;
+  struct Opened {
+    Result<std::shared_ptr<LocalSource>> source;
+    std::shared_ptr<const PreparedTarget> prepared;
+  };
+  std::vector<Opened> opened;
+
+  void run() {
+    const auto hasher = toolbox.hasher();
+    const auto codec = toolbox.codec();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      opened.push_back({open(candidates[i].entry), nullptr});
+      const auto& source = opened.back().source;
+      if (!source || !whole[i] || (*source)->size() > kLoadBytes) continue;
+      // What fails here fails again, and is told, when it is sent.
+      if (auto prepared = prepare_target(**source, *hasher, *codec, level))
+        opened.back().prepared = std::make_shared<const PreparedTarget>(std::move(*prepared));
+    }
+  }
 };
 
 TreeUpload::TreeUpload(CommandRun& run, std::vector<std::string> locals, std::string folder, Selection selection)
@@ -165,26 +187,29 @@ void TreeUpload::prepare() {
       to_send_.pop_front();
     }
     ++preparing_;
-    run_.connection.start_job(
-        [preparation] {
-          for (const Candidate& candidate : preparation->candidates)
-            preparation->sources.push_back(open(candidate.entry));
-        },
-        [this, preparation] {
-          --preparing_;
-          on_prepared(*preparation);
-          advance();
-        });
+    const TransferOptions options = run_.options.transfer();
+    Mux& mux = run_.connection.mux();
+    preparation->toolbox = run_.toolbox;
+    preparation->level = patch_limits(options.level.value_or(level_for(run_.connection.link())), mux.peer()).level;
+    for (const Candidate& candidate : preparation->candidates)
+      preparation->whole.push_back(!run_.options.dry_run &&
+                                   is_sent_whole(options_for(candidate), candidate.entry.bytes));
+    run_.connection.start_job([preparation] { preparation->run(); },
+                              [this, preparation] {
+                                --preparing_;
+                                on_prepared(*preparation);
+                                advance();
+                              });
   }
 }
 
 void TreeUpload::on_prepared(Preparation& preparation) {
   for (std::size_t i = 0; i < preparation.candidates.size(); ++i) {
     Candidate& candidate = preparation.candidates[i];
-    auto& source = preparation.sources[i];
+    auto& source = preparation.opened[i].source;
     if (source) {
       ready_bytes_ += (*source)->size();
-      ready_.push_back({std::move(candidate), std::move(*source)});
+      ready_.push_back({std::move(candidate), std::move(*source), std::move(preparation.opened[i].prepared)});
       continue;
     }
     const std::size_t number = next_number_++;
@@ -217,16 +242,22 @@ void TreeUpload::start_next(std::function<void()> over) {
     run_.meter.file_done(number);
     over();
   } else {
-    TransferOptions options = run_.options.transfer();
-    // Where nothing is, nothing needs to be asked for: the content goes with the request.
-    if (there && code_from_wire(there->error) == Code::kNotFound) options.whole_file = true;
-    upload_file(run_, {number, entry.place.shown(), next.candidate.remote, [entry] { return open(entry); }},
-                next.source, options, [this, number, over = std::move(over)] {
-                  run_.meter.file_done(number);
-                  over();
-                });
+    upload_file(
+        run_,
+        {number, entry.place.shown(), next.candidate.remote, [entry] { return open(entry); }, std::move(next.prepared)},
+        next.source, options_for(next.candidate), [this, number, over = std::move(over)] {
+          run_.meter.file_done(number);
+          over();
+        });
   }
   if (ready_.size() < kMostReady / 2) prepare();
+}
+
+TransferOptions TreeUpload::options_for(const Candidate& candidate) const {
+  TransferOptions options = run_.options.transfer();
+  const auto& there = candidate.there;
+  if (there && code_from_wire(there->error) == Code::kNotFound) options.whole_file = true;
+  return options;
 }
 
 bool TreeUpload::exhausted() const {

@@ -8,6 +8,7 @@
 #include "client/command_run.h"
 #include "client/local_files.h"
 #include "client/tree_walk.h"
+#include "sync/prepared_target.h"
 
 namespace millrace {
 
@@ -32,6 +33,7 @@ class TreeUpload final : public ItemFeed {
   struct Ready {
     Candidate candidate;
     std::shared_ptr<LocalSource> source;
+    std::shared_ptr<const PreparedTarget> prepared;  ///< of a small new file
   };
   struct Walk;
   struct Preparation;
@@ -44,6 +46,8 @@ class TreeUpload final : public ItemFeed {
   void prepare();
   void on_prepared(Preparation& preparation);
   static Result<std::shared_ptr<LocalSource>> open(const WalkedEntry& entry);
+  /// Nothing needs to be asked for where nothing is: the content goes with the request.
+  TransferOptions options_for(const Candidate& candidate) const;
 
   CommandRun& run_;
   std::string folder_;

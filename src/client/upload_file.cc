@@ -45,7 +45,8 @@ void start(CommandRun& run, const FileToUpload& file, const std::shared_ptr<Loca
     on_done(run, file, *source, options, attempt, result, over);
   };
   const auto opened = run.connection.mux().open([&](StreamPort& port) {
-    return make_upload(port, {file.remote, source, source->attributes()}, options, run.toolbox, done,
+    const auto prepared = attempt == Attempt::kFirst ? file.prepared : nullptr;
+    return make_upload(port, {file.remote, source, source->attributes(), prepared}, options, run.toolbox, done,
                        [&run, number = file.number](const TransferProgress& now) { run.meter.update(number, now); });
   });
   if (opened) return;

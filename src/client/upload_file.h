@@ -3,6 +3,7 @@
 
 #include "client/command_run.h"
 #include "client/local_files.h"
+#include "sync/prepared_target.h"
 
 namespace millrace {
 
@@ -12,6 +13,7 @@ struct FileToUpload {
   std::string remote;
   /// Opens it once more after it changed while it was read.
   std::function<Result<std::shared_ptr<LocalSource>>()> open_again;
+  std::shared_ptr<const PreparedTarget> prepared{};  ///< of what is sent at first; may be null
 };
 
 /// Sends what `source` holds and reports how that ended; `over` is called once. A file that changed while it was read

@@ -37,7 +37,7 @@ int serve(const ServeOptions& options) {
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
   auto store = open_directory_store(
       options.data, {options.durability, system_random(), make_sha256, nullptr,
-             [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
+                     [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
   if (!store) return complain(store.error());
   const std::shared_ptr<LocalStore> owned = std::move(*store);
   auto tls = open_server_tls(options.tls, options.host, options.data);
@@ -46,7 +46,8 @@ int serve(const ServeOptions& options) {
   scan_limits.interval = options.scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
   Chores chores;
-  if (options.scan_interval.count() > 0) chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
+  if (options.scan_interval.count() > 0)
+    chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
   chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
   chores.start();
   Loop loop;
@@ -71,7 +72,8 @@ int serve(const ServeOptions& options) {
         std::printf("millraced: %s\n", server.summary().c_str());
         std::fflush(stdout);
       });
-      std::printf("millraced: files in %s/files, listening on %s:%d\n", options.data.c_str(), options.host.c_str(), server.port());
+      std::printf("millraced: files in %s/files, listening on %s:%d\n", options.data.c_str(), options.host.c_str(),
+                  server.port());
       if (*tls) std::printf("millraced: TLS 1.3, the server's key is %s\n", (*tls)->fingerprint().c_str());
       std::fflush(stdout);
       loop.run();

@@ -86,8 +86,9 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   command->add_option("--client-ca", tls.files.client_ca,
                       "serve only clients with a certificate that these authorities signed");
   std::string signature_cache = "16MiB";
-  command->add_option("--signature-cache", signature_cache,
-                      "memory for block hashes of content that is compared again and again; 0: none")
+  command
+      ->add_option("--signature-cache", signature_cache,
+                   "memory for block hashes of content that is compared again and again; 0: none")
       ->capture_default_str();
   std::string memory = "256MiB";
   command->add_option("--memory-budget", memory, "for the buffers of all transfers together, at least 1MiB")
@@ -139,9 +140,14 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   options.signature_cache = *signature_bytes;
   options.scan_interval = std::chrono::seconds(scan_interval);
   options.durability = std::map<std::string, Durability>{
-      {"full", Durability::kFull}, {"batch", Durability::kBatch}, {"none", Durability::kNone}}.at(durability);
-  tls.mode = std::map<std::string, TlsChoice::Mode>{
-      {"auto", TlsChoice::Mode::kAuto}, {"on", TlsChoice::Mode::kOn}, {"off", TlsChoice::Mode::kOff}}.at(tls_mode);
+      {"full", Durability::kFull},
+      {"batch", Durability::kBatch},
+      {"none",
+       Durability::kNone}}.at(durability);
+  tls.mode =
+      std::map<std::string, TlsChoice::Mode>{
+          {"auto", TlsChoice::Mode::kAuto}, {"on", TlsChoice::Mode::kOn}, {"off", TlsChoice::Mode::kOff}}
+          .at(tls_mode);
   if (const Status taken = take_address(address, options); !taken) return refuse(taken.error());
   if (const Status fitting = check(tls, options.host); !fitting) return refuse(fitting.error());
   return options;

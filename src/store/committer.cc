@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include "base/path.h"
@@ -71,11 +72,16 @@ void Committer::commit(std::vector<ReadyDraft> group) {
   Status flushed;
   if (parts_.durability == Durability::kFull) {
     // Contents that are not in the row must be found under their staging names after a crash.
-    const bool needed = std::any_of(group.begin(), group.end(), [](const ReadyDraft& draft) { return !draft.content; });
-    const auto done = needed ? parts_.disk().fsync_folder({Area::kStaging, ""}) : DiskStatus();
-    if (!done) {
-      flushed = fail(disk_error(done.error(), "flush the folder", "staging"));
+    std::set<std::string> folders;
+    for (const ReadyDraft& draft : group) {
+      if (!draft.content) folders.emplace(parent_path(draft.staged));
+    }
+    for (const std::string& folder : folders) {
+      const auto done = parts_.disk().fsync_folder({Area::kStaging, folder});
+      if (done) continue;
+      flushed = fail(disk_error(done.error(), "flush the folder", "staging/" + folder));
       parts_.catalogue->stop_writing(flushed.error());
+      break;
     }
   }
   {

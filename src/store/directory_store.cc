@@ -14,6 +14,7 @@
 #include "store/operations.h"
 #include "store/recovery.h"
 #include "store/staged_draft.h"
+#include "store/staging_shards.h"
 #include "store/upload_basis.h"
 
 namespace millrace {
@@ -114,9 +115,10 @@ class DirectoryStore final : public LocalStore {
     std::string name;
     std::shared_ptr<std::atomic<bool>> superseded;
     {
-      const std::lock_guard lock(parts_->mutex);
+      // Not the store's lock: whoever begins does not wait for a group of commits.
+      const std::lock_guard lock(beginning_);
       MILLRACE_ASSIGN(superseded, take_over(full));
-      name = hex(options_.random()) + hex(options_.random());
+      name = staging_.path_for(hex(options_.random()) + hex(options_.random()));
     }
     auto file = disk().create({Area::kStaging, name});
     if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
@@ -324,8 +326,12 @@ class DirectoryStore final : public LocalStore {
   /// Ends the open attempt of the same upload, if this one is not older. Gives what will end this one.
   Result<std::shared_ptr<std::atomic<bool>>> take_over(const DraftRequest& request) {
     if (request.upload_id == UploadId{}) return std::make_shared<std::atomic<bool>>(false);
-    std::erase_if(attempts_, [](const auto& entry) { return entry.second.superseded.use_count() == 1; });
+    if (attempts_.size() > 2 * attempts_swept_ + 16) {
+      std::erase_if(attempts_, [](const auto& entry) { return entry.second.superseded.use_count() == 1; });
+      attempts_swept_ = attempts_.size();
+    }
     Attempt& attempt = attempts_[{request.path, request.upload_id}];
+    if (attempt.superseded.use_count() == 1) attempt.superseded.reset();  // its draft has ended
     if (attempt.superseded && request.attempt < attempt.number) {
       return fail(Code::kConflict, "A newer attempt to upload '" + printable(request.path) + "' is under way.");
     }
@@ -388,11 +394,14 @@ class DirectoryStore final : public LocalStore {
   CurrentVersions versions_;
   Committer committer_;
   std::optional<CommitQueue> queue_;
+  StagingNames staging_;
   struct Attempt {
     std::uint64_t number = 0;
     std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
   };
-  std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts
+  std::mutex beginning_;                                          ///< guards what follows, and `random`
+  std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts, and some that have ended
+  std::size_t attempts_swept_ = 0;
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is

@@ -16,7 +16,7 @@ namespace millrace {
 
 struct StoreOptions {
   Durability durability = Durability::kFull;
-  Random random;  ///< called under the store's lock; any thread
+  Random random;  ///< never called twice at once; any thread
   HasherFactory hasher;
   std::function<std::int64_t()> wall_clock_ns;  ///< since 1970; tells whether a file changed too recently to be trusted
   std::function<void(const std::string& sentence)> report = nullptr;  ///< what the operator has to know; any thread

@@ -14,6 +14,7 @@
 #include <cstdio>
 
 #include "base/path.h"
+#include "store/staging_shards.h"
 
 namespace millrace {
 
@@ -69,7 +70,7 @@ int kind_errno(FileKind kind) {
 
 class SystemDisk final : public Disk {
  public:
-  explicit SystemDisk(std::array<File, 4> areas) : areas_(std::move(areas)) {}
+  SystemDisk(std::array<File, 4> areas, ShardFolders shards) : areas_(std::move(areas)), shards_(std::move(shards)) {}
 
   DiskResult<File> open(const Place& place, Access access) override {
     // Looked at before it is opened: opening a device may already do something.
@@ -110,6 +111,10 @@ class SystemDisk final : public Disk {
       offset += static_cast<std::uint64_t>(n);
     }
     return {};
+  }
+
+  void reserve(const File& file, std::uint64_t offset, std::uint64_t bytes) override {
+    (void)::fallocate(file.descriptor(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(bytes));
   }
 
   DiskStatus truncate(const File& file, std::uint64_t bytes) override {
@@ -253,9 +258,12 @@ class SystemDisk final : public Disk {
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
     how.mode = mode;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const char* path = place.path.empty() ? "." : place.path.c_str();
+    const auto shard = place.area == Area::kStaging ? shard_of(place.path) : std::nullopt;
+    const int base = shard ? shards_[*shard].descriptor() : area(place.area);
+    const char* path = place.path.c_str() + (shard ? kShardPrefix : 0);
+    if (*path == 0) path = ".";
     for (;;) {
-      const long descriptor = ::syscall(SYS_openat2, area(place.area), path, &how, sizeof how);
+      const long descriptor = ::syscall(SYS_openat2, base, path, &how, sizeof how);
       if (descriptor >= 0) return File(static_cast<int>(descriptor));
       // EAGAIN: a rename elsewhere made the kernel unsure that the walk stayed beneath.
       if (errno != EINTR && errno != EAGAIN) return disk_fail(errno);
@@ -270,13 +278,19 @@ class SystemDisk final : public Disk {
       out.borrowed = area(place.area);
       return out;
     }
+    if (const auto shard = place.area == Area::kStaging ? shard_of(place.path) : std::nullopt) {
+      out.borrowed = shards_[*shard].descriptor();
+      return out;
+    }
     auto opened = open_beneath({place.area, std::string(folder)}, O_PATH | O_DIRECTORY, 0);
     if (!opened) return disk_fail(opened.error());
     out.own = std::move(*opened);
     return out;
   }
 
+  static constexpr std::size_t kShardPrefix = 3;  ///< bytes of "NN/"
   std::array<File, 4> areas_;
+  ShardFolders shards_;  ///< nobody else renames them: they stay open
 };
 
 }  // namespace
@@ -318,7 +332,9 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
                                   "' are on different file systems or mounts. They must share one, because a new "
                                   "version is renamed into its place.");
   }
-  out.disk = std::make_unique<SystemDisk>(std::move(areas));
+  auto shards = open_staging_shards(areas[2].descriptor());
+  if (!shards) return fail(disk_error(shards.error(), "make the folders in", (data_dir / "staging").native()));
+  out.disk = std::make_unique<SystemDisk>(std::move(areas), std::move(*shards));
   return out;
 }
 

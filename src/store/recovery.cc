@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "store/indexer.h"
 #include "store/operations.h"
+#include "store/staging_shards.h"
 
 namespace millrace {
 
@@ -48,7 +49,7 @@ Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) 
   auto done = disk.pwrite(*file, *pending.content, 0);
   if (done) done = disk.set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
   if (done) done = disk.fsync(*file);
-  if (done) done = disk.fsync_folder({Area::kStaging, ""});
+  if (done) done = disk.fsync_folder({Area::kStaging, std::string(parent_path(again.path))});
   if (!done) return fail(disk_error(done.error(), "make again", pending.path));
   const auto stat = disk.stat_file(*file);
   if (!stat) return fail(disk_error(stat.error(), "stat", pending.path));
@@ -146,9 +147,9 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
 }
 
 Status sweep_staging(StoreParts& parts) {
-  const auto names = parts.disk().list({Area::kStaging, ""});
-  if (!names) return fail(disk_error(names.error(), "list", "staging"));
-  for (const std::string& name : parts.partials->load(*names)) {
+  const auto paths = staged_paths(parts.disk());
+  if (!paths) return fail(disk_error(paths.error(), "list", "staging"));
+  for (const std::string& name : parts.partials->load(*paths)) {
     const auto removed = parts.disk().unlink({Area::kStaging, name});
     if (!removed && removed.error() != ENOENT) return fail(disk_error(removed.error(), "sweep from staging", name));
   }

@@ -8,12 +8,20 @@
 
 namespace millrace {
 
+namespace {
+/// The list of one chunk is made again faster than two indices of the catalogue are written.
+bool is_worth_keeping(const ChunkList& chunks) {
+  return chunks.size() > 1;
+}
+}  // namespace
+
 Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
   MILLRACE_ASSIGN(const Buffer row, prepare_chunks(root, chunks));
   return row.empty() ? Status() : catalogue->put_chunk_list(root, row);
 }
 
 Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
+  if (!is_worth_keeping(chunks)) return Buffer();
   Buffer list = encode_chunk_list(chunks);
   if (list.size() <= kMaxRowIndexBytes) return list;
   const Place place{Area::kChunks, to_hex(root)};

@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "sync/download_server.h"
+#include "sync/small_upload_server.h"
 #include "sync/upload_server.h"
 
 namespace millrace {
@@ -116,6 +117,7 @@ Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerConte
     case FrameType::kUpload: {
       MILLRACE_ASSIGN(wire::Upload request, wire::decode<wire::Upload>(payload));
       MILLRACE_TRY(check_path(request.path, RootAllowed::kNo));
+      if (is_small_upload(request)) return make_small_upload_server(port, context, principal, std::move(request));
       return make_upload_server(port, context, principal, UploadKind::kWhole, std::move(request));
     }
     case FrameType::kUploadDelta: {

@@ -38,7 +38,8 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   void start() {
     const std::uint64_t size = target_.source->size();
     for (std::size_t at = 0; at < upload_id_.size(); at += 8) store_le(upload_id_.data() + at, toolbox_.random());
-    const bool whole = options_.whole_file || size <= kSendAtOnceBytes;
+    const bool whole = is_sent_whole(options_, size);
+    if (whole && target_.prepared) return send_prepared();
     if (whole) {
       send_request<wire::Upload>(std::nullopt);
       stream_patch();
@@ -77,7 +78,8 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
         return expect_nodes(nodes.level, nodes.count, nodes.bulk_bytes);
       }
       case FrameType::kMismatch: {
-        if (!sender_ || !sender_->all_queued() || !scanned_ || built_.active()) break;
+        const bool sent = sender_ ? sender_->all_queued() : target_.prepared != nullptr;
+        if (!sent || !scanned_ || built_.active()) break;
         MILLRACE_ASSIGN(const auto mismatch, wire::decode<wire::Mismatch>(payload));
         if (++repairs_ > kMaxRepairs) break;
         if (mismatch.bulk_bytes == 0) {
@@ -126,6 +128,17 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
   void on_closed(const Error& error) override { report(fail(error)); }
 
  private:
+  void send_prepared() {
+    const PreparedTarget& prepared = *target_.prepared;
+    send_request<wire::Upload>(std::nullopt);
+    tree_ = prepared.tree;
+    chunks_ = prepared.chunks;
+    scanned_ = true;
+    sent_literals_ = prepared.literal_bytes;
+    port_.send_data({target_.prepared, prepared.patch});
+    observe("sending", target_.source->size());
+  }
+
   template <typename Request>
   void send_request(const std::optional<Digest>& root) {
     Request request;
@@ -369,7 +382,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     result.version = version;
     result.unchanged = unchanged;
     result.round_trips = round_trips_;
-    if (sender_) {
+    if (!sender_ && target_.prepared) {
+      result.literal_bytes = target_.prepared->literal_bytes;
+      result.zero_bytes = target_.prepared->zero_bytes;
+    } else if (sender_) {
       result.literal_bytes = sent_literals_ + sender_->planner().literal_bytes();
       result.repairs = repairs_;
       result.matched_bytes = sender_->planner().matched_bytes();
@@ -418,6 +434,10 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 };
 
 }  // namespace
+
+bool is_sent_whole(const TransferOptions& options, std::uint64_t bytes) {
+  return options.whole_file || bytes <= kSendAtOnceBytes;
+}
 
 std::shared_ptr<Conversation> make_upload(StreamPort& port, UploadTarget target, const TransferOptions& options,
                                           const Toolbox& toolbox, TransferDone done, TransferObserver observer) {

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
+#include "sync/expected_version.h"
 #include "sync/node_reply.h"
 #include "sync/patch_receiver.h"
 #include "sync/signer.h"
@@ -78,16 +79,9 @@ class UploadServer final : public Conversation {
           if (!found->status) return port_.fail(found->status.error());
           const auto& version = *found->version;
           const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
-          expected_ = request_.expected.value_or(current ? Expected{Expected::Kind::kRoot, current->token.root}
-                                                         : Expected{Expected::Kind::kNone, {}});
-          const bool acceptable =
-              expected_.kind == Expected::Kind::kAny || (expected_.kind == Expected::Kind::kNone && !current) ||
-              (expected_.kind == Expected::Kind::kRoot && current && current->token.root == expected_.root);
-          if (!acceptable)
-            return port_.fail(
-                {Code::kConflict,
-                 "'" + printable_path() +
-                     "' is not the version that this upload expects to replace; use --force to replace it."});
+          const auto expected = expected_version(request_, current);
+          if (!expected) return port_.fail(expected.error());
+          expected_ = *expected;
           if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->basis;

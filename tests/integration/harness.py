@@ -1,6 +1,7 @@
 """What the tests of the real programs share: a server on a free port in a temporary folder, the client, raw frames, waiting for a state.
 
 No test waits for a time to pass: they wait for a state that can be seen, with a limit that only a broken program reaches."""
+import contextlib
 import json
 import os
 import random
@@ -79,36 +80,33 @@ class Server:
         base = os.path.join(self.data, "files")
         return os.path.join(os.fsencode(base), name) if isinstance(name, bytes) else os.path.join(base, name)
 
+    def staged_paths(self):
+        """All files in staging."""
+        return [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(self.data, "staging")) for name in names]
+
     def staging(self):
         """Sizes of the drafts that are being built."""
-        folder = os.path.join(self.data, "staging")
-        sizes = []
-        for name in os.listdir(folder):
-            try:
-                sizes.append(os.stat(os.path.join(folder, name)).st_size)
-            except FileNotFoundError:
-                pass
-        return sizes
+        return sizes_of(self.staged_paths())
 
     def drafts(self):
-        """Names in staging that the server has open: what is being built. Others are what was cut off."""
-        folder = os.path.join(self.data, "staging")
-        return [name for name in os.listdir(folder) if has_open(self.process, os.path.join(folder, name))]
+        """Paths in staging that the server has open: what is being built. Others are what was cut off."""
+        return [path for path in self.staged_paths() if has_open(self.process, path)]
 
     def draft_sizes(self):
-        folder = os.path.join(self.data, "staging")
-        sizes = []
-        for name in self.drafts():
-            try:
-                sizes.append(os.stat(os.path.join(folder, name)).st_size)
-            except FileNotFoundError:
-                pass
-        return sizes
+        return sizes_of(self.drafts())
 
     def partials(self):
         """Sizes of what is kept of uploads that were cut off."""
-        folder = os.path.join(self.data, "staging")
-        return [os.stat(os.path.join(folder, name[:-4])).st_size for name in os.listdir(folder) if name.endswith(".job")]
+        return [os.stat(path[:-4]).st_size for path in self.staged_paths() if path.endswith(".job")]
+
+
+def sizes_of(paths):
+    """Of those that are still there."""
+    sizes = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(os.stat(path).st_size)
+    return sizes
 
 
 class ServerTest(unittest.TestCase):

@@ -3,6 +3,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,18 @@ class Benchmarks(PerfTest):
     def test_signature_cache(self):
         report = self.run_perf("signature_cache", "--rounds", "1")
         self.assertEqual(set(report["server_seconds_a_download"]), {"0", "16MiB"})
+
+    def test_compare_peers_with_rsync(self):
+        scenarios = {"small-files": ["millrace, durable", "rsync, durable", "millrace", "rsync"], "fresh-durable": ["millrace, durable", "rsync, durable"],
+                     "unchanged": ["millrace", "rsync"], "edits": ["millrace", "rsync"]}
+        if shutil.which("rsync") is None:
+            self.skipTest("rsync is not installed")
+        report = self.run_perf("compare_peers", "--only", "millrace,rsync", "--scenarios", ",".join(scenarios), "--cache", self.path("cache"))
+        for name, contestants in scenarios.items():
+            self.assertEqual(set(report["scenarios"][name]["medians"]), set(contestants), name)
+        judged = {bar["what"] for bar in report["bars"] if bar["met"] is not None}
+        self.assertEqual(judged, {"fresh, flushed, time against rsync --fsync", "unchanged, time against rsync -I", "100 edits, time against rsync",
+                                  "small files, flushed, time against rsync --fsync", "small files, flushed, time against rsync without"})
 
     def test_fairness(self):
         report = self.run_perf("fairness", "--small", "5", "--large", "1", "--slow", "2", "--measure", "300ms", "--durability", "none", "--cache", self.path("cache"))

@@ -21,6 +21,7 @@ class Loopback {
   Mux& client() { return client_.mux; }
   std::uint64_t bytes_to_server() const { return client_.sent; }
   std::uint64_t bytes_to_client() const { return server_.sent; }
+  std::size_t server_jobs() const { return server_.jobs; }
 
   /// Until nothing moves any more, or so many bytes have gone to the server.
   void run(std::uint64_t until = UINT64_MAX) {
@@ -46,6 +47,7 @@ class Loopback {
     Side(Loopback& given, Mux::Role role) : loopback(given), mux(role, {}, *this) {}
     void wants_write() override {}
     void run(JobKind, std::function<void()> work, std::function<void()> done) override {
+      ++jobs;
       work();
       loopback.done_.push_back(std::move(done));
     }
@@ -55,6 +57,7 @@ class Loopback {
     void on_goaway(const wire::GoAway&) override {}
     Loopback& loopback;
     std::uint64_t sent = 0;
+    std::size_t jobs = 0;
     Mux mux;
   };
 

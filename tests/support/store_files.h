@@ -1,12 +1,21 @@
 // Puts whole files into a store, as an upload would.
 #pragma once
 
+#include <algorithm>
+#include <filesystem>
 #include <future>
 
 #include "store/store.h"
 #include "support/chunks.h"
 
 namespace millrace::test {
+
+/// How many files lie in a data folder's staging.
+inline std::size_t staged_files(const std::filesystem::path& data) {
+  const std::filesystem::recursive_directory_iterator all(data / "staging");
+  return static_cast<std::size_t>(
+      std::count_if(begin(all), end(all), [](const auto& entry) { return entry.is_regular_file(); }));
+}
 
 /// Waits for the end of a commit.
 inline Result<Version> commit(StoreDraft& draft, const Digest& root, std::uint64_t bytes,

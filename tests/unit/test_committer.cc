@@ -134,7 +134,7 @@ TEST_CASE_METHOD(Fixture, "one draft's refusal leaves the others of its group al
   std::sort(told.begin(), told.end());
   CHECK(told == std::vector<std::string>{"new", "not superseded", "not taken", "not taken/below", "other"});
   CHECK(read_file(folder / "files/taken") == as_text(content_of(0)));
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
 }
 
 TEST_CASE_METHOD(Fixture,
@@ -157,7 +157,7 @@ TEST_CASE_METHOD(Fixture,
       auto store = open_directory_store(
           folder, {Durability::kFull, SeededRandom(at + 1), make_sha256, nullptr, nullptr, boot, Committing::kInline});
       REQUIRE(store);
-      CHECK(fs::is_empty(folder / "staging"));
+      CHECK(test::staged_files(folder) == 0);
       for (int i = 0; i < kFiles; ++i) {
         const std::string path = path_of(i);
         INFO(path);
@@ -192,7 +192,7 @@ TEST_CASE_METHOD(Fixture, "many threads commit to many paths, and to the same on
   for (std::thread& thread : threads) thread.join();
   CHECK(failed == 0);
   REQUIRE((*store)->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
   CHECK((*store)->list({}, "", Recursive::kYes, "", 1000).value().entries.size() == 8 * 15 + 8 + 1);
   CHECK((*store)->verify({}, "shared"));
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "base/path.h"
 #include "codec/sha256.h"
@@ -54,10 +55,33 @@ TEST_CASE_METHOD(Fixture, "a committed version is an ordinary file and survives 
   REQUIRE(version);
   CHECK(read_file(folder / "files/a/b/c") == as_text(content));
   REQUIRE(store->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
   reopen();
   CHECK(store->lookup({}, "a/b/c").value()->token == version->token);
   CHECK(store->stat({}, "a/b/c").value().version.attributes == Attributes{1'000'000'000, 0640});
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "drafts are spread over the folders of staging, and what an older server left beside them is swept") {
+  std::vector<std::unique_ptr<StoreDraft>> drafts;
+  for (int i = 0; i < 200; ++i) {
+    DraftRequest request;
+    request.path = "f" + std::to_string(i);
+    drafts.push_back(store->begin({}, request).value());
+  }
+  std::map<fs::path, int> in_folder;
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "staging")) {
+    if (entry.is_regular_file()) ++in_folder[entry.path().parent_path()];
+  }
+  CHECK(in_folder.size() == 8);
+  CHECK_FALSE(in_folder.contains(folder / "staging"));
+  for (const auto& [path, count] : in_folder) CHECK(count <= 32);
+  drafts.clear();
+  CHECK(test::staged_files(folder) == 0);
+  std::ofstream(folder / "staging" / "0123456789abcdef0123456789abcdef") << "left";
+  std::ofstream(folder / "staging" / "07" / "0123456789abcdef0123456789abcdef") << "left";
+  reopen();
+  CHECK(test::staged_files(folder) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a conflict and nothing changes") {
@@ -68,7 +92,7 @@ TEST_CASE_METHOD(Fixture, "the first of two writers wins, the other gets a confl
   CHECK(loser.error().code == Code::kConflict);
   CHECK(read_file(folder / "files/f") == as_text(test::random_bytes(1000, 2)));
   REQUIRE(store->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as one version") {
@@ -84,7 +108,7 @@ TEST_CASE_METHOD(Fixture, "two attempts with the same content both succeed, as o
   CHECK(first->token == second->token);
   CHECK(read_file(folder / "files/f") == as_text(content));
   REQUIRE(store->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "a newer attempt of an upload takes over, an older one is refused") {
@@ -111,7 +135,7 @@ TEST_CASE_METHOD(Fixture, "a newer attempt of an upload takes over, an older one
   first.reset();
   second.reset();
   REQUIRE(store->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
   // Another upload of the same path is nobody's attempt, nor is one without an id.
   request.upload_id = UploadId{};
   request.attempt = 0;
@@ -192,4 +216,42 @@ TEST_CASE_METHOD(Fixture, "rot is reported by verify and a second store on the f
   CHECK_FALSE(open_directory_store(folder, {Durability::kNone, SeededRandom(9), make_sha256, nullptr}));
   const auto file = store->open({}, "f").value();
   CHECK(file->chunks().value()->size() > 3);
+}
+
+TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and damage in them is found") {
+  const Buffer old = test::random_bytes(5u << 20, 1);
+  REQUIRE(put("f", old));
+  const Buffer added = test::random_bytes(12'345, 2);
+  const Chunk first{make_sha256()->hash(added), 0, 12'345};
+  const auto build = [&]() -> Result<Version> {
+    DraftRequest request;
+    request.path = "g";
+    request.basis = store->open({}, "f").value();
+    request.bytes = added.size() + old.size();
+    const auto draft = store->begin({}, request).value();
+    const auto kept = request.basis->chunks().value();
+    REQUIRE(draft->add(std::span(&first, 1), added));
+    MILLRACE_TRY(draft->keep(0, kept->size()));
+    CHECK(draft->chunk_count() == kept->size() + 1);
+    ChunkList all{first};
+    all.insert(all.end(), kept->begin(), kept->end());
+    return test::commit(*draft, build_tree(all, *make_sha256()).root, request.bytes, {1'000'000'000, 0640});
+  };
+  REQUIRE(build());
+  Buffer expected = added;
+  append(expected, old);
+  CHECK(read_file(folder / "files/g") == as_text(expected));
+
+  // Written in place, with the old time: only reading can tell.
+  const auto time = fs::last_write_time(folder / "files/f");
+  const auto reader = store->open({}, "f").value();
+  std::fstream(folder / "files/f", std::ios::in | std::ios::out | std::ios::binary).seekp(3u << 20).put('!').put('?');
+  fs::last_write_time(folder / "files/f", time);
+  DraftRequest request;
+  request.path = "h";
+  request.basis = reader;
+  const auto draft = store->begin({}, request).value();
+  const auto kept = draft->keep(0, reader->chunks().value()->size());
+  REQUIRE_FALSE(kept);
+  CHECK(kept.error().code == Code::kIntegrity);
 }

@@ -73,11 +73,9 @@ struct Fixture {
   std::shared_ptr<const StoredFile> basis(const std::string& path, std::shared_ptr<const StoredFile> stored = nullptr) {
     return store->upload_basis({}, path, kTarget.size(), std::move(stored));
   }
-  std::size_t staged() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder / "staging"), {}));
-  }
+  std::size_t staged() const { return test::staged_files(folder); }
   fs::path job_file() const {
-    for (const auto& entry : fs::directory_iterator(folder / "staging"))
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "staging"))
       if (entry.path().extension() == ".job") return entry.path();
     FAIL("there is no job");
     return {};

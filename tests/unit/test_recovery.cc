@@ -64,7 +64,7 @@ struct Fixture {
   bool exists(const std::string& path) const { return fs::exists(folder / "files" / path); }
   /// What is stored is what the catalogue says, and nothing lies about.
   void check_sound() {
-    CHECK(fs::is_empty(folder / "staging"));
+    CHECK(test::staged_files(folder) == 0);
     const Listing listing = store->list({}, "", Recursive::kYes, "", 100).value();
     for (const Entry& entry : listing.entries) {
       if (entry.kind != EntryKind::kFile) continue;
@@ -255,7 +255,7 @@ TEST_CASE_METHOD(Fixture, "descriptors that ran out stop nothing") {
   faults->arm(Faults::Kind::kFailOnce, 0, EMFILE);
   CHECK_FALSE(store->flush());
   CHECK(store->flush());
-  CHECK(fs::is_empty(folder / "staging"));
+  CHECK(test::staged_files(folder) == 0);
   faults->before = [&](std::string_view operation) {
     if (operation == "rename" && !faults->hit) faults->arm(Faults::Kind::kFailOnce, 0, EMFILE);
   };

@@ -1,0 +1,64 @@
+#include "sync/prepared_target.h"
+
+#include "delta/chunker.h"
+#include "delta/part_encoder.h"
+
+namespace millrace {
+
+namespace {
+
+/// Appends the planner's chunks as parts, and the end.
+Status append_patch(PatchPlanner& planner, const HeldContent& content, const Source& target, const Digest& root,
+                    SegmentCodec& codec, int level, Buffer& patch) {
+  static constexpr std::uint64_t kNoPrefix = 0;
+  PatchCursor cursor;
+  append(patch, encode_patch_header(kNoPrefix, cursor.addressing));
+  for (std::uint64_t start = 0;; start = planner.position()) {
+    const auto plan = planner.next_part(kMaxPartRawBytes - kMaxChunkBytes);
+    if (!plan) break;
+    const Buffer instructions = encode_instructions(*plan, cursor);
+    MILLRACE_ASSIGN(const EncodedPart part,
+                    encode_part(*plan, instructions, start, kNoPrefix, target, std::span(&content, 1), codec, level));
+    append(patch, part.head);
+    for (const SharedBytes& piece : part.literals) append(patch, piece.view);
+  }
+  PartPlan last;
+  last.root = root;
+  const Buffer end = encode_instructions(last, cursor);
+  append(patch, encode_part_header(end.size(), 0, 0, false));
+  append(patch, end);
+  return {};
+}
+
+}  // namespace
+
+Result<PreparedTarget> prepare_target(const Source& target, Hasher& hasher, SegmentCodec& codec, int level) {
+  Buffer bytes(target.size());
+  MILLRACE_TRY(target.read_at(0, bytes));
+  const HeldContent content{0, SharedBytes::of(std::move(bytes))};
+  std::vector<std::uint32_t> lengths;
+  cut_chunks(content.bytes.view, Tail::kEndOfFile, lengths);
+  std::vector<ByteView> pieces;
+  ByteView rest = content.bytes.view;
+  for (const std::uint32_t length : lengths) {
+    pieces.push_back(rest.first(length));
+    rest = rest.subspan(length);
+  }
+  std::vector<Digest> digests(pieces.size());
+  hasher.hash_all(pieces, digests);
+  PreparedTarget prepared;
+  ChunkTreeBuilder builder;
+  PatchPlanner planner(Addressing::kBasis, {});
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    builder.add(lengths[i], digests[i], hasher);
+    prepared.chunks.push_back({lengths[i], all_zero(pieces[i]), kNoChunk});
+    planner.add_chunk(prepared.chunks.back());
+  }
+  prepared.tree = builder.finish(hasher);
+  MILLRACE_TRY(append_patch(planner, content, target, prepared.tree.root, codec, level, prepared.patch));
+  prepared.literal_bytes = planner.literal_bytes();
+  prepared.zero_bytes = planner.zero_bytes();
+  return prepared;
+}
+
+}  // namespace millrace

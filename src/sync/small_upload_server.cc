@@ -1,0 +1,182 @@
+#include "sync/small_upload_server.h"
+
+#include "base/path.h"
+#include "delta/chunk_tree.h"
+#include "delta/patch_applier.h"
+#include "sync/expected_version.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::uint64_t kMaxOverhead = 64u << 10;  ///< of instructions, headers and a coding that does not help
+constexpr int kMaxMisses = 2;                      ///< patches with a wrong root
+
+/// What its one job is given and gives; shared with it, so that it may outlive the conversation.
+struct Work {
+  std::shared_ptr<Store> store;
+  Toolbox toolbox;
+  Principal principal;
+  wire::UploadFields request;
+  std::vector<ReceivedPart> parts;
+  std::uint64_t window = 0;
+  Addressing addressing = Addressing::kBasis;
+  std::optional<Expected> expected;  ///< what the first attempt saw
+  /// Its own, for a commit that ends after the conversation: nothing else may live on the committer's thread.
+  std::shared_ptr<Result<Version>> version = std::make_shared<Result<Version>>(Version());
+  bool wrong_root = false;
+
+  void run(const std::function<void()>& finished);
+  Status build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root);
+};
+
+/// Without an error, and without `wrong_root`, the draft is what the client has.
+Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root) {
+  if (!expected) {
+    MILLRACE_ASSIGN(const auto there, expected_version(*store, principal, request));
+    expected = there;
+  }
+  DraftRequest begin;
+  begin.path = request.path;
+  begin.expected = *expected;
+  begin.upload_id = request.upload_id;
+  begin.attempt = request.attempt;
+  begin.bytes = request.bytes;
+  MILLRACE_ASSIGN(draft, store->begin(principal, begin));
+  PatchApplier applier({}, *draft, request.bytes);
+  const auto codec = toolbox.codec();
+  std::optional<Digest> announced;
+  for (ReceivedPart& part : parts) {
+    MILLRACE_ASSIGN(announced, applier.apply(std::move(part), window, addressing, hasher, *codec));
+  }
+  ChunkTreeBuilder tree;
+  for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
+    MILLRACE_ASSIGN(const Chunk chunk, draft->chunk_at(i));
+    tree.add(chunk.length, chunk.digest, hasher);
+  }
+  root = tree.finish(hasher).root;
+  wrong_root = root != announced;
+  if (!wrong_root && applier.has_wrong_cut())
+    return fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+  return {};
+}
+
+void Work::run(const std::function<void()>& finished) {
+  wrong_root = false;
+  std::shared_ptr<StoreDraft> draft;
+  Digest root;
+  const auto hasher = toolbox.hasher();
+  const Status built = build(draft, *hasher, root);
+  parts.clear();
+  if (built && !wrong_root) {
+    draft->commit(root, draft->size(), request.attributes, [result = version, finished](Result<Version> committed) {
+      *result = std::move(committed);
+      finished();
+    });
+    return;
+  }
+  if (draft) draft->discard();
+  if (!built) *version = fail(built.error());
+  finished();
+}
+
+class SmallUploadServer final : public Conversation {
+ public:
+  SmallUploadServer(StreamPort& port, const ServerContext& context, const Principal& principal,
+                    wire::UploadFields request)
+      : port_(port), work_(std::make_shared<Work>()) {
+    work_->store = context.store;
+    work_->toolbox = context.toolbox;
+    work_->principal = principal;
+    work_->request = std::move(request);
+  }
+
+  Status on_message(FrameType type, ByteView payload) override {
+    // The patch stands behind the request; only another one is announced.
+    if (type != FrameType::kPatch || misses_ == 0 || !waiting_for_patch_)
+      return fail(Code::kProtocol, "The client sent a message that an upload does not expect.");
+    MILLRACE_ASSIGN(const auto patch, wire::decode<wire::Patch>(payload));
+    if (patch.repair) return fail(Code::kProtocol, "A repair came that was not asked for.");
+    waiting_for_patch_ = false;
+    return {};
+  }
+
+  Status on_data(ByteView bytes) override {
+    if (running_ || waiting_for_patch_) return fail(Code::kProtocol, "Bytes arrived after the end of a patch.");
+    // Given back at once: what is held is bounded by the upload's size, and many uploads share one connection's credit.
+    port_.release_credit(bytes.size());
+    received_ += bytes.size();
+    if (received_ > work_->request.bytes + kMaxOverhead)
+      return fail(Code::kTooLarge, "A patch makes a longer file than was announced.");
+    while (!bytes.empty()) {
+      if (running_) return fail(Code::kProtocol, "Bytes arrived after the end of a patch.");
+      MILLRACE_ASSIGN(auto part, assembler_.feed(bytes));
+      if (!part) return {};
+      MILLRACE_ASSIGN(const bool last, is_last(*part));
+      work_->parts.push_back(std::move(*part));
+      if (last) run();
+    }
+    return {};
+  }
+
+  void on_closed(const Error&) override {}
+
+ private:
+  /// Whether the part ends the patch.
+  Result<bool> is_last(const ReceivedPart& part) {
+    cursor_.addressing = assembler_.addressing();
+    MILLRACE_ASSIGN(const PartPlan plan, decode_instructions(part.instructions, part.raw_bytes, cursor_));
+    return plan.root.has_value();
+  }
+
+  void run() {
+    running_ = true;
+    work_->window = assembler_.prefix_window();
+    work_->addressing = assembler_.addressing();
+    port_.run_deferred(
+        Lane::kDisk, [work = work_](const std::function<void()>& finished) { work->run(finished); },
+        [this] { on_end(); });
+  }
+
+  void on_end() {
+    const Result<Version>& version = *work_->version;
+    if (!version) return port_.fail(version.error());
+    if (work_->wrong_root) return ask_again();
+    wire::Done message;
+    message.version = *version;
+    port_.send_last(message);
+  }
+
+  /// All of it: that is little.
+  void ask_again() {
+    if (++misses_ > kMaxMisses) {
+      return port_.fail(
+          {Code::kIntegrity, "What arrived for '" + printable(work_->request.path) +
+                                 "' is not what was announced; the old version is untouched; try again."});
+    }
+    assembler_ = PartAssembler();
+    cursor_ = {};
+    received_ = 0;
+    running_ = false;
+    waiting_for_patch_ = true;
+    port_.send(wire::Mismatch());
+  }
+
+  StreamPort& port_;
+  std::shared_ptr<Work> work_;
+  PartAssembler assembler_;
+  PatchCursor cursor_;
+  std::uint64_t received_ = 0;
+  int misses_ = 0;
+  bool running_ = false;
+  bool waiting_for_patch_ = false;  ///< of the next attempt
+};
+
+}  // namespace
+
+std::shared_ptr<Conversation> make_small_upload_server(StreamPort& port, const ServerContext& context,
+                                                       const Principal& principal, wire::UploadFields request) {
+  return std::make_shared<SmallUploadServer>(port, context, principal, std::move(request));
+}
+
+}  // namespace millrace
