@@ -91,6 +91,15 @@ class SmallUploadServer final : public Conversation {
     work_->request = std::move(request);
   }
 
+  void start() {
+    port_.admit([this] {
+      admitted_ = true;
+      const Buffer early = std::exchange(early_, {});
+      if (early.empty()) return;
+      if (auto status = take(early); !status) port_.fail(status.error());
+    });
+  }
+
   Status on_message(FrameType type, ByteView payload) override {
     // The patch stands behind the request; only another one is announced.
     if (type != FrameType::kPatch || misses_ == 0 || !waiting_for_patch_)
@@ -102,10 +111,26 @@ class SmallUploadServer final : public Conversation {
   }
 
   Status on_data(ByteView bytes) override {
+    if (admitted_) return take(bytes);
+    // Until it is its turn at most the stream's window, whose credit is not given back.
+    append(early_, bytes);
+    return {};
+  }
+
+  bool holds_memory() const override { return !running_ && (received_ > 0 || waiting_for_patch_); }
+  void on_closed(const Error&) override {}
+
+ private:
+  Status take(ByteView bytes) {
     if (running_ || waiting_for_patch_) return fail(Code::kProtocol, "Bytes arrived after the end of a patch.");
     // Given back at once: what is held is bounded by the upload's size, and many uploads share one connection's credit.
     port_.release_credit(bytes.size());
     received_ += bytes.size();
+    if (held_.bytes() == 0) {
+      held_ = port_.charge(received_);
+    } else {
+      held_.resize(received_);
+    }
     if (received_ > work_->request.bytes + kMaxOverhead)
       return fail(Code::kTooLarge, "A patch makes a longer file than was announced.");
     while (!bytes.empty()) {
@@ -119,9 +144,6 @@ class SmallUploadServer final : public Conversation {
     return {};
   }
 
-  void on_closed(const Error&) override {}
-
- private:
   /// Whether the part ends the patch.
   Result<bool> is_last(const ReceivedPart& part) {
     cursor_.addressing = assembler_.addressing();
@@ -139,6 +161,7 @@ class SmallUploadServer final : public Conversation {
   }
 
   void on_end() {
+    held_ = {};
     const Result<Version>& version = *work_->version;
     if (!version) return port_.fail(version.error());
     if (work_->wrong_root) return ask_again();
@@ -166,6 +189,9 @@ class SmallUploadServer final : public Conversation {
   std::shared_ptr<Work> work_;
   PartAssembler assembler_;
   PatchCursor cursor_;
+  Buffer early_;
+  bool admitted_ = false;
+  MemoryCharge held_;  ///< what has been received, until it has become a draft
   std::uint64_t received_ = 0;
   int misses_ = 0;
   bool running_ = false;
@@ -176,7 +202,9 @@ class SmallUploadServer final : public Conversation {
 
 std::shared_ptr<Conversation> make_small_upload_server(StreamPort& port, const ServerContext& context,
                                                        const Principal& principal, wire::UploadFields request) {
-  return std::make_shared<SmallUploadServer>(port, context, principal, std::move(request));
+  auto upload = std::make_shared<SmallUploadServer>(port, context, principal, std::move(request));
+  upload->start();
+  return upload;
 }
 
 }  // namespace millrace

@@ -119,7 +119,8 @@ class Memory(ServerTest):
         wait_for(lambda: self.figures()["transfers"] == "16", "all places taken")
         self.run_client("upload", "-q", self.write("f", noise(100_000)), self.url + "f")
         self.assertEqual(self.server.stored("f"), noise(100_000))
-        self.assertIn(b"E_TOO_SLOW", self.error_of(held[0], 0))
+        # Once one has left nobody waits any more, and those that are left may stay.
+        self.assertGreaterEqual(int(self.figures()["slow"]), 1)
 
     def test_a_transfer_that_gets_no_memory_in_time_is_told_so(self):
         self.serve("--memory-budget", "1MiB", "--min-rate", "0", "--memory-wait", "1")
