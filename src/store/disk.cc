@@ -113,10 +113,6 @@ class SystemDisk final : public Disk {
     return {};
   }
 
-  void reserve(const File& file, std::uint64_t offset, std::uint64_t bytes) override {
-    (void)::fallocate(file.descriptor(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(bytes));
-  }
-
   DiskStatus truncate(const File& file, std::uint64_t bytes) override {
     return done(::ftruncate(file.descriptor(), static_cast<off_t>(bytes)));
   }

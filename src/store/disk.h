@@ -79,8 +79,6 @@ class Disk {
   virtual DiskResult<std::size_t> pread(const File&, MutableBytes into, std::uint64_t offset) = 0;
   /// Writes all of `bytes`.
   virtual DiskStatus pwrite(const File&, ByteView bytes, std::uint64_t offset) = 0;
-  /// Takes the room for bytes that will be written soon. Only a hint: not every file system can.
-  virtual void reserve(const File&, std::uint64_t offset, std::uint64_t bytes) = 0;
   virtual DiskStatus truncate(const File&, std::uint64_t bytes) = 0;
   virtual DiskStatus set_attributes(const File&, std::uint32_t mode, std::int64_t mtime_ns) = 0;
   virtual DiskStatus fsync(const File&) = 0;

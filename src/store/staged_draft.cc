@@ -12,8 +12,6 @@ namespace {
 constexpr std::uint64_t kCopyBytes = 1u << 20;
 constexpr std::uint64_t kWritebackBytes = 8u << 20;
 constexpr std::size_t kHoleBytes = 4096;
-constexpr std::uint64_t kReserveBytes = 8u << 20;     ///< at once, of what is announced
-constexpr std::uint64_t kLeastReserved = 256u << 10;  ///< smaller pieces do not gain by it
 }  // namespace
 
 StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
@@ -53,8 +51,6 @@ Status StagedDraft::write(ByteView bytes) {
   }
   if (size_ >= kLeastPartialBytes && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
-  if (size_ + bytes.size() > reserved_ && size_ < request_.bytes)
-    reserve(*open, std::min(kReserveBytes, request_.bytes - size_));
   auto written = parts_->disk().pwrite(*open, bytes, size_);
   if (!written && written.error() == ENOSPC && parts_->partials->make_room(bytes.size()))
     written = parts_->disk().pwrite(*open, bytes, size_);
@@ -96,47 +92,31 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
   }
   if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
     return fail(Code::kUsage, "The basis does not have the chunks to keep.");
-  const std::uint64_t end = first + count;
-  // Written up to multiples of kCopyBytes: the page cache takes aligned pieces in larger units. What lies behind such a
-  // border goes with the next piece.
-  std::size_t held = 0;
-  for (std::uint64_t at = first; at < end;) {
-    const std::size_t wanted = kCopyBytes - size_ % kCopyBytes;
-    const std::uint64_t from = at;
-    while (at < end && held + (basis_offsets_[at] - basis_offsets_[from]) < wanted) ++at;
-    const std::size_t bytes = basis_offsets_[at] - basis_offsets_[from];
-    buffer_.resize(std::max(buffer_.size(), held + bytes));
-    const MutableBytes piece = MutableBytes(buffer_).subspan(held, bytes);
-    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[from], piece));
-    ByteView rest = piece;
-    for (std::uint64_t i = from; i < at; ++i) {
-      const Chunk& chunk = (*basis_chunks_)[i];
-      MILLRACE_TRY(verify(chunk, rest.first(chunk.length), basis_offsets_[i]));
+  std::unique_ptr<Hasher> hasher;
+  for (std::uint64_t at = first; at < first + count;) {
+    std::uint64_t end = at;
+    std::uint64_t bytes = 0;
+    while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes))
+      bytes += (*basis_chunks_)[end++].length;
+    buffer_.resize(bytes);
+    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer_));
+    ByteView rest(buffer_);
+    for (; at < end; ++at) {
+      const Chunk& chunk = (*basis_chunks_)[at];
+      const ByteView content = rest.first(chunk.length);
       rest = rest.subspan(chunk.length);
+      if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
+      const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
+      if (!intact) {
+        useless_ = true;
+        return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
+                                          std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
+      }
       chunks_.push_back(chunk);
     }
-    held += bytes;
-    const std::size_t now = at < end ? wanted : held;
-    MILLRACE_TRY(write(ByteView(buffer_).first(now)));
-    held -= now;
-    std::memmove(buffer_.data(), buffer_.data() + now, held);
+    MILLRACE_TRY(write(buffer_));
   }
   return {};
-}
-
-Status StagedDraft::verify(const Chunk& chunk, ByteView content, std::uint64_t basis_offset) {
-  if (chunk.check == 0 && !hasher_) hasher_ = parts_->hasher();
-  if (chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher_->hash(content) == chunk.digest) return {};
-  useless_ = true;
-  return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
-                                    std::to_string(basis_offset) + "; upload it with --whole-file.");
-}
-
-void StagedDraft::reserve(const File& file, std::uint64_t bytes) {
-  if (size_ + bytes <= reserved_ || bytes < kLeastReserved) return;
-  const std::uint64_t from = std::max(size_, reserved_);
-  parts_->disk().reserve(file, from, size_ + bytes - from);
-  reserved_ = size_ + bytes;
 }
 
 Status StagedDraft::add(std::span<const Chunk> chunks, ByteView content) {

@@ -34,9 +34,6 @@ class StagedDraft : public StoreDraft {
   Result<std::shared_ptr<const File>> file() const;
   Status still_wanted() const;
   Status write(ByteView bytes);
-  Status verify(const Chunk& chunk, ByteView content, std::uint64_t basis_offset);
-  /// Room for `bytes` more, in large pieces.
-  void reserve(const File& file, std::uint64_t bytes);
   Result<ReadyDraft> complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes);
   /// From now on a later attempt can go on with what was written.
   void describe();
@@ -49,11 +46,9 @@ class StagedDraft : public StoreDraft {
   ChunkList chunks_;
   std::vector<std::uint64_t> basis_offsets_;
   std::shared_ptr<const ChunkList> basis_chunks_;
-  Buffer buffer_;                   ///< for copies out of the basis
-  std::unique_ptr<Hasher> hasher_;  ///< for chunks without a check
+  Buffer buffer_;  ///< for copies out of the basis
   std::uint64_t size_ = 0;
   std::uint64_t written_back_ = 0;
-  std::uint64_t reserved_ = 0;    ///< up to where there is room
   std::uint64_t file_bytes_ = 0;  ///< where the last write ended
   bool owns_name_ = true;
   std::atomic<bool> useless_{false};  ///< to a later attempt

@@ -86,9 +86,6 @@ class FaultyDisk final : public Disk {
     dirty(file);
     return disk_->pwrite(file, bytes, offset);
   }
-  void reserve(const File& file, std::uint64_t offset, std::uint64_t bytes) override {
-    if (!faults_->dead) disk_->reserve(file, offset, bytes);
-  }
   DiskStatus truncate(const File& file, std::uint64_t bytes) override {
     if (const int error = step("truncate")) return disk_fail(error);
     dirty(file);
