@@ -43,7 +43,7 @@ class MemoryCharge {
 /// held; it may have been asked for by somebody who has gone meanwhile.
 class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
  public:
-  static constexpr std::uint64_t kLeast = 1u << 20;  ///< a smaller budget is refused where it is configured
+  static constexpr std::uint64_t kLeast = 1u << 20;   ///< a smaller budget is refused where it is configured
   static constexpr std::uint64_t kSlice = 64u << 10;  ///< of a transfer at least: so many fit into the budget at once
 
   using Number = std::uint64_t;
@@ -113,8 +113,8 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   std::atomic<std::size_t> in_count_{0};
   std::atomic<std::size_t> waiting_count_{0};
   mutable std::mutex mutex_;
-  Number next_number_ = 1;                            // guarded by mutex_, as all below
-  std::map<Number, std::function<void()>> outside_;   // in the order in which they came
+  Number next_number_ = 1;                           // guarded by mutex_, as all below
+  std::map<Number, std::function<void()>> outside_;  // in the order in which they came
   std::map<Number, bool> inside_;
   std::list<Request> requests_;
 };

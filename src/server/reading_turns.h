@@ -1,6 +1,6 @@
 // Who reads while memory is short. Sessions stop reading when the budget is used up; here they stand in line and go on
-// as room comes back. The one with the oldest transfer never stops, and where there is no transfer a single session, the
-// guest, goes on: so there is always one that comes to an end.
+// as room comes back. The one with the oldest transfer never stops, and where there is no transfer a single session,
+// the guest, goes on: so there is always one that comes to an end.
 #pragma once
 
 #include <deque>

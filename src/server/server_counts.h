@@ -7,8 +7,8 @@
 namespace millrace {
 
 struct ServerCounts {
-  std::atomic<std::uint64_t> refused{0};      ///< connections: too many, or no descriptors left
-  std::atomic<std::uint64_t> too_slow{0};     ///< connections that were ended for it
+  std::atomic<std::uint64_t> refused{0};        ///< connections: too many, or no descriptors left
+  std::atomic<std::uint64_t> too_slow{0};       ///< connections that were ended for it
   std::atomic<std::uint64_t> requests_busy{0};  ///< requests: too many at once, or no memory for them in time
 };
 

@@ -10,9 +10,9 @@
 namespace millrace {
 
 struct PeerRules {
-  std::uint64_t min_rate = 1024;        ///< bytes a second, 0: no rule
-  std::uint64_t window_seconds = 30;    ///< over which it is measured
-  std::uint64_t idle_seconds = 0;       ///< without an open request, 0: no limit
+  std::uint64_t min_rate = 1024;            ///< bytes a second, 0: no rule
+  std::uint64_t window_seconds = 30;        ///< over which it is measured
+  std::uint64_t idle_seconds = 0;           ///< without an open request, 0: no limit
   std::uint64_t memory_wait_seconds = 300;  ///< of a transfer for its turn or for room
 };
 
