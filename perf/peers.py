@@ -233,6 +233,21 @@ class Millrace:
             time.sleep(0.02)
         raise Failed(f"millraced did not start: {said.strip()}")
 
+    def loop_lag_seconds(self):
+        """p99 of how late the server's loops were since the last such question (SIGUSR1); None from a server that does not tell it."""
+        def told():
+            with open(self.log) as file:
+                return re.findall(r"loop lag p99 ([\d.]+) ms", file.read())
+        before = len(told())
+        self.server.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            found = told()
+            if len(found) > before:
+                return float(found[-1]) / 1000
+            time.sleep(0.02)
+        return None
+
     def run(self, command, *arguments, state="measured"):
         """Runs the client with --json. `state` names its state folder: what one run learns helps only runs of the same state."""
         measured, output = _run_client([self.binaries.millrace, command, "--json", *arguments], client_environment(self.folder, state), self.folder)

@@ -1,11 +1,13 @@
 // The order in which a lane's jobs begin. Owners (sessions) take turns, so that one with a thousand jobs makes nobody
 // wait for more than one of them, and no owner has more than a few jobs under way. Metadata jobs, which are short, pass
-// bulk ones, but not without end. Pure: it holds jobs and knows no threads; the time is handed in.
+// bulk ones, but not without end, and find a free worker where bulk ones may not take all. Pure: it holds jobs and
+// knows no threads; the time is handed in.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -24,11 +26,14 @@ class FairQueue {
 
   struct Taken {
     Owner owner;
+    Urgency urgency;
     Job job;
     std::uint64_t queued_at;  ///< as given to push()
   };
 
-  explicit FairQueue(std::size_t most_of_one_owner = kMostOfOneOwner) : most_of_one_owner_(most_of_one_owner) {}
+  explicit FairQueue(std::size_t most_of_one_owner = kMostOfOneOwner,
+                     std::size_t most_bulk = std::numeric_limits<std::size_t>::max())
+      : most_of_one_owner_(most_of_one_owner), most_bulk_(most_bulk) {}
 
   void push(Owner owner, Urgency urgency, Job job, std::uint64_t now) {
     Waiting& waiting = owners_[owner];
@@ -38,10 +43,10 @@ class FairQueue {
     enter(owner, waiting, urgency);
   }
 
-  /// The job that begins next, or nothing: none waits, or only such whose owners have enough under way. Each must be
-  /// followed by ended().
+  /// The job that begins next, or nothing: none waits, or only such whose owners have enough under way, or bulk ones
+  /// while enough of those are. Each must be followed by ended().
   std::optional<Taken> pop() {
-    const bool bulk_waits = !turns(Urgency::kBulk).empty();
+    const bool bulk_waits = bulk_may_begin();
     const bool metadata_waits = !turns(Urgency::kMetadata).empty();
     if (!bulk_waits && !metadata_waits) return std::nullopt;
     const bool passes = metadata_waits && (!bulk_waits || passed_ < kMostPassing);
@@ -52,7 +57,8 @@ class FairQueue {
     Waiting& waiting = owners_.at(owner);
     Line& line = waiting.line(urgency);
     line.has_turn = false;
-    Taken taken{owner, std::move(line.jobs.front().first), line.jobs.front().second};
+    if (!passes) ++bulk_under_way_;
+    Taken taken{owner, urgency, std::move(line.jobs.front().first), line.jobs.front().second};
     line.jobs.pop_front();
     --length_;
     if (++waiting.under_way >= most_of_one_owner_) {
@@ -65,7 +71,8 @@ class FairQueue {
   }
 
   /// A job of `owner` that was popped is over.
-  void ended(Owner owner) {
+  void ended(Owner owner, Urgency urgency) {
+    if (urgency == Urgency::kBulk) --bulk_under_way_;
     const auto found = owners_.find(owner);
     --found->second.under_way;
     enter(owner, found->second, Urgency::kMetadata);
@@ -91,7 +98,7 @@ class FairQueue {
   /// Jobs that have not begun.
   std::size_t length() const { return length_; }
   /// Whether pop() would give one.
-  bool has_next() const { return !turns_[0].empty() || !turns_[1].empty(); }
+  bool has_next() const { return !turns_[static_cast<std::size_t>(Urgency::kMetadata)].empty() || bulk_may_begin(); }
 
  private:
   struct Line {
@@ -104,6 +111,10 @@ class FairQueue {
     Line& line(Urgency urgency) { return lines[static_cast<std::size_t>(urgency)]; }
   };
   using Turns = std::deque<Owner>;
+
+  bool bulk_may_begin() const {
+    return !turns_[static_cast<std::size_t>(Urgency::kBulk)].empty() && bulk_under_way_ < most_bulk_;
+  }
 
   Turns& turns(Urgency urgency) { return turns_[static_cast<std::size_t>(urgency)]; }
 
@@ -126,6 +137,8 @@ class FairQueue {
   }
 
   const std::size_t most_of_one_owner_;
+  const std::size_t most_bulk_;
+  std::size_t bulk_under_way_ = 0;
   std::unordered_map<Owner, Waiting> owners_;
   Turns turns_[2];
   std::size_t length_ = 0;

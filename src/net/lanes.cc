@@ -32,15 +32,17 @@ const char* workers_name(Workers workers) {
 
 LaneSizes LaneSizes::for_server(unsigned processors) {
   const unsigned least = std::max(processors, 2U);
-  return {{least, least + 2, 2}, FairQueue<int>::kMostOfOneOwner};
+  return {{least, least + 2, 2}, {least, least, 2}, FairQueue<int>::kMostOfOneOwner};
 }
 
 LaneSizes LaneSizes::for_client() {
-  return {{4, 3, 2}, std::numeric_limits<std::size_t>::max()};
+  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  return {{4, 3, 2}, {kAll, kAll, kAll}, kAll};
 }
 
 struct Lanes::Lane {
-  Lane(unsigned size, std::size_t most_of_one_owner) : thread_count(size), queue(most_of_one_owner) {}
+  Lane(unsigned size, std::size_t most_of_one_owner, std::size_t most_bulk)
+      : thread_count(size), queue(most_of_one_owner, most_bulk) {}
 
   const unsigned thread_count;
   std::mutex mutex;
@@ -66,6 +68,8 @@ struct Lanes::Lane {
       queued.wait(lock, [this] { return stopping || queue.has_next(); });
       if (stopping) return;
       auto taken = queue.pop();
+      // A job that ended may have let two others begin: its owner's and a bulk one.
+      if (queue.has_next()) queued.notify_one();
       waits.record(now_us() - taken->queued_at);
       ++running;
       lock.unlock();
@@ -76,8 +80,7 @@ struct Lanes::Lane {
       job = {};
       lock.lock();
       --running;
-      // At most one job more may begin now, which is this thread's.
-      queue.ended(taken->owner);
+      queue.ended(taken->owner, taken->urgency);
     }
   }
 
@@ -93,7 +96,7 @@ struct Lanes::Lane {
 
 Lanes::Lanes(const LaneSizes& sizes) {
   for (std::size_t i = 0; i < kWorkersCount; ++i)
-    lanes_[i] = std::make_unique<Lane>(sizes.threads[i], sizes.most_of_one_owner);
+    lanes_[i] = std::make_unique<Lane>(sizes.threads[i], sizes.most_of_one_owner, sizes.most_bulk[i]);
 }
 
 Lanes::~Lanes() {

@@ -19,10 +19,11 @@ inline constexpr std::size_t kWorkersCount = 3;
 const char* workers_name(Workers workers);
 
 struct LaneSizes {
-  std::array<unsigned, kWorkersCount> threads;  ///< by Workers
-  std::size_t most_of_one_owner;                ///< jobs under way in one lane
-  /// A server's: CPU work as many as there are processors, disk two more, since they wait, the catalogue two: one
-  /// commits while others look up.
+  std::array<unsigned, kWorkersCount> threads;       ///< by Workers
+  std::array<std::size_t, kWorkersCount> most_bulk;  ///< of them that may have bulk jobs
+  std::size_t most_of_one_owner;                     ///< jobs under way in one lane
+  /// A server's: CPU work as many as there are processors, disk two more, which are for short jobs only, the catalogue
+  /// two: one waits for the disk while the other looks up.
   static LaneSizes for_server(unsigned processors);
   /// For a process with one owner, which then need not share.
   static LaneSizes for_client();

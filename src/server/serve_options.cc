@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <thread>
 
 #include "base/cpu.h"
 #include "base/memory_budget.h"
@@ -69,6 +70,7 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
       ->check(CLI::IsMember({"full", "batch", "none"}))
       ->capture_default_str();
   ServerLimits& limits = options.limits;
+  limits.loops = default_loops(std::thread::hardware_concurrency());
   command->add_option("--loops", limits.loops, "threads that serve connections")
       ->check(CLI::Range(1U, kMaxLoops))
       ->capture_default_str();

@@ -21,6 +21,10 @@ std::size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+unsigned default_loops(unsigned processors) {
+  return std::clamp(processors / 2, 1U, 4U);
+}
+
 std::size_t connections_for(std::size_t descriptors) {
   const std::size_t left = descriptors - std::min(descriptors, kOwnDescriptors);
   return std::max<std::size_t>(1, left / 10 * 9);

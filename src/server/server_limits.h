@@ -12,7 +12,7 @@ inline constexpr unsigned kMaxLoops = 256;
 inline constexpr std::size_t kMaxConnections = 1'000'000;
 
 struct ServerLimits {
-  unsigned loops = 2;                        ///< threads that serve connections
+  unsigned loops = 1;                        ///< threads that serve connections; see default_loops()
   std::size_t max_connections = 0;           ///< past that a client is told that the server is full
   std::size_t max_refusals = 64;             ///< clients that are being told so at once; then accepting waits
   std::uint64_t memory_budget = 256u << 20;  ///< bytes of all buffers
@@ -21,6 +21,9 @@ struct ServerLimits {
 
 /// Raises the process's soft limit of descriptors to its hard one and returns what it is then.
 std::size_t raise_descriptor_limit();
+
+/// Half as many as there are processors, at least one and at most four: the workers need the others.
+unsigned default_loops(unsigned processors);
 
 /// Connections that `descriptors` are enough for: files of transfers are open only while a job has them.
 std::size_t connections_for(std::size_t descriptors);

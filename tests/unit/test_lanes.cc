@@ -38,7 +38,7 @@ class Gate {
   bool open_ = false;
 };
 
-constexpr LaneSizes kOneThread{{1, 1, 1}, 1};
+constexpr LaneSizes kOneThread{{1, 1, 1}, {1, 1, 1}, 1};
 
 }  // namespace
 
@@ -69,7 +69,7 @@ SCENARIO("owners on different loops take turns in a lane that they share") {
 }
 
 SCENARIO("no owner has more than its share of the threads") {
-  const auto lanes = std::make_shared<Lanes>(LaneSizes{{3, 3, 3}, 2});
+  const auto lanes = std::make_shared<Lanes>(LaneSizes{{3, 3, 3}, {3, 3, 3}, 2});
   Loop loop(lanes);
   Gate gate;
   const auto greedy = lanes->new_owner();
