@@ -142,6 +142,7 @@ void TlsStream::start(Events events) {
                      if (secured_ && events_.on_drained) events_.on_drained();
                    },
                    [this](const Error& error) {
+                     if (speaks_plain_) return end({Code::kTls, "A client did not speak TLS."});
                      if (!secured_ && !engine_->is_server)
                        return end({Code::kTls,
                                    "The server ended the connection before it was encrypted; is the port "
@@ -175,10 +176,14 @@ bool TlsStream::shake_hands() {
 
 void TlsStream::on_carrier_bytes(ByteView bytes) {
   const std::weak_ptr<bool> alive = alive_;
+  if (speaks_plain_) return;
   if (!std::exchange(heard_, true) && bytes.front() != kHandshakeRecord && !plain_answer_.empty()) {
+    // What it goes on to say is read and dropped until it has gone: a socket that is closed over unread bytes would
+    // take the answer with it.
+    speaks_plain_ = true;
     engine_->pipe.out = std::move(plain_answer_);
     send_output();
-    return end({Code::kTls, "A client did not speak TLS."});
+    return carrier_->finish_writing();
   }
   engine_->pipe.in = bytes;
   if (!shake_hands()) return;

@@ -53,7 +53,8 @@ class TlsStream final : public Stream {
   std::vector<WritePiece> waiting_;  ///< for the handshake
   std::size_t waiting_bytes_ = 0;
   Buffer plain_answer_;
-  bool heard_ = false;  ///< something has come
+  bool heard_ = false;         ///< something has come
+  bool speaks_plain_ = false;  ///< the peer
   bool secured_ = false;
   bool finish_ = false;  ///< finish_writing() was called before the handshake was done
   bool ended_ = false;
