@@ -9,6 +9,8 @@ namespace millrace {
 
 namespace {
 
+constexpr std::uint64_t kPortionNs = 2'000'000;  ///< of a turn: sockets and timers must not wait for a long queue
+
 struct Letter {
   std::function<void()> call;
   std::size_t expected = 0;  ///< how many answers it is: 1 or none
@@ -21,8 +23,10 @@ struct Mailbox::State {
   std::shared_ptr<State> kept;  ///< until libuv has let go of `wake`
   std::mutex mutex;
   std::vector<Letter> letters;  // guarded by mutex
-  bool closed = false;          // guarded by mutex
-  std::size_t expected = 0;     // the loop's thread only
+  std::vector<Letter> ready;    // the loop's thread only: being delivered, those before `next` were
+  std::size_t next = 0;
+  bool closed = false;       // guarded by mutex
+  std::size_t expected = 0;  // the loop's thread only
 
   void push(Letter letter) {
     const std::lock_guard lock(mutex);
@@ -33,18 +37,23 @@ struct Mailbox::State {
 
   void deliver() {
     const auto self = kept;
-    std::vector<Letter> ready;
-    {
+    if (next == ready.size()) {
+      ready.clear();
+      next = 0;
       const std::lock_guard lock(mutex);
       ready.swap(letters);
     }
-    for (Letter& letter : ready) {
+    const std::uint64_t until = uv_hrtime() + kPortionNs;
+    while (next < ready.size()) {
+      const Letter letter = std::move(ready[next++]);
       if (letter.expected > 0 && --expected == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&wake));
       // A letter may close the box.
       if (const std::lock_guard lock(mutex); closed) return;
       letter.call();
-      letter.call = nullptr;
+      if (uv_hrtime() >= until) break;
     }
+    // Sockets and timers first, then the rest, and what came meanwhile without a wake-up of its own.
+    if (const std::lock_guard lock(mutex); !closed && (next < ready.size() || !letters.empty())) uv_async_send(&wake);
   }
 };
 
@@ -77,6 +86,9 @@ void Mailbox::close() {
     if (std::exchange(state_->closed, true)) return;
     dropped.swap(state_->letters);
   }
+  std::vector<Letter> undelivered;
+  undelivered.swap(state_->ready);
+  state_->next = 0;
   uv_close(reinterpret_cast<uv_handle_t*>(&state_->wake),
            [](uv_handle_t* handle) { const auto last = std::move(static_cast<State*>(handle->data)->kept); });
 }
