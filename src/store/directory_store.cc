@@ -13,6 +13,7 @@
 #include "store/indexer.h"
 #include "store/operations.h"
 #include "store/recovery.h"
+#include "store/removal.h"
 #include "store/staged_draft.h"
 #include "store/staging_shards.h"
 #include "store/upload_basis.h"
@@ -22,6 +23,8 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kAskedFor = 256u << 10;  ///< smaller uploads find out about a full disk by themselves
+constexpr std::size_t kMostTogether = 256;       ///< files that are removed in one transaction
+constexpr int kMostLooks = 3;                    ///< at a folder that is filled while it is removed
 constexpr int kMostCheckpoints = 100;            ///< that one operation waits for
 
 std::string hex(std::uint64_t value) {
@@ -180,8 +183,13 @@ class DirectoryStore final : public LocalStore {
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
                 const Expected& expected) override {
     const std::string full = below(principal, path);
-    MILLRACE_ASSIGN(const auto lock, lock_settled({full}));
-    return remove_locked(full, path, recursive, expected);
+    MILLRACE_ASSIGN(auto lock, lock_settled({full}));
+    if (recursive == Recursive::kYes) {
+      MILLRACE_TRY(parts_->catalogue->writable());
+      const auto stat = disk().stat({Area::kFiles, full});
+      if (stat && stat->kind == FileKind::kFolder) return remove_tree(lock, full, path);
+    }
+    return remove_locked(full, path, expected);
   }
 
   Status move(const Principal& principal, const std::string& from, const std::string& to, Force force) override {
@@ -197,7 +205,7 @@ class DirectoryStore final : public LocalStore {
     if (disk().stat({Area::kFiles, full_to})) {
       if (force == Force::kNo)
         return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
-      MILLRACE_TRY(remove_locked(full_to, to, Recursive::kNo, Expected{}));
+      MILLRACE_TRY(remove_locked(full_to, to, Expected{}));
     }
     Catalogue& catalogue = *parts_->catalogue;
     MILLRACE_ASSIGN(auto rows, catalogue.below(full_from));
@@ -356,21 +364,17 @@ class DirectoryStore final : public LocalStore {
                     "' was changed on the server by another program meanwhile; that is kept; try again.");
   }
 
-  Status remove_locked(const std::string& full, const std::string& path, Recursive recursive,
-                       const Expected& expected) {
+  /// A file, or a folder that is empty.
+  Status remove_locked(const std::string& full, const std::string& path, const Expected& expected) {
     MILLRACE_TRY(parts_->catalogue->writable());
     const auto stat = disk().stat({Area::kFiles, full});
     if (!stat) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
     if (stat->kind == FileKind::kFolder) {
-      const auto names = disk().list({Area::kFiles, full});
-      if (!names) return fail(disk_error(names.error(), "list", path));
-      if (!names->empty() && recursive == Recursive::kNo) {
+      const auto removed = disk().remove_folder({Area::kFiles, full});
+      if (!removed && removed.error() == ENOTEMPTY) {
         return fail(Code::kConflict,
                     "The folder '" + printable(path) + "' is not empty; use -r to delete it with all that is in it.");
       }
-      for (const std::string& name : *names)
-        MILLRACE_TRY(remove_locked(full + "/" + name, path + "/" + name, recursive, Expected{}));
-      const auto removed = disk().remove_folder({Area::kFiles, full});
       if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
       return {};
     }
@@ -379,14 +383,38 @@ class DirectoryStore final : public LocalStore {
       return fail(Code::kConflict,
                   "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
     }
-    Pending pending{0, Pending::Kind::kRemove, full, "", stat->inode};
-    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-      MILLRACE_ASSIGN(const std::uint64_t sequence, parts_->catalogue->next_sequence());
-      MILLRACE_TRY(parts_->catalogue->erase(full, sequence));
-      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
-      return {};
-    }));
-    return finish(pending);
+    return remove_together(*parts_, {{full, stat->inode}});
+  }
+
+  /// A folder with all that is in it, some hundred files at a time; between two such groups others have their turn.
+  Status remove_tree(std::unique_lock<std::mutex>& lock, const std::string& full, const std::string& path) {
+    for (int look = 0; look < kMostLooks; ++look) {
+      const auto names = disk().list({Area::kFiles, full});
+      if (!names) return fail(disk_error(names.error(), "list", path));
+      std::vector<RemovedFile> files;
+      std::vector<std::string> folders;
+      for (const std::string& name : *names) {
+        const std::string below = full + "/" + name;
+        const auto stat = disk().stat({Area::kFiles, below});
+        if (!stat) continue;
+        if (stat->kind == FileKind::kFolder) {
+          folders.push_back(name);  // later: what is in `files` must not grow old
+          continue;
+        }
+        files.push_back({below, stat->inode});
+        if (files.size() < kMostTogether) continue;
+        MILLRACE_TRY(remove_together(*parts_, files));
+        files.clear();
+        lock.unlock();
+        MILLRACE_ASSIGN(lock, lock_settled({full}));
+      }
+      MILLRACE_TRY(remove_together(*parts_, files));
+      for (const std::string& name : folders) MILLRACE_TRY(remove_tree(lock, full + "/" + name, path + "/" + name));
+      const auto removed = disk().remove_folder({Area::kFiles, full});
+      if (removed || removed.error() == ENOENT) return {};
+      if (removed.error() != ENOTEMPTY) return fail(disk_error(removed.error(), "remove the folder", path));
+    }
+    return fail(Code::kConflict, "'" + printable(path) + "' is being filled while it is deleted; try again.");
   }
 
   std::shared_ptr<StoreParts> parts_;

@@ -130,7 +130,7 @@ Result<Outcome> give_attributes(StoreParts& parts, const Pending& pending) {
 
 namespace {
 
-Result<Outcome> try_once(StoreParts& parts, const Pending& pending) {
+Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush) {
   Disk& disk = parts.disk();
   Outcome outcome = Outcome::kDone;
   switch (pending.kind) {
@@ -151,17 +151,17 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending) {
       break;
     }
   }
-  MILLRACE_TRY(flush_name(parts, pending.path));
+  if (flush == Flush::kAtOnce) MILLRACE_TRY(flush_name(parts, pending.path));
   return outcome;
 }
 
 }  // namespace
 
-Result<Outcome> materialise(StoreParts& parts, const Pending& pending) {
-  auto outcome = try_once(parts, pending);
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending, Flush flush) {
+  auto outcome = try_once(parts, pending, flush);
   for (int again = 0; !outcome && outcome.error().code == Code::kBusy && again < kRetries; ++again) {
     std::this_thread::sleep_for(kRetryPause);
-    outcome = try_once(parts, pending);
+    outcome = try_once(parts, pending, flush);
   }
   return outcome;
 }

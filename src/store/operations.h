@@ -15,10 +15,13 @@ enum class Outcome : std::uint8_t {
   kForeign,  ///< somebody else's file stands in the way, and stays
 };
 
-/// Brings one committed operation to its end in files/; may be called again after any interruption. Flushes the folders
-/// it touched, but for kPut, which the next checkpoint flushes. Errors: the system's; nothing is known then, and it has
-/// to be called again.
-Result<Outcome> materialise(StoreParts& parts, const Pending& pending);
+/// Who flushes the folders that an operation touched.
+enum class Flush : std::uint8_t { kAtOnce, kLater };
+
+/// Brings one committed operation to its end in files/; may be called again after any interruption. kPut and, with
+/// Flush::kLater, kRemove leave the flush of the folder to the caller. Errors: the system's; nothing is known then, and
+/// it has to be called again.
+Result<Outcome> materialise(StoreParts& parts, const Pending& pending, Flush flush = Flush::kAtOnce);
 
 /// The first attempt at a kPut, whose draft is in staging and whose parent folders are there: as materialise(), with
 /// fewer looks.

@@ -210,6 +210,21 @@ TEST_CASE_METHOD(Fixture, "deletes leave tombstones, moves keep the content, bot
   CHECK(std::all_of(changes.begin(), changes.end(), [](const Change& change) { return !change.version; }));
 }
 
+TEST_CASE_METHOD(Fixture, "a folder goes with all that is in it, files that nobody indexed and empty folders too") {
+  for (int i = 0; i < 600; ++i) REQUIRE(put("d/e/" + std::to_string(i), test::random_bytes(10, 1)));
+  REQUIRE(put("d/x", test::random_bytes(10, 1)));
+  REQUIRE(put("other", test::random_bytes(10, 1)));
+  fs::create_directories(folder / "files/d/empty/deeper");
+  std::ofstream(folder / "files/d/foreign") << "nobody's";
+  REQUIRE(store->remove({}, "d", Recursive::kYes, {}));
+  CHECK_FALSE(fs::exists(folder / "files/d"));
+  CHECK(store->lookup({}, "other").value());
+  const auto gone = store->changes({}, 0, 10'000).value();
+  CHECK(std::count_if(gone.begin(), gone.end(), [](const Change& change) { return !change.version; }) >= 601);
+  CHECK(store->remove({}, "d", Recursive::kYes, {}).error().code == Code::kNotFound);
+  CHECK(store->remove({}, "other", Recursive::kYes, {}));
+}
+
 TEST_CASE_METHOD(Fixture, "rot is reported by verify and a second store on the folder is refused") {
   const auto version = put("f", test::random_bytes(200'000, 1));
   CHECK(store->verify({}, "f"));

@@ -275,6 +275,23 @@ TEST_CASE_METHOD(Fixture, "a deleted file is there or gone") {
                        });
 }
 
+TEST_CASE_METHOD(Fixture, "of a deleted folder each file is there whole or gone") {
+  const std::vector<std::string> names{"d/a", "d/b", "d/e/f", "d/e/g"};
+  interrupt_everywhere(
+      [&] {
+        for (const std::string& name : names) REQUIRE(test::put_file(*store, name, kOld));
+      },
+      [&] { return store->remove({}, "d", Recursive::kYes, {}); },
+      [&](bool acknowledged) {
+        if (acknowledged) CHECK_FALSE(exists("d"));
+        for (const std::string& name : names) {
+          const auto found = store->lookup({}, name).value();
+          CHECK(exists(name) == found.has_value());
+          if (found) CHECK(content_of(name) == as_text(kOld));
+        }
+      });
+}
+
 TEST_CASE_METHOD(Fixture, "a moved file is at one of its two places") {
   interrupt_everywhere([&] { REQUIRE(test::put_file(*store, "from", kOld)); },
                        [&] { return store->move({}, "from", "to/there", Force::kNo); },
