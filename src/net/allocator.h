@@ -7,4 +7,7 @@ namespace millrace {
 /// unmapped again, which costs a transfer a quarter of its time. Call before any thread exists.
 void keep_freed_memory();
 
+/// Gives back to the system what is kept now. Other threads may wait for it some milliseconds for each 100 MiB.
+void return_freed_memory();
+
 }  // namespace millrace

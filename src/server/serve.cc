@@ -7,6 +7,7 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
+#include "server/memory_return.h"
 #include "server/server.h"
 #include "store/chores.h"
 
@@ -45,17 +46,20 @@ int serve(const ServeOptions& options) {
   ScanLimits scan_limits;
   scan_limits.interval = options.scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
-  Chores chores;
+  const auto budget = std::make_shared<MemoryBudget>(limits.memory_budget);
+  MemoryReturn memory_return(budget, return_freed_memory);
+  Chores chores;  // behind what its steps use
   if (options.scan_interval.count() > 0)
     chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
   chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
   chores.start();
   Loop loop;
   int result = 0;
   {
     ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
     context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-    Server server(loop, std::move(context), *tls, limits);
+    Server server(loop, std::move(context), *tls, budget, limits);
     if (auto status = server.listen(options.host, options.port); !status) {
       result = complain(status.error());
     } else {

@@ -7,11 +7,12 @@
 
 namespace millrace {
 
-Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls, const ServerLimits& limits)
+Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
+               std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits)
     : acceptor_(acceptor),
       context_(std::move(context)),
       limits_(limits),
-      budget_(std::make_shared<MemoryBudget>(limits.memory_budget)),
+      budget_(std::move(budget)),
       lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       refusals_(acceptor, tls, [this] { on_refusal_ended(); }) {
   for (unsigned i = 0; i < limits_.loops; ++i)

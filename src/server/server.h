@@ -16,7 +16,8 @@ class Server {
  public:
   /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
   /// `tls`: null for plain connections.
-  Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls, const ServerLimits& limits);
+  Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
+         std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
