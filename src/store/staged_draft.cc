@@ -93,14 +93,15 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
   if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
     return fail(Code::kUsage, "The basis does not have the chunks to keep.");
   std::unique_ptr<Hasher> hasher;
+  Buffer buffer;  // not the draft's: a thousand of them wait at once for their next job
   for (std::uint64_t at = first; at < first + count;) {
     std::uint64_t end = at;
     std::uint64_t bytes = 0;
     while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes))
       bytes += (*basis_chunks_)[end++].length;
-    buffer_.resize(bytes);
-    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer_));
-    ByteView rest(buffer_);
+    buffer.resize(bytes);
+    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer));
+    ByteView rest(buffer);
     for (; at < end; ++at) {
       const Chunk& chunk = (*basis_chunks_)[at];
       const ByteView content = rest.first(chunk.length);
@@ -114,7 +115,7 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
       }
       chunks_.push_back(chunk);
     }
-    MILLRACE_TRY(write(buffer_));
+    MILLRACE_TRY(write(buffer));
   }
   return {};
 }

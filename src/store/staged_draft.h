@@ -46,7 +46,6 @@ class StagedDraft : public StoreDraft {
   ChunkList chunks_;
   std::vector<std::uint64_t> basis_offsets_;
   std::shared_ptr<const ChunkList> basis_chunks_;
-  Buffer buffer_;  ///< for copies out of the basis
   std::uint64_t size_ = 0;
   std::uint64_t written_back_ = 0;
   std::uint64_t file_bytes_ = 0;  ///< where the last write ended
