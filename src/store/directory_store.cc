@@ -187,7 +187,7 @@ class DirectoryStore final : public LocalStore {
     if (recursive == Recursive::kYes) {
       MILLRACE_TRY(parts_->catalogue->writable());
       const auto stat = disk().stat({Area::kFiles, full});
-      if (stat && stat->kind == FileKind::kFolder) return remove_tree(lock, full, path);
+      if (stat && stat->kind == FileKind::kFolder) return remove_tree(lock, full, full, path);
     }
     return remove_locked(full, path, expected);
   }
@@ -387,7 +387,9 @@ class DirectoryStore final : public LocalStore {
   }
 
   /// A folder with all that is in it, some hundred files at a time; between two such groups others have their turn.
-  Status remove_tree(std::unique_lock<std::mutex>& lock, const std::string& full, const std::string& path) {
+  /// `top` is the folder that is deleted: nothing below it may be unsettled when it goes on.
+  Status remove_tree(std::unique_lock<std::mutex>& lock, const std::string& top, const std::string& full,
+                     const std::string& path) {
     for (int look = 0; look < kMostLooks; ++look) {
       const auto names = disk().list({Area::kFiles, full});
       if (!names) return fail(disk_error(names.error(), "list", path));
@@ -406,10 +408,11 @@ class DirectoryStore final : public LocalStore {
         MILLRACE_TRY(remove_together(*parts_, files));
         files.clear();
         lock.unlock();
-        MILLRACE_ASSIGN(lock, lock_settled({full}));
+        MILLRACE_ASSIGN(lock, lock_settled({top}));
       }
       MILLRACE_TRY(remove_together(*parts_, files));
-      for (const std::string& name : folders) MILLRACE_TRY(remove_tree(lock, full + "/" + name, path + "/" + name));
+      for (const std::string& name : folders)
+        MILLRACE_TRY(remove_tree(lock, top, full + "/" + name, path + "/" + name));
       const auto removed = disk().remove_folder({Area::kFiles, full});
       if (removed || removed.error() == ENOENT) return {};
       if (removed.error() != ENOTEMPTY) return fail(disk_error(removed.error(), "remove the folder", path));
