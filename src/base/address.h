@@ -17,4 +17,7 @@ struct Url {
 /// Checks no path. Errors: kUsage.
 Result<Url> parse_url(std::string_view text);
 
+/// This machine, by name or number.
+bool is_loopback(std::string_view host);
+
 }  // namespace millrace

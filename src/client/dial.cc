@@ -33,10 +33,6 @@ Status check_pin(const Url& server, const Security& security, const TlsPeer& pee
 
 }  // namespace
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 Result<Dialled> dial(Loop& loop, const Url& url, const Security& security) {
   auto tcp = std::make_unique<TcpStream>(loop);
   TcpStream* const carrier = tcp.get();

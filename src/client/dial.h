@@ -26,9 +26,6 @@ struct Security {
   std::function<void(const std::string&)> notice;  ///< what the user should know; may be empty
 };
 
-/// This machine, by name or number.
-bool is_loopback(const std::string& host);
-
 struct Dialled {
   std::unique_ptr<Stream> stream;
   TcpStream* tcp = nullptr;  ///< below it: connect this, then start the stream

@@ -239,7 +239,9 @@ void TlsStream::encrypt(const std::vector<WritePiece>& pieces) {
       const std::size_t count = std::min(kRecordBytes - record.size(), bytes.size());
       append(record, bytes.first(count));
       bytes = bytes.subspan(count);
-      if (record.size() == kRecordBytes) put(std::exchange(record, {}));
+      if (record.size() < kRecordBytes) continue;
+      put(record);
+      record.clear();
     }
   };
   for (const WritePiece& piece : pieces) {

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/address.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
@@ -16,11 +17,6 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
-
-int complain(const Error& error) {
-  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
-  return error.code == Code::kUsage ? 2 : 1;
-}
 
 void reload(ServerTls* tls) {
   const Status loaded = tls != nullptr ? tls->load() : Status();

@@ -19,12 +19,8 @@ namespace {
 
 constexpr std::uint64_t kMaxScanInterval = 366ull * 24 * 3600;
 constexpr int kMaxPort = 65535;
+constexpr int kFailedExit = 1;
 constexpr int kUsageExit = 2;
-
-int refuse(const Error& error) {
-  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
-  return kUsageExit;
-}
 
 std::string default_data_folder() {
   if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/millraced";
@@ -52,6 +48,11 @@ Status take_address(const std::string& address, ServeOptions& options) {
 }
 
 }  // namespace
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(), error.sentence.c_str());
+  return error.code == Code::kUsage ? kUsageExit : kFailedExit;
+}
 
 std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   ServeOptions options;
@@ -128,16 +129,16 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (const Status chosen = choose_cpu_path(cpu); !chosen) return refuse(chosen.error());
+  if (const Status chosen = choose_cpu_path(cpu); !chosen) return complain(chosen.error());
   const auto signature_bytes = parse_size(signature_cache);
-  if (!signature_bytes) return refuse(signature_bytes.error());
+  if (!signature_bytes) return complain(signature_bytes.error());
   const auto budget = parse_size(memory);
-  if (!budget) return refuse(budget.error());
+  if (!budget) return complain(budget.error());
   if (*budget < MemoryBudget::kLeast)
-    return refuse({Code::kUsage, "A memory budget of " + memory + " is too small; give at least 1MiB."});
+    return complain({Code::kUsage, "A memory budget of " + memory + " is too small; give at least 1MiB."});
   limits.memory_budget = *budget;
   const auto rate = parse_size(min_rate);
-  if (!rate) return refuse(rate.error());
+  if (!rate) return complain(rate.error());
   limits.peers.min_rate = *rate;
   options.signature_cache = *signature_bytes;
   options.scan_interval = std::chrono::seconds(scan_interval);
@@ -150,8 +151,8 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
       std::map<std::string, TlsChoice::Mode>{
           {"auto", TlsChoice::Mode::kAuto}, {"on", TlsChoice::Mode::kOn}, {"off", TlsChoice::Mode::kOff}}
           .at(tls_mode);
-  if (const Status taken = take_address(address, options); !taken) return refuse(taken.error());
-  if (const Status fitting = check(tls, options.host); !fitting) return refuse(fitting.error());
+  if (const Status taken = take_address(address, options); !taken) return complain(taken.error());
+  if (const Status fitting = check(tls, options.host); !fitting) return complain(fitting.error());
   return options;
 }
 

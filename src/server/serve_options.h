@@ -22,6 +22,9 @@ struct ServeOptions {
   std::chrono::seconds scan_interval{0};    ///< 0: no scan
 };
 
+/// Says it on standard error; the exit code that belongs to it.
+int complain(const Error& error);
+
 /// What to serve, or the exit code when there is nothing (more) to do: help was printed, or the sentence why not.
 std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv);
 

@@ -6,15 +6,12 @@
 #include <cerrno>
 #include <climits>
 
+#include "base/address.h"
 #include "net/certificate.h"
 #include "net/tls_stream.h"
 #include "server/last_words.h"
 
 namespace millrace {
-
-bool is_loopback(const std::string& host) {
-  return host == "::1" || host == "localhost" || host.starts_with("127.");
-}
 
 bool TlsChoice::encrypts(const std::string& host) const {
   return mode == Mode::kOn || (mode == Mode::kAuto && !is_loopback(host));

@@ -20,9 +20,6 @@ struct TlsChoice {
   bool encrypts(const std::string& host) const;
 };
 
-/// This machine, by name or number.
-bool is_loopback(const std::string& host);
-
 /// Errors: kUsage for files that do not go together.
 Status check(const TlsChoice& choice, const std::string& host);
 

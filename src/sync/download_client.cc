@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "delta/draft_root.h"
 #include "delta/ladder_policy.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
@@ -295,16 +296,12 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         Lane::kDisk,
         [proof, draft = draft_, version = *version_, root, factory = toolbox_.hasher] {
           const auto hasher = factory();
-          ChunkTreeBuilder builder;
-          for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
-            const auto chunk = draft->chunk_at(i);
-            if (!chunk) {
-              proof->status = fail(chunk.error());
-              return;
-            }
-            builder.add(chunk->length, chunk->digest, *hasher);
+          const auto built_root = root_of(*draft, *hasher);
+          if (!built_root) {
+            proof->status = fail(built_root.error());
+            return;
           }
-          if (builder.finish(*hasher).root != root || root != version.token.root) {
+          if (*built_root != root || root != version.token.root) {
             proof->wrong = true;
             return;
           }

@@ -27,7 +27,7 @@ Status add_credit(std::int64_t& to, std::uint64_t credit) {
 }  // namespace
 
 Mux::Impl::Impl(Role given_role, wire::Hello hello, Owner& given_owner)
-    : role(given_role), own(std::move(hello)), owner(given_owner) {
+    : role(given_role), own(std::move(hello)), owner(given_owner), messages_held(given_owner.budget(), 0) {
   next_id = role == Role::kClient ? 1 : 2;
   send_credit = static_cast<std::int64_t>(peer.connection_window);
   // A peer that has not read our HELLO yet sends by the defaults.
@@ -66,10 +66,7 @@ void Mux::Impl::drop_outbox(Stream& stream) {
 }
 
 void Mux::Impl::count_messages() {
-  const std::size_t now = control_bytes + message_bytes + decoder.held_bytes();
-  if (messages_held.bytes() == now) return;
-  if (messages_held.bytes() == 0) messages_held = MemoryCharge(owner.budget(), 0);
-  messages_held.resize(now);
+  messages_held.resize(control_bytes + message_bytes + decoder.held_bytes());
 }
 
 void Mux::Impl::make_ready(Stream& stream) {
@@ -121,7 +118,6 @@ Status Mux::Impl::on_data(const FrameHeader& header, ByteView part, bool last) {
   const auto stream = found->second;
   stream->receive_credit -= static_cast<std::int64_t>(part.size());
   stream->unreleased += part.size();
-  if (stream->held.bytes() == 0) stream->held = MemoryCharge(owner.budget(), 0);
   stream->held.resize(stream->unreleased);
   // With a budget it is that which bounds what is held, and a stream that waits does not stop those beside it.
   if (owner.budget()) release_connection(part.size());

@@ -12,6 +12,7 @@ Mux::Impl::Stream::Stream(Impl& mux, std::uint32_t number, bool peer_knows_it)
       window(mux.own.stream_window),
       // A peer that has not read our HELLO yet sends by the defaults.
       receive_credit(static_cast<std::int64_t>(std::max(window, wire::Hello{}.stream_window))),
+      held(mux.owner.budget(), 0),
       announced(peer_knows_it) {}
 
 void Mux::Impl::Stream::send_frame(FrameType type, std::uint8_t flags, Buffer payload) {

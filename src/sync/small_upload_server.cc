@@ -1,9 +1,9 @@
 #include "sync/small_upload_server.h"
 
-#include "base/path.h"
-#include "delta/chunk_tree.h"
+#include "delta/draft_root.h"
 #include "delta/patch_applier.h"
 #include "sync/expected_version.h"
+#include "sync/upload_errors.h"
 
 namespace millrace {
 
@@ -49,15 +49,9 @@ Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& r
   for (ReceivedPart& part : parts) {
     MILLRACE_ASSIGN(announced, applier.apply(std::move(part), window, addressing, hasher, *codec));
   }
-  ChunkTreeBuilder tree;
-  for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
-    MILLRACE_ASSIGN(const Chunk chunk, draft->chunk_at(i));
-    tree.add(chunk.length, chunk.digest, hasher);
-  }
-  root = tree.finish(hasher).root;
+  MILLRACE_ASSIGN(root, root_of(*draft, hasher));
   wrong_root = root != announced;
-  if (!wrong_root && applier.has_wrong_cut())
-    return fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+  if (!wrong_root && applier.has_wrong_cut()) return fail(wrong_cuts());
   return {};
 }
 
@@ -94,6 +88,7 @@ class SmallUploadServer final : public Conversation {
   void start() {
     port_.admit([this] {
       admitted_ = true;
+      held_ = port_.charge(0);
       const Buffer early = std::exchange(early_, {});
       if (early.empty()) return;
       if (auto status = take(early); !status) port_.fail(status.error());
@@ -126,11 +121,7 @@ class SmallUploadServer final : public Conversation {
     // Given back at once: what is held is bounded by the upload's size, and many uploads share one connection's credit.
     port_.release_credit(bytes.size());
     received_ += bytes.size();
-    if (held_.bytes() == 0) {
-      held_ = port_.charge(received_);
-    } else {
-      held_.resize(received_);
-    }
+    held_.resize(received_);
     if (received_ > work_->request.bytes + kMaxOverhead)
       return fail(Code::kTooLarge, "A patch makes a longer file than was announced.");
     while (!bytes.empty()) {
@@ -161,7 +152,7 @@ class SmallUploadServer final : public Conversation {
   }
 
   void on_end() {
-    held_ = {};
+    held_.resize(0);
     const Result<Version>& version = *work_->version;
     if (!version) return port_.fail(version.error());
     if (work_->wrong_root) return ask_again();
@@ -172,11 +163,7 @@ class SmallUploadServer final : public Conversation {
 
   /// All of it: that is little.
   void ask_again() {
-    if (++misses_ > kMaxMisses) {
-      return port_.fail(
-          {Code::kIntegrity, "What arrived for '" + printable(work_->request.path) +
-                                 "' is not what was announced; the old version is untouched; try again."});
-    }
+    if (++misses_ > kMaxMisses) return port_.fail(not_as_announced(work_->request.path));
     assembler_ = PartAssembler();
     cursor_ = {};
     received_ = 0;

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "base/path.h"
+#include "delta/draft_root.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
 #include "sync/expected_version.h"
 #include "sync/node_reply.h"
 #include "sync/patch_receiver.h"
 #include "sync/signer.h"
+#include "sync/upload_errors.h"
 
 namespace millrace {
 
@@ -269,16 +271,12 @@ class UploadServer final : public Conversation {
          wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
          factory = toolbox_.hasher](std::function<void()> finished) {
           const auto hasher = factory();
-          ChunkTreeBuilder builder;
-          for (std::uint64_t i = 0; i < draft->chunk_count(); ++i) {
-            const auto chunk = draft->chunk_at(i);
-            if (!chunk) {
-              proof->status = fail(chunk.error());
-              return finished();
-            }
-            builder.add(chunk->length, chunk->digest, *hasher);
+          const auto built_root = root_of(*draft, *hasher);
+          if (!built_root) {
+            proof->status = fail(built_root.error());
+            return finished();
           }
-          proof->right = builder.finish(*hasher).root == root;
+          proof->right = *built_root == root;
           if (proof->right && !wrong_cut) {
             draft->commit(root, draft->size(), attributes, [proof, finished](Result<Version> version) {
               proof->version = std::move(version);
@@ -287,8 +285,7 @@ class UploadServer final : public Conversation {
             return;
           }
           if (proof->right) {
-            proof->status =
-                fail(Code::kProtocol, "The client cuts files into chunks in a way of its own; use another.");
+            proof->status = fail(wrong_cuts());
           } else {
             for (const std::uint64_t index : built)
               append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
@@ -306,11 +303,7 @@ class UploadServer final : public Conversation {
   /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for,
   /// then everything.
   void ask_for_repair(Buffer built) {
-    if (++misses_ > 2) {
-      return port_.fail(
-          {Code::kIntegrity, "What arrived for '" + printable_path() +
-                                 "' is not what was announced; the old version is untouched; try again."});
-    }
+    if (++misses_ > 2) return port_.fail(not_as_announced(request_.path));
     patch_started_ = false;
     wire::Mismatch message;
     repairing_ = misses_ == 1 && !built.empty();

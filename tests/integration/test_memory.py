@@ -41,6 +41,14 @@ class Memory(ServerTest):
                 return payload
         raise AssertionError("the connection ended without an error on the stream")
 
+    def take_all_places(self):
+        """Sixteen transfers that do nothing: as many as a budget of 1 MiB has places."""
+        for i in range(16):
+            client = RawClient(self.server.port)
+            self.addCleanup(client.socket.close)
+            client.send(frame(HELLO, 0) + upload_request(1, b"held%d" % i, 100_000))
+        wait_for(lambda: self.figures()["transfers"] == "16", "all places taken")
+
     def load(self, *arguments):
         return subprocess.run([LOAD, "run", "--url", self.url.rstrip("/"), "-q", "--seed", "1", "--verify", "--threshold", "errors<0.0001%", *arguments],
                               capture_output=True, text=True, timeout=4 * PATIENCE)
@@ -110,13 +118,7 @@ class Memory(ServerTest):
 
     def test_transfers_that_do_nothing_give_their_places_to_those_that_wait(self):
         self.serve("--memory-budget", "1MiB", "--min-rate-window", "2")
-        held = []
-        for i in range(16):
-            client = RawClient(self.server.port)
-            self.addCleanup(client.socket.close)
-            client.send(frame(HELLO, 0) + upload_request(1, b"held%d" % i, 100_000))
-            held.append(client)
-        wait_for(lambda: self.figures()["transfers"] == "16", "all places taken")
+        self.take_all_places()
         self.run_client("upload", "-q", self.write("f", noise(100_000)), self.url + "f")
         self.assertEqual(self.server.stored("f"), noise(100_000))
         # Once one has left nobody waits any more, and those that are left may stay.
@@ -124,13 +126,7 @@ class Memory(ServerTest):
 
     def test_a_transfer_that_gets_no_memory_in_time_is_told_so(self):
         self.serve("--memory-budget", "1MiB", "--min-rate", "0", "--memory-wait", "1")
-        held = []
-        for i in range(16):
-            client = RawClient(self.server.port)
-            self.addCleanup(client.socket.close)
-            client.send(frame(HELLO, 0) + upload_request(1, b"held%d" % i, 100_000))
-            held.append(client)
-        wait_for(lambda: self.figures()["transfers"] == "16", "all places taken")
+        self.take_all_places()
         done = self.run_client("upload", "-q", self.write("f", noise(100_000)), self.url + "f", code=16)
         self.assertIn(b"error[E_BUSY]", done.stderr)
         self.assertIn(b"no memory for this transfer", done.stderr)

@@ -57,13 +57,7 @@ struct Fixture {
     server_jobs = loopback.server_jobs();
     return result;
   }
-  Buffer stored() const {
-    std::ifstream in(folder / "files" / "file", std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(in)), {});
-    Buffer out;
-    append(out, as_bytes(text));
-    return out;
-  }
+  Buffer stored() const { return test::stored_file(folder, "file"); }
 
   fs::path folder;
   ServerContext context;

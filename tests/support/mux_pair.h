@@ -25,6 +25,16 @@ Buffer frame_of(const Message& message, std::uint32_t stream, std::uint8_t flags
   return frame_of(static_cast<std::uint8_t>(Message::kType), flags, stream, wire::encode(message));
 }
 
+/// All that a side has to send now.
+inline Buffer all_output(Mux& mux) {
+  Buffer out;
+  while (auto piece = mux.next_output()) {
+    append(out, piece->header);
+    append(out, piece->payload.view);
+  }
+  return out;
+}
+
 /// All frames that went one way.
 class Tap final : public FrameDecoder::Sink {
  public:
@@ -91,11 +101,7 @@ class Side final : public Mux::Owner {
   void on_goaway(const wire::GoAway&) override { ++goaways; }
   /// Everything that it has to send now.
   Buffer output() {
-    Buffer out;
-    while (auto piece = mux.next_output()) {
-      append(out, piece->header);
-      append(out, piece->payload.view);
-    }
+    Buffer out = all_output(mux);
     sent.feed(out);
     return out;
   }

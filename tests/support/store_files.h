@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <future>
 
 #include "store/store.h"
@@ -15,6 +16,15 @@ inline std::size_t staged_files(const std::filesystem::path& data) {
   const std::filesystem::recursive_directory_iterator all(data / "staging");
   return static_cast<std::size_t>(
       std::count_if(begin(all), end(all), [](const auto& entry) { return entry.is_regular_file(); }));
+}
+
+/// What stands under a path in a data folder.
+inline Buffer stored_file(const std::filesystem::path& data, const std::string& path) {
+  std::ifstream in(data / "files" / path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  Buffer out;
+  append(out, as_bytes(text));
+  return out;
 }
 
 /// Waits for the end of a commit.

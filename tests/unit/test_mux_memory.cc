@@ -63,14 +63,7 @@ struct Server final : Mux::Owner {
     }
   }
   /// Sends all there is.
-  void flush() {
-    Buffer out;
-    while (auto piece = mux.next_output()) {
-      append(out, piece->header);
-      append(out, piece->payload.view);
-    }
-    sent.feed(out);
-  }
+  void flush() { sent.feed(all_output(mux)); }
 
   std::shared_ptr<MemoryBudget> memory;
   std::vector<std::shared_ptr<Keeper>> keepers;
