@@ -167,6 +167,54 @@ void add_security_options(CLI::App& command, Security& security) {
   command.add_flag("--strict-pin", security.strict_pin, "refuse a server whose key is not known yet");
 }
 
+/// What is parsed first and converted afterwards.
+struct Parsed {
+  std::string progress = "auto";
+  std::int64_t timeout = 0;  ///< seconds
+  std::vector<std::unique_ptr<FilterOptions>> filters;
+};
+
+void add_options(CLI::App& command, const VerbInfo& verb, CommandOptions& options, Parsed& parsed) {
+  auto* const positional = command.add_option("arguments", options.arguments, "files and addresses")->type_name("");
+  positional->expected(verb.least, verb.most == kAnyNumber ? CLI::detail::expected_max_vector_size : verb.most);
+  if (verb.least > 0) positional->required();
+  command.add_flag("-q,--quiet", options.quiet, "say nothing but errors");
+  command.add_flag("-v,--verbose", options.verbose, "a line for each file");
+  command.add_flag("--json", options.as_json, "events as JSON, one a line, on standard output");
+  command
+      .add_option("--timeout", parsed.timeout,
+                  "seconds without a sign of life after which the server counts as gone; 0: never")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
+      ->type_name("SECONDS");
+  add_security_options(command, options.security);
+  command.add_option("--cpu", options.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
+  switch (verb.verb) {
+    case Verb::kUpload:
+    case Verb::kDownload:
+      add_transfer_options(command, options, parsed.progress);
+      command.add_flag("-c,--checksum", options.checksum,
+                       "with -r: compare contents, also where size, time and mode are the same");
+      [[fallthrough]];
+    case Verb::kList:
+      parsed.filters.push_back(std::make_unique<FilterOptions>());
+      parsed.filters.back()->add_to(command);
+      command.add_option("--files-from", options.files_from, "only the names in FILE; - is standard input (needs -r)")
+          ->type_name("FILE");
+      [[fallthrough]];
+    case Verb::kDelete:
+      command.add_flag("-r,--recursive", options.recursive, "folders with all that is in them");
+      break;
+    case Verb::kMove:
+      command.add_flag("--force", options.force, "replace what is there");
+      break;
+    default:
+      break;
+  }
+  if (verb.verb == Verb::kDelete || verb.verb == Verb::kMove) {
+    command.add_flag("-n,--dry-run", options.dry_run, "say what would be done, change nothing");
+  }
+}
+
 }  // namespace
 
 const char* verb_name(Verb verb) {
@@ -192,51 +240,13 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
   app.footer(kEpilogue);
   app.set_version_flag("--version", std::string("millrace ") + MILLRACE_VERSION);
   CommandOptions options;
-  std::string progress = "auto";
-  std::int64_t timeout = options.timeout.count();
-  std::vector<std::unique_ptr<FilterOptions>> filters;
+  Parsed parsed;
+  parsed.timeout = options.timeout.count();
   for (const VerbInfo& verb : kVerbs) {
     auto* const command = app.add_subcommand(verb.name, verb.help);
     if (*verb.alias != '\0') command->alias(verb.alias);
-    auto* const positional = command->add_option("arguments", options.arguments, "files and addresses")->type_name("");
-    positional->expected(verb.least, verb.most == kAnyNumber ? CLI::detail::expected_max_vector_size : verb.most);
-    if (verb.least > 0) positional->required();
-    command->add_flag("-q,--quiet", options.quiet, "say nothing but errors");
-    command->add_flag("-v,--verbose", options.verbose, "a line for each file");
-    command->add_flag("--json", options.as_json, "events as JSON, one a line, on standard output");
-    command
-        ->add_option("--timeout", timeout,
-                     "seconds without a sign of life after which the server counts as gone; 0: never")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
-        ->type_name("SECONDS");
-    add_security_options(*command, options.security);
-    command->add_option("--cpu", options.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
-    switch (verb.verb) {
-      case Verb::kUpload:
-      case Verb::kDownload:
-        add_transfer_options(*command, options, progress);
-        command->add_flag("-c,--checksum", options.checksum,
-                          "with -r: compare contents, also where size, time and mode are the same");
-        [[fallthrough]];
-      case Verb::kList:
-        filters.push_back(std::make_unique<FilterOptions>());
-        filters.back()->add_to(*command);
-        command
-            ->add_option("--files-from", options.files_from, "only the names in FILE; - is standard input (needs -r)")
-            ->type_name("FILE");
-        [[fallthrough]];
-      case Verb::kDelete:
-        command->add_flag("-r,--recursive", options.recursive, "folders with all that is in them");
-        break;
-      case Verb::kMove:
-        command->add_flag("--force", options.force, "replace what is there");
-        break;
-      default:
-        break;
-    }
-    if (verb.verb == Verb::kDelete || verb.verb == Verb::kMove) {
-      command->add_flag("-n,--dry-run", options.dry_run, "say what would be done, change nothing");
-    }
+    // The options of the one command that is called: making those of all takes longer than parsing.
+    command->preparse_callback([&, command](std::size_t) { add_options(*command, verb, options, parsed); });
     command->final_callback([&options, which = verb.verb] { options.verb = which; });
   }
   try {
@@ -246,7 +256,7 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
   }
   for (std::string& argument : options.arguments) argument = unshield(std::move(argument));
   options.files_from = unshield(std::move(options.files_from));
-  for (const auto& chosen : filters) {
+  for (const auto& chosen : parsed.filters) {
     for (FilterOption& filter : chosen->in_order()) options.filters.push_back(std::move(filter));
   }
   if (!options.recursive && (!options.filters.empty() || !options.files_from.empty())) {
@@ -257,8 +267,8 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
     std::fprintf(stderr, "error[E_USAGE]: %s\n", chosen.error().sentence.c_str());
     return 2;
   }
-  options.progress = progress_style(progress);
-  options.timeout = std::chrono::seconds(timeout);
+  options.progress = progress_style(parsed.progress);
+  options.timeout = std::chrono::seconds(parsed.timeout);
   if (const char* const server = std::getenv("MILLRACE_URL")) options.server = server;
   return options;
 }

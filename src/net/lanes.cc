@@ -57,7 +57,9 @@ struct Lanes::Lane {
     {
       const std::lock_guard lock(mutex);
       queue.push(owner, urgency, std::move(job), now_us());
-      while (threads.size() < thread_count) threads.emplace_back([this] { work(); });
+      // A client that sends one file needs one thread: each costs some 0.2 ms to start and to end.
+      if (running + queue.length() > threads.size() && threads.size() < thread_count)
+        threads.emplace_back([this] { work(); });
     }
     queued.notify_one();
   }
