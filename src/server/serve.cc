@@ -8,9 +8,11 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
+#include "server/confinement.h"
 #include "server/memory_return.h"
 #include "server/server.h"
 #include "store/chores.h"
+#include "store/disk.h"
 
 namespace millrace {
 
@@ -24,6 +26,17 @@ void reload(ServerTls* tls) {
     std::fprintf(stderr, "warning: the certificates stay as they were: %s\n", loaded.error().sentence.c_str());
 }
 
+/// Before any thread begins.
+Status confine_to_data(const ServeOptions& options) {
+  MILLRACE_TRY(make_data_folder(options.data));
+  const TlsContext::ServerFiles& files = options.tls.files;
+  MILLRACE_ASSIGN(const Confined confined,
+                  confine(confinement_of(options.data, {files.certificate, files.key, files.client_ca})));
+  if (confined == Confined::kNotSupported)
+    std::fprintf(stderr, "warning: this kernel cannot confine the server to its data folder (Landlock, since 5.19).\n");
+  return {};
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options) {
@@ -32,6 +45,7 @@ int serve(const ServeOptions& options) {
   keep_freed_memory();
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
+  if (const Status confined = confine_to_data(options); !confined) return complain(confined.error());
   auto store = open_directory_store(
       options.data, {options.durability, system_random(), make_sha256, nullptr,
                      [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxFoldersWaiting = 1'000'000;
 
 bool is_gone(const DiskResult<FileStat>& stat) {
   if (stat) return stat->kind != FileKind::kRegular;
-  return stat.error() == ENOENT || stat.error() == ENOTDIR || stat.error() == ELOOP;
+  return is_missing(stat.error());
 }
 
 }  // namespace

@@ -129,9 +129,11 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
   // After a failure only a restart's recovery may go on, with this one too.
   MILLRACE_TRY(parts_.catalogue->writable());
   parts_.readers.keep(parts_.disk(), parts_.files, pending.path);
-  const auto outcome = put_at_once(parts_, pending);
+  auto outcome = put_at_once(parts_, pending);
+  const auto stat = parts_.disk().stat({Area::kFiles, pending.path});
+  // Another program carried it off with its folder.
+  if (outcome && *outcome == Outcome::kDone && !stat && is_missing(stat.error())) outcome = Outcome::kGone;
   if (outcome && *outcome == Outcome::kDone) {
-    const auto stat = parts_.disk().stat({Area::kFiles, pending.path});
     if (!stat) {
       const Error error = disk_error(stat.error(), "stat the new version of", pending.path);
       parts_.catalogue->stop_writing(error);
@@ -207,9 +209,10 @@ Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {
     // A version that was replaced already need not last.
     if (put.content_flushed || !parts_.unsettled.is_latest(put)) continue;
     auto file = parts_.disk().open({Area::kFiles, put.path}, Access::kRead);
-    if (!file && parts_.unsettled.is_latest(put) && file.error() != ENOENT)
-      return fail(disk_error(file.error(), "open for its flush", put.path));
-    if (!file) continue;
+    // Gone, or no file any more: another program's doing.
+    if (!file && (is_missing(file.error()) || file.error() == EISDIR || file.error() == ENXIO)) continue;
+    if (!file && !parts_.unsettled.is_latest(put)) continue;
+    if (!file) return fail(disk_error(file.error(), "open for its flush", put.path));
     const auto stat = parts_.disk().stat_file(*file);
     if (!stat || stat->inode != put.stat.inode) continue;
     (void)parts_.disk().start_writeback(*file, 0, stat->bytes);

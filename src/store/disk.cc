@@ -291,16 +291,32 @@ class SystemDisk final : public Disk {
 
 }  // namespace
 
-Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
-  const std::string shown = printable(data_dir.native());
+namespace {
+
+std::filesystem::path area_path(const std::filesystem::path& data_dir, std::size_t area) {
+  return area == 0 ? data_dir : data_dir / kAreaNames[area];
+}
+
+}  // namespace
+
+Status make_data_folder(const std::filesystem::path& data_dir) {
   std::error_code problem;
   std::filesystem::create_directories(data_dir.parent_path(), problem);
-  std::array<File, 4> areas;
-  for (std::size_t i = 0; i < areas.size(); ++i) {
-    const std::filesystem::path path = i == 0 ? data_dir : data_dir / kAreaNames[i];
+  for (std::size_t i = 0; i < kAreaNames.size(); ++i) {
+    const std::filesystem::path path = area_path(data_dir, i);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
       return fail(disk_error(errno, "make the folder", path.native()));
     }
+  }
+  return {};
+}
+
+Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
+  const std::string shown = printable(data_dir.native());
+  MILLRACE_TRY(make_data_folder(data_dir));
+  std::array<File, 4> areas;
+  for (std::size_t i = 0; i < areas.size(); ++i) {
+    const std::filesystem::path path = area_path(data_dir, i);
     // The operator may have put a symlink to another disk here: the areas' own names are trusted.
     areas[i] = File(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!areas[i].is_open()) return fail(disk_error(errno, "open the folder", path.native()));
@@ -332,6 +348,10 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
   if (!shards) return fail(disk_error(shards.error(), "make the folders in", (data_dir / "staging").native()));
   out.disk = std::make_unique<SystemDisk>(std::move(areas), std::move(*shards));
   return out;
+}
+
+bool is_missing(int errno_value) {
+  return errno_value == ENOENT || errno_value == ENOTDIR || errno_value == ELOOP;
 }
 
 Error disk_error(int errno_value, std::string_view what, std::string_view path) {

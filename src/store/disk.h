@@ -111,9 +111,16 @@ struct DataFolder {
   File lock;
 };
 
-/// Makes the folders that are missing (mode 0700), takes the lock, and checks that files/ and staging/ are on one file
+/// Makes the data folder and the folders in it where they are missing, mode 0700. Errors: the system's.
+Status make_data_folder(const std::filesystem::path& data_dir);
+
+/// make_data_folder, then takes the lock, and checks that files/ and staging/ are on one file
 /// system. Errors: kBusy when another server holds the lock, kUsage for two file systems, the system's.
 Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir);
+
+/// The name, or a folder on the way to it, is gone, or is something else by now: what other programs may do at any
+/// time, and no failure of the disk.
+bool is_missing(int errno_value);
 
 /// "Could not WHAT 'PATH': reason", with the code that fits.
 Error disk_error(int errno_value, std::string_view what, std::string_view path);

@@ -17,7 +17,7 @@ Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
     for (std::string folder = start; !folder.empty(); folder = parent_path(folder)) {
       if (becoming_known.contains(folder)) break;
       const auto stat = disk.stat({Area::kFiles, folder});
-      if (!stat && stat.error() == ENOENT) continue;
+      if (!stat && is_missing(stat.error())) continue;
       if (!stat) return fail(disk_error(stat.error(), "stat the folder", folder));
       {
         const std::lock_guard lock(mutex_);
@@ -30,7 +30,7 @@ Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
   }
   for (const std::string& folder : to_flush) {
     const auto flushed = disk.fsync_folder({Area::kFiles, folder});
-    if (!flushed && flushed.error() != ENOENT) return fail(disk_error(flushed.error(), "flush the folder", folder));
+    if (!flushed && !is_missing(flushed.error())) return fail(disk_error(flushed.error(), "flush the folder", folder));
   }
   const std::lock_guard lock(mutex_);
   if (known_.size() > kMostKnown) known_.clear();

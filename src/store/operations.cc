@@ -37,7 +37,11 @@ Status make_parents(Disk& disk, const std::string& path) {
       return fail(Code::kConflict,
                   "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
     const auto made = disk.make_folder({Area::kFiles, folder});
-    if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
+    if (made || made.error() == EEXIST) continue;
+    if (is_missing(made.error()))
+      return fail(Code::kConflict, "The folders on the way to '" + printable(path) +
+                                       "' are being changed by another program on the server; try again.");
+    return fail(disk_error(made.error(), "make the folder", folder));
   }
   return {};
 }
@@ -75,6 +79,7 @@ Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
     if (pending.replaced.inode == 0) return Outcome::kForeign;
     moved = disk.exchange(staged, place);
   }
+  if (!moved && is_missing(moved.error())) return Outcome::kForeign;
   if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
   return check_replaced(disk, pending);
 }
@@ -99,7 +104,7 @@ Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
     return fail(std::move(made).error());
   }
   const auto moved = disk.rename_noreplace(from, to);
-  if (!moved && moved.error() == EEXIST) return Outcome::kForeign;
+  if (!moved && (moved.error() == EEXIST || is_missing(moved.error()))) return Outcome::kForeign;
   if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
   return Outcome::kDone;
 }
@@ -142,7 +147,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
       const Place place{Area::kFiles, pending.path};
       if (!has_inode(disk, place, pending.inode)) break;
       const auto removed = disk.unlink(place);
-      if (!removed) return fail(disk_error(removed.error(), "remove", pending.path));
+      if (!removed && !is_missing(removed.error())) return fail(disk_error(removed.error(), "remove", pending.path));
       break;
     }
     case Pending::Kind::kMove: {
@@ -167,7 +172,7 @@ Result<Outcome> materialise(StoreParts& parts, const Pending& pending, Flush flu
 }
 
 Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
-  if (auto outcome = rename_or_exchange(parts.disk(), pending)) return outcome;
+  if (auto outcome = rename_or_exchange(parts.disk(), pending); outcome && *outcome == Outcome::kDone) return outcome;
   // Whatever has changed since its draft was admitted: the long way finds out.
   return materialise(parts, pending);
 }

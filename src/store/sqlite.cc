@@ -101,6 +101,8 @@ Result<Database> Database::open(const std::string& path) {
   database.handle_.reset(raw);
   if (result != SQLITE_OK) return fail(sqlite_error(raw, result));
   sqlite3_extended_result_codes(raw, 1);
+  // Never a file of its own outside of the data folder.
+  MILLRACE_TRY(database.execute("PRAGMA temp_store=MEMORY"));
   return database;
 }
 
