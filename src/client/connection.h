@@ -56,6 +56,7 @@ class Connection {
   void on_signal(int number);
   void tick();
 
+  std::optional<Error> lost_;  ///< outlives the loop, whose last jobs ask for it
   Loop loop_;
   SignalWatch interrupt_;
   SignalWatch terminate_;
@@ -64,7 +65,6 @@ class Connection {
   std::chrono::seconds timeout_;
   std::function<void()> on_tick_;
   std::shared_ptr<Session> session_;
-  std::optional<Error> lost_;
   std::atomic<int> signal_ = 0;
   std::uint64_t seen_read_ = 0;
   std::size_t seen_pending_ = 0;
