@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/path.h"
+#include "base/timestamp.h"
 
 namespace millrace {
 
@@ -49,6 +50,8 @@ constexpr VerbInfo kVerbs[] = {
     {Verb::kMove, "move", "mv", "move ADDRESS NEWPATH, on the same server", 2, 2},
     {Verb::kVerify, "verify", "", "verify ADDRESS: the server reads the file again and compares it with its catalogue",
      1, 1},
+    {Verb::kRestore, "restore", "", "restore ADDRESS: bring back what was replaced or deleted last, or at --at TIME", 1,
+     1},
 };
 
 std::string check_depth(const std::string& value) {
@@ -171,6 +174,7 @@ void add_security_options(CLI::App& command, Security& security) {
 struct Parsed {
   std::string progress = "auto";
   std::int64_t timeout = 0;  ///< seconds
+  std::string at;
   std::vector<std::unique_ptr<FilterOptions>> filters;
 };
 
@@ -203,6 +207,14 @@ void add_options(CLI::App& command, const VerbInfo& verb, CommandOptions& option
       [[fallthrough]];
     case Verb::kDelete:
       command.add_flag("-r,--recursive", options.recursive, "folders with all that is in them");
+      if (verb.verb == Verb::kList)
+        command.add_flag("--trash", options.trash, "what was replaced or deleted at ADDRESS or below, and when");
+      break;
+    case Verb::kRestore:
+      command.add_option("--at", parsed.at, "the version that went at TIME, as list --trash shows it")
+          ->type_name("TIME");
+      command.add_option("--to", options.restore_to, "put it at PATH instead of where it was")->type_name("PATH");
+      command.add_flag("--force", options.force, "replace what is there; it goes to the trash itself");
       break;
     case Verb::kMove:
       command.add_flag("--force", options.force, "replace what is there");
@@ -265,6 +277,20 @@ std::variant<CommandOptions, int> parse_command_line(int argc, char** argv) {
   }
   if (const Status chosen = choose_cpu_path(options.cpu); !chosen) {
     std::fprintf(stderr, "error[E_USAGE]: %s\n", chosen.error().sentence.c_str());
+    return 2;
+  }
+  if (!parsed.at.empty()) {
+    const auto at = parse_timestamp(parsed.at);
+    if (!at) {
+      std::fprintf(stderr,
+                   "error[E_USAGE]: --at '%s' is no time as list --trash shows it (2026-11-27T19:00:00.123456789Z).\n",
+                   printable(parsed.at).c_str());
+      return 2;
+    }
+    options.trashed_ns = *at;
+  }
+  if (options.trash && !options.filters.empty()) {
+    std::fputs("error[E_USAGE]: --trash takes no patterns; name a folder or file instead.\n", stderr);
     return 2;
   }
   options.progress = progress_style(parsed.progress);

@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-enum class Verb : std::uint8_t { kUpload, kDownload, kList, kStat, kDelete, kMove, kVerify };
+enum class Verb : std::uint8_t { kUpload, kDownload, kList, kStat, kDelete, kMove, kVerify, kRestore };
 
 /// "upload" and so on.
 const char* verb_name(Verb verb);
@@ -44,7 +44,10 @@ struct CommandOptions {
   bool dry_run = false;
   bool force = false;
   bool recursive = false;
-  bool checksum = false;  ///< compare contents, also where size, time and mode are alike
+  bool trash = false;           ///< list what was replaced or deleted
+  std::int64_t trashed_ns = 0;  ///< the version to restore; 0: the last
+  std::string restore_to;       ///< a path on the same server; empty: where it was
+  bool checksum = false;        ///< compare contents, also where size, time and mode are alike
   bool whole_file = false;
   std::vector<FilterOption> filters;
   std::string files_from;  ///< a file of names, "-" standard input, empty: all of the tree

@@ -1,4 +1,4 @@
-// `millrace list`, `stat`, `delete`, `move` and `verify`: requests without file contents.
+// `millrace list`, `stat`, `delete`, `move`, `verify` and `restore`: requests without file contents.
 #include "base/path.h"
 #include "client/ask.h"
 #include "client/command_run.h"
@@ -38,6 +38,21 @@ Status list(CommandRun& run, const std::string& path) {
       const std::string_view below = std::string_view(entry.path).substr(path.empty() ? 0 : path.size() + 1);
       if (!selection.patterns.hides(below, folder ? EntryType::kFolder : EntryType::kFile)) run.report.entry(entry);
     }
+    if (reply.next_cursor.empty()) return {};
+    if (reply.next_cursor == request.cursor)
+      return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
+    request.cursor = reply.next_cursor;
+  }
+}
+
+Status list_trash(CommandRun& run, const std::string& path) {
+  wire::ListTrash request;
+  request.path = path;
+  for (;;) {
+    MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
+                      return make_query(port, request, done);
+                    }));
+    for (const auto& entry : reply.entries) run.report.trashed(entry);
     if (reply.next_cursor.empty()) return {};
     if (reply.next_cursor == request.cursor)
       return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
@@ -99,7 +114,7 @@ Status would(CommandRun& run, const std::string& path, const std::string& move_t
 Status carry_out(CommandRun& run, const std::string& path, const std::string& move_to) {
   switch (run.options.verb) {
     case Verb::kList:
-      return list(run, path);
+      return run.options.trash ? list_trash(run, path) : list(run, path);
     case Verb::kStat: {
       MILLRACE_ASSIGN(const auto entry, stat(run, path));
       run.report.entry(entry);
@@ -116,6 +131,11 @@ Status carry_out(CommandRun& run, const std::string& path, const std::string& mo
     case Verb::kMove:
       MILLRACE_TRY(request(run, wire::Move{path, move_to, run.options.force}));
       run.report.request_done(path, "moved");
+      return {};
+    case Verb::kRestore:
+      MILLRACE_TRY(
+          request(run, wire::Restore{path, run.options.trashed_ns, run.options.restore_to, run.options.force}));
+      run.report.request_done(path, "restored");
       return {};
     default:
       MILLRACE_TRY(request(run, wire::Verify{path}));
@@ -139,6 +159,9 @@ int run_query(const CommandOptions& options) {
     if (!target) return run.refuse(target.error());
     move_to = std::move(*target);
     if (auto checked = check_path(move_to, RootAllowed::kNo); !checked) return run.refuse(checked.error());
+  }
+  if (options.verb == Verb::kRestore && !options.restore_to.empty()) {
+    if (auto checked = check_path(options.restore_to, RootAllowed::kNo); !checked) return run.refuse(checked.error());
   }
   if (run.connect(*url)) {
     const Status status = options.dry_run ? would(run, url->path, move_to) : carry_out(run, url->path, move_to);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/path.h"
+#include "base/timestamp.h"
 #include "base/units.h"
 
 namespace millrace {
@@ -164,6 +165,18 @@ void Report::entry(const wire::EntryMessage& entry) {
                   {"root", root_text(entry.version.token.root)}});
   if (options_.as_json) return;
   std::fprintf(out_, "%c%03o %15s %s\n", kind, attributes.mode, with_commas(entry.version.bytes).c_str(),
+               printable(entry.path).c_str());
+}
+
+void Report::trashed(const wire::EntryMessage& entry) {
+  const std::string when = format_timestamp(entry.trashed_ns);
+  event("trashed", {{"path", printable(entry.path)},
+                    {"at", when},
+                    {"bytes", entry.version.bytes},
+                    {"mtime_ns", entry.version.attributes.mtime_ns},
+                    {"mode", entry.version.attributes.mode}});
+  if (options_.as_json) return;
+  std::fprintf(out_, "%s %15s %s\n", when.c_str(), with_commas(entry.version.bytes).c_str(),
                printable(entry.path).c_str());
 }
 

@@ -43,6 +43,8 @@ class Report {
   /// What a dry run would have done, as one sentence.
   void would(const std::string& path, const std::string& sentence);
   void entry(const wire::EntryMessage& entry);
+  /// A version in the trash.
+  void trashed(const wire::EntryMessage& entry);
   /// A word on a request that is done: "deleted".
   void request_done(const std::string& path, const char* what);
   /// `path` may be empty: the failure is not one file's. A failure of the connection gets one line, however many files

@@ -90,7 +90,7 @@ Result<Confined> confine(const Confinement& wanted) {
 Confinement confinement_of(const std::string& data, const std::vector<std::string>& named_files) {
   Confinement out;
   out.writable.push_back(data);
-  for (const char* area : {"files", "staging", "chunks"}) {
+  for (const char* area : {"files", "staging", "chunks", "trash"}) {
     const std::string path = data + "/" + area;
     std::error_code ignored;
     if (std::filesystem::is_symlink(path, ignored)) out.writable.push_back(path);

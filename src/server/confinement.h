@@ -21,8 +21,8 @@ enum class Confined { kYes, kNotSupported };
 /// writable folder that is not there too.
 Result<Confined> confine(const Confinement& wanted);
 
-/// What `millraced` needs: its data folder, also where files/, staging/ or chunks/ are symlinks to elsewhere; the
-/// system's libraries and configuration; and the files that its options name.
+/// What `millraced` needs: its data folder, also where files/, staging/, chunks/ or trash/ are symlinks to elsewhere;
+/// the system's libraries and configuration; and the files that its options name.
 Confinement confinement_of(const std::string& data, const std::vector<std::string>& named_files);
 
 }  // namespace millrace

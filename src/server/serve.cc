@@ -62,6 +62,12 @@ int serve(const ServeOptions& options) {
   if (options.scan_interval.count() > 0)
     chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
   chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores.add(
+      [&owned] {
+        owned->sweep_trash();
+        return std::chrono::seconds(1);
+      },
+      std::chrono::seconds(1));
   chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
   chores.start();
   Loop loop;

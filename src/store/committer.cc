@@ -177,6 +177,8 @@ Status Committer::checkpoint() {
   }
   // A flush that failed is not repeated: a second one would succeed without the bytes.
   if (!status && status.error().code != Code::kBusy) parts_.catalogue->stop_writing(status.error());
+  // While the pending rows are there, so that a crash loses none of them.
+  if (status) status = give_up_replaced(puts);
   if (status) {
     const std::lock_guard lock(parts_.mutex);
     status = settle_all(puts);
@@ -185,13 +187,17 @@ Status Committer::checkpoint() {
     parts_.unsettled.restore(puts);
     return status;
   }
+  return parts_.catalogue->checkpoint_log();
+}
+
+Status Committer::give_up_replaced(const std::vector<UnsettledPut>& puts) {
   for (const UnsettledPut& put : puts) {
     if (put.staged.empty()) continue;
-    const auto removed = parts_.disk().unlink({Area::kStaging, put.staged});
-    if (!removed && removed.error() != ENOENT)
-      return fail(disk_error(removed.error(), "remove the replaced version of", put.path));
+    const auto taken = parts_.trash->take({Area::kStaging, put.staged}, put.path);
+    if (!taken && taken.error() != ENOENT)
+      return fail(disk_error(taken.error(), "remove the replaced version of", put.path));
   }
-  return parts_.catalogue->checkpoint_log();
+  return {};
 }
 
 Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {

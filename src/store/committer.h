@@ -56,6 +56,7 @@ class Committer {
   /// Nothing: the version that is there already will do.
   Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there);
   Result<Version> put_in_place(Admitted& admitted);
+  Status give_up_replaced(const std::vector<UnsettledPut>& puts);
   Status flush_contents(const std::vector<UnsettledPut>& puts);
   Status settle_all(const std::vector<UnsettledPut>& puts);
 

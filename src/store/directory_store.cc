@@ -14,6 +14,7 @@
 #include "store/operations.h"
 #include "store/recovery.h"
 #include "store/removal.h"
+#include "store/restore.h"
 #include "store/staged_draft.h"
 #include "store/staging_shards.h"
 #include "store/upload_basis.h"
@@ -106,7 +107,7 @@ class DirectoryStore final : public LocalStore {
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
     if (request.bytes >= kAskedFor) {
       auto free = disk().free_bytes();
-      if (free && request.bytes > *free && parts_->partials->make_room(request.bytes)) free = disk().free_bytes();
+      if (free && request.bytes > *free && parts_->make_room(request.bytes)) free = disk().free_bytes();
       if (free && request.bytes > *free) {
         return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
                                       std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
@@ -115,16 +116,15 @@ class DirectoryStore final : public LocalStore {
     }
     DraftRequest full = request;
     full.path = below(principal, request.path);
-    std::string name;
     std::shared_ptr<std::atomic<bool>> superseded;
     {
       // Not the store's lock: whoever begins does not wait for a group of commits.
       const std::lock_guard lock(beginning_);
       MILLRACE_ASSIGN(superseded, take_over(full));
-      name = staging_.path_for(hex(options_.random()) + hex(options_.random()));
     }
+    const std::string name = new_name();
     auto file = disk().create({Area::kStaging, name});
-    if (!file && file.error() == ENOSPC && parts_->partials->make_room(0)) file = disk().create({Area::kStaging, name});
+    if (!file && file.error() == ENOSPC && parts_->make_room(0)) file = disk().create({Area::kStaging, name});
     if (!file) return fail(disk_error(file.error(), "begin the new version of", request.path));
     const auto stat = disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat the new version of", request.path));
@@ -177,7 +177,7 @@ class DirectoryStore final : public LocalStore {
       if (!row || !versions_.is_right(path, *row, stat)) return std::nullopt;
       return std::optional<Version>(row->version);
     };
-    return list_in_order(disk(), principal.account, version_of, prefix, recursive, cursor, limit);
+    return list_in_order(disk(), Area::kFiles, principal.account, version_of, prefix, recursive, cursor, limit);
   }
 
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
@@ -223,6 +223,20 @@ class DirectoryStore final : public LocalStore {
       return {};
     }));
     return finish(pending);
+  }
+
+  Result<TrashListing> list_trash(const Principal& principal, const std::string& path, const std::string& cursor,
+                                  std::size_t limit) override {
+    // What was replaced goes there with a checkpoint.
+    if (cursor.empty()) MILLRACE_TRY(committer_.checkpoint());
+    return parts_->trash->list(principal.account, path, cursor, limit);
+  }
+
+  Result<Version> restore(const Principal& principal, const std::string& path, std::int64_t trashed_ns,
+                          const std::string& to, Force force) override {
+    MILLRACE_TRY(committer_.checkpoint());
+    return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, below(principal, to), force, new_name(),
+                              [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
 
   Result<std::vector<Change>> changes(const Principal& principal, std::uint64_t since, std::size_t limit) override {
@@ -277,6 +291,8 @@ class DirectoryStore final : public LocalStore {
 
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
 
+  void sweep_trash() override { parts_->trash->sweep(); }
+
   BackgroundScan scan(const ScanLimits& limits) override {
     return BackgroundScan(
         {.disk = disk(),
@@ -304,6 +320,12 @@ class DirectoryStore final : public LocalStore {
   }
   static std::string above(const Principal& principal, const std::string& path) {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
+  }
+
+  /// For staging.
+  std::string new_name() {
+    const std::lock_guard lock(beginning_);
+    return staging_.path_for(hex(options_.random()) + hex(options_.random()));
   }
 
   Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
@@ -477,6 +499,7 @@ Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, cons
   if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
   parts->partials =
       std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
+  parts->trash = std::make_unique<Trash>(parts->disk(), options.wall_clock_ns, options.trash);
   auto opened = Catalogue::open(catalogue_path, options.random());
   if (!opened && opened.error().code == Code::kIntegrity) {
     MILLRACE_TRY(set_aside(parts->disk(), catalogue_path, options));

@@ -11,6 +11,7 @@
 #include "store/background_scan.h"
 #include "store/commit_queue.h"
 #include "store/partial_uploads.h"
+#include "store/trash.h"
 
 namespace millrace {
 
@@ -24,6 +25,7 @@ struct StoreOptions {
   Committing committing = Committing::kInThreads;
   Committer::Due checkpoint_due = {};
   PartialLimits partials = {};
+  TrashLimits trash = {};
 };
 
 /// A Store on this machine's disk, and what only the program that opened it may ask.
@@ -33,6 +35,8 @@ class LocalStore : public Store {
   virtual BackgroundScan scan(const ScanLimits&) = 0;
   /// Removes what was left of uploads too long ago; says when to come again.
   virtual std::chrono::nanoseconds sweep_partials() = 0;
+  /// About once a second: removes from the trash what is too old or too much.
+  virtual void sweep_trash() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.

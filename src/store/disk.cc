@@ -24,7 +24,7 @@ File::~File() {
 
 namespace {
 
-constexpr std::array<const char*, 4> kAreaNames = {"", "files", "staging", "chunks"};
+constexpr std::array<const char*, 5> kAreaNames = {"", "files", "staging", "chunks", "trash"};
 
 DiskStatus done(int result) {
   if (result == 0) return {};
@@ -70,7 +70,8 @@ int kind_errno(FileKind kind) {
 
 class SystemDisk final : public Disk {
  public:
-  SystemDisk(std::array<File, 4> areas, ShardFolders shards) : areas_(std::move(areas)), shards_(std::move(shards)) {}
+  SystemDisk(std::array<File, kAreaNames.size()> areas, ShardFolders shards)
+      : areas_(std::move(areas)), shards_(std::move(shards)) {}
 
   DiskResult<File> open(const Place& place, Access access) override {
     // Looked at before it is opened: opening a device may already do something.
@@ -230,6 +231,20 @@ class SystemDisk final : public Disk {
     return done(::renameat(a->folder(), kept.c_str(), a->folder(), a->name.c_str()));
   }
 
+  DiskStatus link(const Place& from, const Place& to) override {
+    auto a = parent_of(from);
+    if (!a) return disk_fail(a.error());
+    auto b = parent_of(to);
+    if (!b) return disk_fail(b.error());
+    return done(::linkat(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), 0));
+  }
+
+  DiskResult<std::uint64_t> total_bytes() override {
+    struct statvfs s {};
+    if (::fstatvfs(area(Area::kStaging), &s) != 0) return disk_fail(errno);
+    return std::uint64_t{s.f_blocks} * s.f_frsize;
+  }
+
   DiskResult<std::uint64_t> free_bytes() override {
     struct statvfs s {};
     if (::fstatvfs(area(Area::kStaging), &s) != 0) return disk_fail(errno);
@@ -285,7 +300,7 @@ class SystemDisk final : public Disk {
   }
 
   static constexpr std::size_t kShardPrefix = 3;  ///< bytes of "NN/"
-  std::array<File, 4> areas_;
+  std::array<File, kAreaNames.size()> areas_;
   ShardFolders shards_;  ///< nobody else renames them: they stay open
 };
 
@@ -314,7 +329,7 @@ Status make_data_folder(const std::filesystem::path& data_dir) {
 Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
   const std::string shown = printable(data_dir.native());
   MILLRACE_TRY(make_data_folder(data_dir));
-  std::array<File, 4> areas;
+  std::array<File, kAreaNames.size()> areas;
   for (std::size_t i = 0; i < areas.size(); ++i) {
     const std::filesystem::path path = area_path(data_dir, i);
     // The operator may have put a symlink to another disk here: the areas' own names are trusted.

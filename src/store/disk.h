@@ -1,5 +1,5 @@
 // The file operations of the store, and nothing else that touches a disk (SQLite apart). Every path is relative to one
-// of four folders and can never leave it: no symlink is followed and no special file opened, whoever put it there. The
+// of five folders and can never leave it: no symlink is followed and no special file opened, whoever put it there. The
 // commit steps and recovery are written against this interface, so that a test can stand in its place, fail any one
 // operation or cut the power after it.
 //
@@ -26,7 +26,7 @@ inline tl::unexpected<int> disk_fail(int errno_value) {
   return tl::unexpected<int>(errno_value);
 }
 
-enum class Area : std::uint8_t { kData = 0, kFiles = 1, kStaging = 2, kChunks = 3 };
+enum class Area : std::uint8_t { kData = 0, kFiles = 1, kStaging = 2, kChunks = 3, kTrash = 4 };
 
 /// A path below one area's folder; the empty path is that folder itself.
 struct Place {
@@ -99,6 +99,10 @@ class Disk {
   virtual DiskStatus rename_noreplace(const Place& from, const Place& to) = 0;
   /// Swaps two names. Where the file system cannot, `path` still changes at once, and `staged` in two steps.
   virtual DiskStatus exchange(const Place& staged, const Place& path) = 0;
+  /// A second name for a file. EEXIST when `to` is taken.
+  virtual DiskStatus link(const Place& from, const Place& to) = 0;
+  /// Of the file system, used or not.
+  virtual DiskResult<std::uint64_t> total_bytes() = 0;
   /// Bytes that an unprivileged writer may still use.
   virtual DiskResult<std::uint64_t> free_bytes() = 0;
   /// Told before each transaction of the catalogue is committed; an error makes it fail. For tests.

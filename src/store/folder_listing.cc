@@ -31,7 +31,7 @@ Result<Entry> describe(std::string path, const FileStat& stat, const std::string
 
 }  // namespace
 
-Result<Listing> list_in_order(Disk& disk, const std::string& account, const VersionOf& version_of,
+Result<Listing> list_in_order(Disk& disk, Area area, const std::string& account, const VersionOf& version_of,
                               const std::string& folder, Recursive recursive, const std::string& cursor,
                               std::size_t limit) {
   struct Open {
@@ -44,7 +44,7 @@ Result<Listing> list_in_order(Disk& disk, const std::string& account, const Vers
     open.push_back({path, std::move(names)});
   };
   Listing listing;
-  auto names = disk.list({Area::kFiles, joined(account, folder)});
+  auto names = disk.list({area, joined(account, folder)});
   if (!names) {
     if (folder.empty()) return listing;  // an account without files yet
     return fail(disk_error(names.error(), "list", folder));
@@ -61,7 +61,7 @@ Result<Listing> list_in_order(Disk& disk, const std::string& account, const Vers
     const bool leads_to_cursor = passed && recursive == Recursive::kYes && (cursor + "/").starts_with(path + "/");
     if (passed && !leads_to_cursor) continue;
     const std::string stored = joined(account, path);
-    const auto stat = disk.stat({Area::kFiles, stored});
+    const auto stat = disk.stat({area, stored});
     if (!stat || stat->kind == FileKind::kSpecial) continue;
     if (!passed) {
       if (listing.entries.size() == limit) {
@@ -73,7 +73,7 @@ Result<Listing> list_in_order(Disk& disk, const std::string& account, const Vers
     }
     if (stat->kind != FileKind::kFolder || recursive == Recursive::kNo) continue;
     // One that is gone meanwhile is passed over.
-    if (auto inner = disk.list({Area::kFiles, stored})) enter(path, std::move(*inner));
+    if (auto inner = disk.list({area, stored})) enter(path, std::move(*inner));
   }
   return listing;
 }

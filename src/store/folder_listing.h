@@ -8,11 +8,11 @@
 
 namespace millrace {
 
-/// The version of a file below Area::kFiles that stat describes so, where it is known.
+/// The version of a file that stat describes so, where it is known.
 using VersionOf = std::function<Result<std::optional<Version>>(const std::string& path, const FileStat& stat)>;
 
-/// `account`: the folder below Area::kFiles that paths are relative to, or empty.
-Result<Listing> list_in_order(Disk& disk, const std::string& account, const VersionOf& version_of,
+/// `account`: the folder of the area that paths are relative to, or empty.
+Result<Listing> list_in_order(Disk& disk, Area area, const std::string& account, const VersionOf& version_of,
                               const std::string& folder, Recursive recursive, const std::string& cursor,
                               std::size_t limit);
 

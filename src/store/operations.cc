@@ -146,7 +146,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
     case Pending::Kind::kRemove: {
       const Place place{Area::kFiles, pending.path};
       if (!has_inode(disk, place, pending.inode)) break;
-      const auto removed = disk.unlink(place);
+      const auto removed = parts.trash->take(place, pending.path);
       if (!removed && !is_missing(removed.error())) return fail(disk_error(removed.error(), "remove", pending.path));
       break;
     }

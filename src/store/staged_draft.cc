@@ -52,7 +52,7 @@ Status StagedDraft::write(ByteView bytes) {
   if (size_ >= kLeastPartialBytes && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
   auto written = parts_->disk().pwrite(*open, bytes, size_);
-  if (!written && written.error() == ENOSPC && parts_->partials->make_room(bytes.size()))
+  if (!written && written.error() == ENOSPC && parts_->make_room(bytes.size()))
     written = parts_->disk().pwrite(*open, bytes, size_);
   if (!written) {
     useless_ = true;

@@ -114,6 +114,17 @@ struct Listing {
   std::string next_cursor;     ///< pass it to go on; empty at the end
 };
 
+/// A version that was replaced or deleted and is kept for a while. Its root is not known (zero).
+struct TrashedEntry {
+  Entry entry;
+  std::int64_t trashed_ns = 0;  ///< when it went, since 1970; with the path it names the version
+};
+
+struct TrashListing {
+  std::vector<TrashedEntry> entries;  ///< ordered by path, then time
+  std::string next_cursor;            ///< pass it to go on; empty at the end
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -146,6 +157,13 @@ class Store {
   virtual Status remove(const Principal&, const std::string& path, Recursive, const Expected& expected) = 0;
   /// Errors: kNotFound; kConflict when `to` exists and not forced, or lies below `from`.
   virtual Status move(const Principal&, const std::string& from, const std::string& to, Force) = 0;
+  /// Versions in the trash at `path` or below it (empty: all), at most `limit` after `cursor`.
+  virtual Result<TrashListing> list_trash(const Principal&, const std::string& path, const std::string& cursor,
+                                          std::size_t limit) = 0;
+  /// Makes the version of `path` that went at that time (0: the last) the current one of `to`; it leaves the trash
+  /// then. Errors: kNotFound, kConflict when `to` exists and not forced, begin's and commit's.
+  virtual Result<Version> restore(const Principal&, const std::string& path, std::int64_t trashed_ns,
+                                  const std::string& to, Force) = 0;
   /// Changes after `since`, oldest first, at most `limit`, each path once with its latest state.
   virtual Result<std::vector<Change>> changes(const Principal&, std::uint64_t since, std::size_t limit) = 0;
   /// Any current version of this account with that root.

@@ -9,6 +9,7 @@
 #include "store/durable_names.h"
 #include "store/open_files.h"
 #include "store/partial_uploads.h"
+#include "store/trash.h"
 #include "store/unsettled.h"
 
 namespace millrace {
@@ -29,10 +30,14 @@ struct StoreParts {
   OpenFiles files{kOpenFiles};
   Readers readers;
   std::unique_ptr<PartialUploads> partials;
+  std::unique_ptr<Trash> trash;
   Unsettled unsettled;
   DurableNames durable_names;
   std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time
   Disk& disk() { return *folder.disk; }
+  /// Removes what can be done without, until so many bytes are free: what is left of uploads first, then the trash.
+  /// False when nothing was removed.
+  bool make_room(std::uint64_t bytes) { return partials->make_room(bytes) || trash->make_room(bytes); }
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only.
   Status put_chunks(const Digest& root, const ChunkList& chunks);

@@ -31,6 +31,16 @@ void Unsettled::forget(const std::string& path) {
   latest_.erase(path);
 }
 
+void Unsettled::restat(const std::string& path, const FileStat& stat) {
+  const std::lock_guard lock(mutex_);
+  const auto found = latest_.find(path);
+  if (found == latest_.end()) return;
+  found->second.stat = stat;
+  for (UnsettledPut& put : waiting_) {
+    if (put.id == found->second.id) put.stat = stat;
+  }
+}
+
 std::vector<UnsettledPut> Unsettled::take() {
   const std::lock_guard lock(mutex_);
   waiting_bytes_ = 0;

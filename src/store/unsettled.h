@@ -29,6 +29,8 @@ class Unsettled {
   std::optional<FileStat> stat_of(const std::string& path) const;
   /// Whether something at `path` or below it waits.
   bool touches(const std::string& path) const;
+  /// Our own doing has changed what stat says of the path's last commit.
+  void restat(const std::string& path, const FileStat& stat);
   /// Somebody else changed the file: there is nothing to settle for it any more.
   void forget(const std::string& path);
   /// All that wait, oldest first, for a checkpoint. They stay known until settled().

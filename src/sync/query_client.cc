@@ -52,8 +52,10 @@ std::shared_ptr<Conversation> make_request(StreamPort& port, const Request& requ
 template std::shared_ptr<Conversation> make_query(StreamPort&, const wire::List&, EntriesDone);
 template std::shared_ptr<Conversation> make_query(StreamPort&, const wire::Stat&, EntriesDone);
 template std::shared_ptr<Conversation> make_query(StreamPort&, const wire::Changes&, EntriesDone);
+template std::shared_ptr<Conversation> make_query(StreamPort&, const wire::ListTrash&, EntriesDone);
 template std::shared_ptr<Conversation> make_request(StreamPort&, const wire::Delete&, RequestDone);
 template std::shared_ptr<Conversation> make_request(StreamPort&, const wire::Move&, RequestDone);
 template std::shared_ptr<Conversation> make_request(StreamPort&, const wire::Verify&, RequestDone);
+template std::shared_ptr<Conversation> make_request(StreamPort&, const wire::Restore&, RequestDone);
 
 }  // namespace millrace

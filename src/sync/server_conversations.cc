@@ -109,6 +109,24 @@ Result<wire::Entries> changes(Store& store, const Principal& principal, const wi
   return out;
 }
 
+Result<wire::Entries> list_trash(Store& store, const Principal& principal, const wire::ListTrash& request) {
+  std::size_t limit = std::clamp<std::uint64_t>(request.limit, 1, kMaxListing);
+  TrashListing listing;
+  for (;; limit = limit / 2) {
+    MILLRACE_ASSIGN(listing, store.list_trash(principal, request.path, request.cursor, limit));
+    std::size_t bytes = 0;
+    for (const TrashedEntry& trashed : listing.entries) bytes += trashed.entry.path.size() + 128;
+    if (bytes <= kMaxFramePayload / 2 || limit == 1) break;
+  }
+  wire::Entries out;
+  out.next_cursor = std::move(listing.next_cursor);
+  for (const TrashedEntry& trashed : listing.entries) {
+    out.entries.push_back(to_message(trashed.entry));
+    out.entries.back().trashed_ns = trashed.trashed_ns;
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerContext& context, const Principal& principal,
@@ -179,6 +197,27 @@ Result<std::shared_ptr<Conversation>> make_server_conversation(const ServerConte
         done.version = version;
         return done;
       });
+    }
+    case FrameType::kListTrash: {
+      MILLRACE_ASSIGN(const wire::ListTrash request, wire::decode<wire::ListTrash>(payload));
+      MILLRACE_TRY(check_path(request.path, RootAllowed::kYes));
+      return answer<wire::Entries>(port, context, Lane::kCatalogue, [principal, request](Store& store) {
+        return list_trash(store, principal, request);
+      });
+    }
+    case FrameType::kRestore: {
+      MILLRACE_ASSIGN(const wire::Restore request, wire::decode<wire::Restore>(payload));
+      const std::string to = request.to.empty() ? request.path : request.to;
+      MILLRACE_TRY(check_path(request.path, RootAllowed::kNo));
+      MILLRACE_TRY(check_path(to, RootAllowed::kNo));
+      return answer<wire::Done>(
+          port, context, Lane::kDisk, [principal, request, to](Store& store) -> Result<wire::Done> {
+            MILLRACE_ASSIGN(const Version version, store.restore(principal, request.path, request.trashed_ns, to,
+                                                                 request.force ? Force::kYes : Force::kNo));
+            wire::Done done;
+            done.version = version;
+            return done;
+          });
     }
     default:
       return fail(Code::kProtocol, "A stream must begin with a request.");

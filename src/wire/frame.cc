@@ -25,6 +25,8 @@ bool is_known_type(std::uint8_t type) {
     case FrameType::kMove:
     case FrameType::kVerify:
     case FrameType::kChanges:
+    case FrameType::kListTrash:
+    case FrameType::kRestore:
     case FrameType::kBasis:
     case FrameType::kDescend:
     case FrameType::kNodes:

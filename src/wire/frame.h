@@ -37,6 +37,8 @@ enum class FrameType : std::uint8_t {
   kMove = 22,
   kVerify = 23,
   kChanges = 24,
+  kListTrash = 25,
+  kRestore = 26,
   kBasis = 32,
   kDescend = 33,
   kNodes = 34,

@@ -312,6 +312,23 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
+requires std::is_same_v<std::remove_const_t<M>, ListTrash>
+void describe(M& m, V& v) {
+  v.text(1, m.path);
+  v.text(2, m.cursor);
+  v.number(3, m.limit, ListTrash{}.limit);
+}
+
+template <typename M, typename V>
+requires std::is_same_v<std::remove_const_t<M>, Restore>
+void describe(M& m, V& v) {
+  v.text(1, m.path);
+  v.signed_number(2, m.trashed_ns);
+  v.text(3, m.to);
+  v.flag(4, m.force);
+}
+
+template <typename M, typename V>
 requires std::is_same_v<std::remove_const_t<M>, Basis>
 void describe(M& m, V& v) {
   v.version(1, m.version);
@@ -386,6 +403,7 @@ void describe(M& m, V& v) {
   v.number(6, m.version.attributes.mode, Attributes{}.mode);
   v.number(7, m.error);
   v.text(8, m.sentence);
+  v.signed_number(9, m.trashed_ns);
 }
 
 template <typename M, typename V>
@@ -452,6 +470,8 @@ template Buffer encode(const Delete&);
 template Buffer encode(const Move&);
 template Buffer encode(const Verify&);
 template Buffer encode(const Changes&);
+template Buffer encode(const ListTrash&);
+template Buffer encode(const Restore&);
 template Buffer encode(const Basis&);
 template Buffer encode(const Descend&);
 template Buffer encode(const Nodes&);
@@ -519,6 +539,14 @@ Result<Verify> decode<Verify>(ByteView payload) {
 template <>
 Result<Changes> decode<Changes>(ByteView payload) {
   return decode_fields<Changes>(payload, "CHANGES");
+}
+template <>
+Result<ListTrash> decode<ListTrash>(ByteView payload) {
+  return decode_fields<ListTrash>(payload, "LIST_TRASH");
+}
+template <>
+Result<Restore> decode<Restore>(ByteView payload) {
+  return decode_fields<Restore>(payload, "RESTORE");
 }
 template <>
 Result<Basis> decode<Basis>(ByteView payload) {

@@ -158,6 +158,25 @@ struct Changes {
   bool operator==(const Changes&) const = default;
 };
 
+/// What was replaced or deleted, at `path` or below it. Answered by ENTRIES with `trashed_ns`.
+struct ListTrash {
+  static constexpr FrameType kType = FrameType::kListTrash;
+  std::string path;            // 1
+  std::string cursor;          // 2
+  std::uint64_t limit = 1000;  // 3
+  bool operator==(const ListTrash&) const = default;
+};
+
+/// Answered by DONE.
+struct Restore {
+  static constexpr FrameType kType = FrameType::kRestore;
+  std::string path;             // 1
+  std::int64_t trashed_ns = 0;  // 2: which version; 0: the last that went
+  std::string to;               // 3: where to; empty: to `path`
+  bool force = false;           // 4: replace what is there
+  bool operator==(const Restore&) const = default;
+};
+
 /// The holder's answer to UPLOAD_DELTA and DOWNLOAD: which version it holds, and, where `bulk_bytes` is not 0, its
 /// first tree nodes.
 struct Basis {
@@ -231,13 +250,14 @@ struct Done {
   bool operator==(const Done&) const = default;
 };
 
-/// Answers STAT (one for each path found, in order), LIST and CHANGES.
+/// Answers STAT (one for each path found, in order), LIST, LIST_TRASH and CHANGES.
 struct EntryMessage {
-  std::string path;         // 1
-  std::uint32_t kind = 0;   // 2: EntryKind; 255: a tombstone
-  Version version;          // 3 token, 4 bytes, 5 mtime_ns, 6 mode
-  std::uint32_t error = 0;  // 7: Code, in answers to STAT: why there is nothing else
-  std::string sentence;     // 8
+  std::string path;             // 1
+  std::uint32_t kind = 0;       // 2: EntryKind; 255: a tombstone
+  Version version;              // 3 token, 4 bytes, 5 mtime_ns, 6 mode
+  std::uint32_t error = 0;      // 7: Code, in answers to STAT: why there is nothing else
+  std::string sentence;         // 8
+  std::int64_t trashed_ns = 0;  // 9: when it was replaced or deleted, in answers to LIST_TRASH
   bool operator==(const EntryMessage&) const = default;
 };
 struct Entries {

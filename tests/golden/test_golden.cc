@@ -136,6 +136,8 @@ Examples all_examples() {
   add(out, "MOVE", 1, wire::Move{"a", "b", true});
   add(out, "VERIFY", 1, wire::Verify{"a"});
   add(out, "CHANGES", 1, wire::Changes{300, 50});
+  add(out, "LIST_TRASH", 1, wire::ListTrash{"reports", "reports/a", 100});
+  add(out, "RESTORE", 1, wire::Restore{"reports/2026.csv", 1'795'000'000'123'456'789, "elsewhere", true});
   wire::Basis basis;
   basis.version = example_version();
   basis.seed = 0x1122334455667788;
@@ -166,6 +168,10 @@ Examples all_examples() {
   missing.error = 3;
   missing.sentence = "There is no such file.";
   add(out, "ENTRIES", 1, wire::Entries{{entry, missing}, "reports/2026.csv"});
+  wire::EntryMessage trashed = entry;
+  trashed.version.token = {};
+  trashed.trashed_ns = 1'795'000'000'123'456'789;
+  add(out, "ENTRIES, of the trash", 1, wire::Entries{{trashed}, ""});
   Buffer data;
   append_frame_header(data, {static_cast<std::uint8_t>(FrameType::kData), kEndOfStream, 200, 3});
   append(data, as_bytes("abc"));

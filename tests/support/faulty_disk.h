@@ -1,13 +1,14 @@
 // A disk that fails at one of its operations, once or from then on as after a crash, and that can lose what was not
 // flushed when the power is cut. It works on real files: what it forgets is really gone.
 //
-// The model is that of a journaled file system. Names: a rename or exchange counts as durable when the folder in files/
+// The model is that of a journaled file system. Names: a rename or exchange counts as durable when a folder of it
 // was flushed; what is not is undone from the last one backwards. Content: any file that was written and not flushed is
 // overwritten with zeros. Transactions of the catalogue are durable.
 #pragma once
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <map>
@@ -34,7 +35,7 @@ struct Faults {
   std::function<void(std::string_view operation)> before;  ///< may change files behind the store's back
 
   struct Undo {
-    std::string folder;
+    std::vector<Place> folders;  ///< the flush of any of them makes it last: a rename is one step of the journal
     std::function<void()> run;
   };
   std::vector<Undo> names;                ///< not flushed yet
@@ -107,8 +108,10 @@ class FaultyDisk final : public Disk {
   }
   DiskStatus fsync_folder(const Place& place) override {
     if (const int error = step("fsync_folder")) return disk_fail(error);
-    if (place.area == Area::kFiles)
-      std::erase_if(faults_->names, [&](const Faults::Undo& undo) { return undo.folder == place.path; });
+    std::erase_if(faults_->names, [&](const Faults::Undo& undo) {
+      return std::any_of(undo.folders.begin(), undo.folders.end(),
+                         [&](const Place& folder) { return folder.area == place.area && folder.path == place.path; });
+    });
     return disk_->fsync_folder(place);
   }
   DiskStatus flush_all() override {
@@ -134,7 +137,7 @@ class FaultyDisk final : public Disk {
   DiskStatus make_folder(const Place& place) override {
     if (const int error = step("make_folder")) return disk_fail(error);
     const auto done = disk_->make_folder(place);
-    if (done) remember(place, [this, place] { remove_tree(place); });
+    if (done) remember({place}, [this, place] { remove_tree(place); });
     return done;
   }
   DiskStatus remove_folder(const Place& place) override {
@@ -148,15 +151,22 @@ class FaultyDisk final : public Disk {
   DiskStatus rename_noreplace(const Place& from, const Place& to) override {
     if (const int error = step("rename")) return disk_fail(error);
     const auto done = disk_->rename_noreplace(from, to);
-    if (done) remember(to, [this, from, to] { (void)disk_->rename_noreplace(to, from); });
+    if (done) remember({from, to}, [this, from, to] { (void)disk_->rename_noreplace(to, from); });
     return done;
   }
   DiskStatus exchange(const Place& staged, const Place& path) override {
     if (const int error = step("exchange")) return disk_fail(error);
     const auto done = disk_->exchange(staged, path);
-    if (done) remember(path, [this, staged, path] { (void)disk_->exchange(staged, path); });
+    if (done) remember({staged, path}, [this, staged, path] { (void)disk_->exchange(staged, path); });
     return done;
   }
+  DiskStatus link(const Place& from, const Place& to) override {
+    if (const int error = step("link")) return disk_fail(error);
+    const auto done = disk_->link(from, to);
+    if (done) remember({to}, [this, to] { (void)disk_->unlink(to); });
+    return done;
+  }
+  DiskResult<std::uint64_t> total_bytes() override { return disk_->total_bytes(); }
   DiskResult<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
   DiskStatus before_transaction() override {
     if (const int error = step("transaction")) return disk_fail(error);
@@ -191,8 +201,14 @@ class FaultyDisk final : public Disk {
     }
     (void)disk_->remove_folder(place);
   }
-  void remember(const Place& place, std::function<void()> undo) {
-    faults_->names.push_back({std::string(parent_path(place.path)), std::move(undo)});
+  void remember(std::initializer_list<Place> names, std::function<void()> undo) {
+    Faults::Undo undone{{}, std::move(undo)};
+    for (const Place& name : names) {
+      // A draft's name in staging is flushed before it counts; what is renamed from there lasts with its new folder.
+      if (names.size() == 1 || name.area == Area::kFiles)
+        undone.folders.push_back({name.area, std::string(parent_path(name.path))});
+    }
+    faults_->names.push_back(std::move(undone));
   }
   std::unique_ptr<Disk> disk_;
   std::shared_ptr<Faults> faults_;

@@ -82,6 +82,9 @@ void each_message(Visit visit) {
   on_stream("VERIFY", Verify{"folder/file.bin"});
   on_stream("CHANGES", Changes{41, 100});
 
+  on_stream("LIST_TRASH", ListTrash{"folder", "folder/a", 500});
+  on_stream("RESTORE", Restore{"folder/file.bin", 1'795'000'000'123'456'789, "elsewhere", true});
+
   on_stream("BASIS", Basis{sample_version(), 0xfedcba9876543210, 1, 2, 16, 104});
   on_stream("DESCEND", Descend{1, 2, true});
   on_stream("NODES", Nodes{1, 37, 290});
@@ -94,6 +97,7 @@ void each_message(Visit visit) {
   EntryMessage file;
   file.path = "folder/file.bin";
   file.version = sample_version();
+  file.trashed_ns = 1'795'000'000'123'456'789;
   EntryMessage missing;
   missing.path = "missing";
   missing.kind = 255;

@@ -84,6 +84,7 @@ struct Fixture {
         start_empty();
         prepare();
         reopen();
+        interruption = how;
         const bool dies = how == Interruption::kKill || how == Interruption::kPowerLoss;
         faults->arm(dies ? Faults::Kind::kCrash : Faults::Kind::kFailOnce, at,
                     how == Interruption::kFull ? ENOSPC : EIO);
@@ -105,7 +106,16 @@ struct Fixture {
       }
     }
   }
+  /// The trash has the content, unless a full disk or a power cut, which it is not flushed against, took it.
+  bool is_in_trash(const std::string& path, const Buffer& content) {
+    if (interruption == Interruption::kFull || interruption == Interruption::kPowerLoss) return true;
+    const auto listing = store->list_trash({}, path, "", 100).value();
+    return std::any_of(listing.entries.begin(), listing.entries.end(), [&](const TrashedEntry& trashed) {
+      return read_file(folder / "trash" / trashed_path({trashed.entry.path, trashed.trashed_ns})) == as_text(content);
+    });
+  }
   fs::path folder;
+  Interruption interruption = Interruption::kFailure;
   std::uint64_t seed = 1;
   std::uint64_t boot = 1;
   Durability durability = Durability::kFull;
@@ -143,6 +153,7 @@ TEST_CASE_METHOD(Fixture, "a replaced file has its old or its new version, with 
                          const bool is_new = content_of("f") == as_text(kNew);
                          CHECK((is_new || content_of("f") == as_text(kOld)));
                          if (acknowledged) CHECK(is_new);
+                         if (is_new) CHECK(is_in_trash("f", kOld));
                          CHECK(found->attributes == (is_new ? kNewAttributes : Attributes{1'000'000'000, 0640}));
                        });
 }
@@ -272,7 +283,27 @@ TEST_CASE_METHOD(Fixture, "a deleted file is there or gone") {
                          CHECK(exists("d/f") == found.has_value());
                          if (acknowledged) CHECK_FALSE(found);
                          if (found) CHECK(content_of("d/f") == as_text(kOld));
+                         if (!found) CHECK(is_in_trash("d/f", kOld));
                        });
+}
+
+TEST_CASE_METHOD(Fixture, "a version that is restored is in the trash, at its place, or in both") {
+  interrupt_everywhere(
+      [&] {
+        REQUIRE(test::put_file(*store, "d/f", kOld));
+        REQUIRE(store->remove({}, "d/f", Recursive::kNo, {}));
+      },
+      [&] { return status_of(store->restore({}, "d/f", 0, "d/f", Force::kNo)); },
+      [&](bool acknowledged) {
+        const auto found = store->lookup({}, "d/f").value();
+        CHECK(exists("d/f") == found.has_value());
+        if (acknowledged) REQUIRE(found);
+        if (found) CHECK(content_of("d/f") == as_text(kOld));
+        const auto kept = store->list_trash({}, "d/f", "", 10).value().entries;
+        if (!found) REQUIRE(kept.size() == 1);
+        for (const TrashedEntry& trashed : kept)
+          CHECK(read_file(folder / "trash" / trashed_path({"d/f", trashed.trashed_ns})) == as_text(kOld));
+      });
 }
 
 TEST_CASE_METHOD(Fixture, "of a deleted folder each file is there whole or gone") {
@@ -288,6 +319,7 @@ TEST_CASE_METHOD(Fixture, "of a deleted folder each file is there whole or gone"
           const auto found = store->lookup({}, name).value();
           CHECK(exists(name) == found.has_value());
           if (found) CHECK(content_of(name) == as_text(kOld));
+          if (!found) CHECK(is_in_trash(name, kOld));
         }
       });
 }

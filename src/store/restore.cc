@@ -1,0 +1,69 @@
+#include "store/restore.h"
+
+#include <future>
+
+#include "base/path.h"
+#include "store/indexer.h"
+
+namespace millrace {
+
+namespace {
+
+Result<ReadyDraft> make_ready(StoreParts& parts, const std::string& to, const std::string& staged) {
+  Disk& disk = parts.disk();
+  const auto file = disk.open({Area::kStaging, staged}, Access::kReadWrite);
+  if (!file) return fail(disk_error(file.error(), "open the kept version of", to));
+  const auto hasher = parts.hasher();
+  MILLRACE_ASSIGN(const Indexed indexed, index_file(disk, *file, to, *hasher));
+  ReadyDraft draft;
+  if (parts.durability == Durability::kFull) {
+    if (indexed.stat.bytes <= kMaxContentInRow) {
+      draft.content.emplace(indexed.stat.bytes);
+      const auto got = disk.pread(*file, *draft.content, 0);
+      if (!got) return fail(disk_error(got.error(), "read the kept version of", to));
+    } else if (const auto flushed = disk.fsync(*file); !flushed) {
+      return fail(disk_error(flushed.error(), "flush the kept version of", to));
+    }
+  }
+  MILLRACE_ASSIGN(draft.chunk_row, parts.prepare_chunks(indexed.root, indexed.chunks));
+  draft.path = to;
+  draft.staged = staged;
+  draft.stat = indexed.stat;
+  draft.root = indexed.root;
+  draft.attributes = {indexed.stat.mtime_ns, indexed.stat.mode};
+  draft.superseded = std::make_shared<std::atomic<bool>>(false);
+  return draft;
+}
+
+}  // namespace
+
+Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted, const std::string& to, Force force,
+                                   const std::string& staged, const std::function<void(ReadyDraft)>& ready) {
+  Disk& disk = parts.disk();
+  MILLRACE_ASSIGN(const TrashedName name, parts.trash->find(wanted.path, wanted.trashed_ns));
+  const Place kept{Area::kTrash, trashed_path(name)};
+  if (force == Force::kNo && disk.stat({Area::kFiles, to}))
+    return fail(Code::kConflict, "There is a '" + printable(std::string(last_part(to))) +
+                                     "' again; use --force to replace it, or restore to another path.");
+  const auto linked = disk.link(kept, {Area::kStaging, staged});
+  if (!linked) return fail(disk_error(linked.error(), "bring back", wanted.path));
+  auto draft = make_ready(parts, to, staged);
+  if (!draft) {
+    (void)disk.unlink({Area::kStaging, staged});
+    return fail(std::move(draft).error());
+  }
+  draft->expected.kind = force == Force::kYes ? Expected::Kind::kAny : Expected::Kind::kNone;
+  const std::uint64_t inode = draft->stat.inode;
+  std::promise<Result<Version>> committed;
+  draft->done = [&committed](Result<Version> version) { committed.set_value(std::move(version)); };
+  ready(std::move(*draft));
+  Result<Version> version = committed.get_future().get();
+  if (!version) return version;
+  const std::lock_guard lock(parts.mutex);
+  (void)disk.unlink(kept);  // what fails here is swept with the rest of the trash
+  // Losing its other name changed its ctime, which is nobody else's doing.
+  if (const auto stat = disk.stat({Area::kFiles, to}); stat && stat->inode == inode) parts.unsettled.restat(to, *stat);
+  return version;
+}
+
+}  // namespace millrace

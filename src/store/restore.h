@@ -1,0 +1,19 @@
+// Brings a version back from the trash.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "store/committer.h"
+#include "store/stored_file.h"
+#include "store/trash.h"
+
+namespace millrace {
+
+/// Makes a version in the trash the current one of `to`, below files/. It gets a second name in staging, which is what
+/// is committed; only then it loses that in the trash, so that whatever fails it is still there. `staged` is free.
+/// Waits for the commit. Errors: kNotFound, kConflict, commit's, the system's.
+Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted, const std::string& to, Force force,
+                                   const std::string& staged, const std::function<void(ReadyDraft)>& ready);
+
+}  // namespace millrace
