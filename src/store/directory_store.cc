@@ -277,6 +277,8 @@ class DirectoryStore final : public LocalStore {
 
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
 
+  bool commit_next() override { return queue_->commit_next(); }
+
   BackgroundScan scan(const ScanLimits& limits) override {
     return BackgroundScan(
         {.disk = disk(),

@@ -33,6 +33,8 @@ class LocalStore : public Store {
   virtual BackgroundScan scan(const ScanLimits&) = 0;
   /// Removes what was left of uploads too long ago; says when to come again.
   virtual std::chrono::nanoseconds sweep_partials() = 0;
+  /// With Committing::kByHand: commits what waits, as one group. False: nothing waits.
+  virtual bool commit_next() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.
