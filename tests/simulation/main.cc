@@ -37,8 +37,9 @@ int run_share(const Options& options, unsigned share) {
   for (std::uint64_t i = share; i < options.seeds; i += options.jobs) {
     const std::uint64_t seed = options.from + i;
     const std::uint64_t digest = run(seed, options.trace);
-    if (options.seeds == 1) std::printf("seed %llu: trace %016llx\n", static_cast<unsigned long long>(seed),
-                                        static_cast<unsigned long long>(digest));
+    if (options.seeds == 1)
+      std::printf("seed %llu: trace %016llx\n", static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(digest));
     if (options.twice && run(seed, false) != digest) {
       std::printf("seed %llu does not replay\n", static_cast<unsigned long long>(seed));
       return 1;
@@ -85,7 +86,8 @@ int main(int argc, char** argv) {
     waitpid(child, &status, 0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) worst = 1;
   }
-  if (worst == 0) std::printf("%llu seeds from %llu pass\n", static_cast<unsigned long long>(options.seeds),
-                              static_cast<unsigned long long>(options.from));
+  if (worst == 0)
+    std::printf("%llu seeds from %llu pass\n", static_cast<unsigned long long>(options.seeds),
+                static_cast<unsigned long long>(options.from));
   return worst;
 }

@@ -9,8 +9,8 @@
 namespace millrace::simulation {
 
 void Simulation::fail(const std::string& what) {
-  std::printf("seed %llu fails: %s\nagain: test_simulation --seed %llu --trace\n", static_cast<unsigned long long>(seed),
-              what.c_str(), static_cast<unsigned long long>(seed));
+  std::printf("seed %llu fails: %s\nagain: test_simulation --seed %llu --trace\n",
+              static_cast<unsigned long long>(seed), what.c_str(), static_cast<unsigned long long>(seed));
   std::fflush(stdout);
   std::_Exit(1);
 }
@@ -47,8 +47,8 @@ std::shared_ptr<LocalStore> SimulatedMachine::start(int may_crash) {
     options.partials = partials_;
     has_stopped_ = false;
     if (may_crash > 0 && simulation_.chance(2)) arm(300);
-    auto opened = open_directory_store(DataFolder{std::make_unique<SimulatedDisk>(volume_), File()},
-                                       "catalogue.sqlite", std::move(options));
+    auto opened = open_directory_store(DataFolder{std::make_unique<SimulatedDisk>(volume_), File()}, "catalogue.sqlite",
+                                       std::move(options));
     if (opened && !volume_.is_dead()) {
       volume_.faults = {};
       simulation_.model.seal_all();

@@ -53,7 +53,8 @@ int read(sqlite3_file* file, void* into, int count, sqlite3_int64 offset) {
 
 int write(sqlite3_file* file, const void* from, int count, sqlite3_int64 offset) {
   if (const int error = volume->step(Effect::kGrow)) return write_result(error);
-  inode(file).write(static_cast<std::uint64_t>(offset), {static_cast<const Byte*>(from), static_cast<std::size_t>(count)});
+  inode(file).write(static_cast<std::uint64_t>(offset),
+                    {static_cast<const Byte*>(from), static_cast<std::size_t>(count)});
   return SQLITE_OK;
 }
 

@@ -104,9 +104,10 @@ DiskStatus SimulatedVolume::rename_noreplace(const std::string& from, const std:
   if (!target) return disk_fail(target.error());
   if (!source->inode) return disk_fail(ENOENT);
   if (target->inode) return disk_fail(EEXIST);
-  apply({{{source->folder, source->name, source->inode, nullptr}, {target->folder, target->name, nullptr, source->inode}},
-         target->folder,
-         nullptr});
+  apply(
+      {{{source->folder, source->name, source->inode, nullptr}, {target->folder, target->name, nullptr, source->inode}},
+       target->folder,
+       nullptr});
   return {};
 }
 
@@ -164,9 +165,9 @@ void SimulatedVolume::make_durable(const InodePtr& folder) {
   std::vector<Operation> durable;
   for (auto one = unsynced_.end(); one != unsynced_.begin();) {
     --one;
-    const bool is_needed = one->flushed_by == folder || std::any_of(durable.begin(), durable.end(), [&](const auto& later) {
-                             return builds_upon(later, *one);
-                           });
+    const bool is_needed =
+        one->flushed_by == folder ||
+        std::any_of(durable.begin(), durable.end(), [&](const auto& later) { return builds_upon(later, *one); });
     if (!is_needed) continue;
     durable.push_back(std::move(*one));
     one = unsynced_.erase(one);
@@ -230,8 +231,8 @@ void SimulatedVolume::cut_power() {
   }
   for (auto one = lost.rbegin(); one != lost.rend(); ++one)
     for (auto b = (*one)->bindings.rbegin(); b != (*one)->bindings.rend(); ++b) bind(b->folder, b->name, b->before);
-  trace_.line(clock_.now(), "power cut: lost " + std::to_string(lost.size()) + " of " + std::to_string(unsynced_.size()) +
-                                " names");
+  trace_.line(clock_.now(),
+              "power cut: lost " + std::to_string(lost.size()) + " of " + std::to_string(unsynced_.size()) + " names");
   unsynced_.clear();
   for (const std::string& path : files_below("")) (*find(path))->cut_power(random_, keep_blocks);
   forget_lost_inodes();

@@ -24,7 +24,8 @@ class StoreStory {
     machine_.arm(kMostOperations);
     for (std::uint64_t actions = 30 + random_.below(100); actions > 0; --actions) {
       act();
-      simulation_.clock.pass(static_cast<std::int64_t>(random_.below(random_.below(4) == 0 ? 5'000'000'000 : 5'000'000)));
+      simulation_.clock.pass(
+          static_cast<std::int64_t>(random_.below(random_.below(4) == 0 ? 5'000'000'000 : 5'000'000)));
       if (machine_.volume().is_dead() || (machine_.has_stopped() && simulation_.chance(3)) || simulation_.chance(60)) {
         restart(2);
         machine_.arm(kMostOperations);
@@ -73,7 +74,8 @@ class StoreStory {
       case 6:
         return go_on();
       case 7:
-        if (!drafts_.empty()) drafts_.erase(drafts_.begin() + static_cast<std::ptrdiff_t>(random_.below(drafts_.size())));
+        if (!drafts_.empty())
+          drafts_.erase(drafts_.begin() + static_cast<std::ptrdiff_t>(random_.below(drafts_.size())));
         return;
       case 8:
       case 9:
@@ -103,7 +105,8 @@ class StoreStory {
     if (!version || is_dead()) return std::nullopt;
     const auto id = *version ? simulation_.model.find((*version)->token.root) : FileModel::kAbsent;
     if (!simulation_.model.found(path, id, since))
-      simulation_.fail("lookup finds content " + std::to_string(id) + " at " + path + ":\n" + simulation_.model.describe(path));
+      simulation_.fail("lookup finds content " + std::to_string(id) + " at " + path + ":\n" +
+                       simulation_.model.describe(path));
     return id;
   }
 
