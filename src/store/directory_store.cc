@@ -42,6 +42,7 @@ class DirectoryStore final : public LocalStore {
         versions_(*parts_, [this] { return now(); }),
         committer_(*parts_, versions_, options_.checkpoint_due) {}
   ~DirectoryStore() override {
+    if (!queue_) return;  // its recovery did not come to an end, and goes on at the next start
     queue_.reset();
     Status ended = parts_->catalogue->writable();
     if (!ended) return;  // it was reported, and recovery goes on

@@ -26,7 +26,8 @@ Status flush_name(StoreParts& parts, const std::string& path) {
 
 }  // namespace
 
-Status make_parents(Disk& disk, const std::string& path) {
+Status make_parents(StoreParts& parts, const std::string& path) {
+  Disk& disk = parts.disk();
   const std::string parent(parent_path(path));
   if (const auto stat = disk.stat({Area::kFiles, parent}); stat && stat->kind == FileKind::kFolder) return {};
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
@@ -38,6 +39,7 @@ Status make_parents(Disk& disk, const std::string& path) {
                   "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
     const auto made = disk.make_folder({Area::kFiles, folder});
     if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
+    parts.durable_names.forget(folder);
   }
   return {};
 }
@@ -79,28 +81,31 @@ Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
   return check_replaced(disk, pending);
 }
 
-Result<Outcome> put_in_place(Disk& disk, const Pending& pending) {
+Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
   if (has_inode(disk, {Area::kFiles, pending.path}, pending.inode)) return check_replaced(disk, pending);
   if (!has_inode(disk, {Area::kStaging, pending.other}, pending.inode)) return Outcome::kGone;
-  if (auto made = make_parents(disk, pending.path); !made) {
+  if (auto made = make_parents(parts, pending.path); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
   }
   return rename_or_exchange(disk, pending);
 }
 
-Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
+Result<Outcome> move_to_place(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
   const Place from{Area::kFiles, pending.path};
   const Place to{Area::kFiles, pending.other};
   if (has_inode(disk, to, pending.inode)) return Outcome::kDone;
   if (!has_inode(disk, from, pending.inode)) return Outcome::kGone;
-  if (auto made = make_parents(disk, pending.other); !made) {
+  if (auto made = make_parents(parts, pending.other); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
   }
   const auto moved = disk.rename_noreplace(from, to);
   if (!moved && moved.error() == EEXIST) return Outcome::kForeign;
   if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
+  parts.durable_names.forget(pending.other);
   return Outcome::kDone;
 }
 
@@ -137,7 +142,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
     case Pending::Kind::kAttributes:
       return give_attributes(parts, pending);
     case Pending::Kind::kPut:
-      return put_in_place(disk, pending);
+      return put_in_place(parts, pending);
     case Pending::Kind::kRemove: {
       const Place place{Area::kFiles, pending.path};
       if (!has_inode(disk, place, pending.inode)) break;
@@ -146,7 +151,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
       break;
     }
     case Pending::Kind::kMove: {
-      MILLRACE_ASSIGN(outcome, move_to_place(disk, pending));
+      MILLRACE_ASSIGN(outcome, move_to_place(parts, pending));
       MILLRACE_TRY(flush_name(parts, pending.other));
       break;
     }

@@ -32,6 +32,6 @@ Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending);
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
 
 /// Makes the folders above a path.
-Status make_parents(Disk& disk, const std::string& path);
+Status make_parents(StoreParts& parts, const std::string& path);
 
 }  // namespace millrace

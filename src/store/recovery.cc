@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "base/path.h"
 #include "store/indexer.h"
@@ -74,7 +76,10 @@ Result<bool> is_whole(StoreParts& parts, const Pending& pending) {
   return indexed.root == row->version.token.root;
 }
 
-Status redo_put(StoreParts& parts, Pending& pending, const LastRun& last, const Report& report) {
+/// `earlier`: commits to the same path that this one supersedes. Their rows stay as long as this one's, because names
+/// that are lost until then bring their files back; taken where that is so.
+Status redo_put(StoreParts& parts, Pending& pending, std::vector<UnsettledPut>& earlier, const LastRun& last,
+                const Report& report) {
   Disk& disk = parts.disk();
   const Place place{Area::kFiles, pending.path};
   const Place staged{Area::kStaging, pending.other};
@@ -105,6 +110,10 @@ Status redo_put(StoreParts& parts, Pending& pending, const LastRun& last, const 
       outcome = Outcome::kForeign;
   }
   if (outcome != Outcome::kDone) return settle(parts, pending, outcome);
+  for (UnsettledPut& put : std::exchange(earlier, {})) {
+    put.stat = *stat;
+    parts.unsettled.add(std::move(put));
+  }
   parts.unsettled.add({pending.id, pending.path, pending.other, *stat, 0, false});
   return {};
 }
@@ -115,7 +124,7 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
   MILLRACE_ASSIGN(auto operations, parts.catalogue->pending());
   // Only the last commit to a path counts, and it may find any of its predecessors there, or what they replaced.
   std::map<std::string, Pending*> last_puts;
-  std::vector<std::int64_t> superseded;
+  std::map<std::string, std::vector<UnsettledPut>> superseded;
   for (Pending& pending : operations) {
     if (pending.kind != Pending::Kind::kPut) continue;
     Pending*& put = last_puts[pending.path];
@@ -124,13 +133,14 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
       pending.before.push_back(put->replaced);
       pending.superseded = std::move(put->superseded);
       pending.superseded.push_back(put->inode);
-      superseded.push_back(put->id);
+      superseded[put->path].push_back({put->id, put->path, put->other, {}, 0, false});
     }
     put = &pending;
   }
   for (Pending& pending : operations) {
     if (pending.kind == Pending::Kind::kPut) {
-      if (last_puts[pending.path] == &pending) MILLRACE_TRY(redo_put(parts, pending, last, report));
+      if (last_puts[pending.path] == &pending)
+        MILLRACE_TRY(redo_put(parts, pending, superseded[pending.path], last, report));
       continue;
     }
     MILLRACE_ASSIGN(const Outcome outcome, materialise(parts, pending));
@@ -141,7 +151,8 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
     }
   }
   return parts.catalogue->transaction(parts.disk(), [&]() -> Status {
-    for (const std::int64_t id : superseded) MILLRACE_TRY(parts.catalogue->remove_pending(id));
+    for (const auto& [path, puts] : superseded)
+      for (const UnsettledPut& put : puts) MILLRACE_TRY(parts.catalogue->remove_pending(put.id));
     return {};
   });
 }

@@ -45,7 +45,7 @@ void make_data_folder(SimulatedVolume& volume) {
 }
 
 DiskResult<File> SimulatedDisk::open(const Place& place, Access) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   const auto found = volume_.find(volume_path(place));
   if (!found) return disk_fail(found.error());
   if ((*found)->kind == FileKind::kFolder) return disk_fail(EISDIR);
@@ -53,14 +53,14 @@ DiskResult<File> SimulatedDisk::open(const Place& place, Access) {
 }
 
 DiskResult<File> SimulatedDisk::create(const Place& place) {
-  if (const int error = volume_.step(Effect::kGrow)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kGrow, __func__)) return disk_fail(error);
   const auto made = volume_.create(volume_path(place), FileKind::kRegular);
   if (!made) return disk_fail(made.error());
   return File(volume_.open(*made), this);
 }
 
 DiskResult<std::size_t> SimulatedDisk::pread(const File& file, MutableBytes into, std::uint64_t offset) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   const Buffer& content = inode(file).content;
   if (offset >= content.size()) return std::size_t{0};
   const std::size_t count = std::min<std::uint64_t>(into.size(), content.size() - offset);
@@ -69,7 +69,7 @@ DiskResult<std::size_t> SimulatedDisk::pread(const File& file, MutableBytes into
 }
 
 DiskStatus SimulatedDisk::pwrite(const File& file, ByteView bytes, std::uint64_t offset) {
-  const int error = volume_.step(Effect::kGrow);
+  const int error = volume_.step(Effect::kGrow, __func__);
   // A write that fails may have been made in part.
   if (error != 0) bytes = bytes.first(volume_.is_dead() ? 0 : volume_.random().below(bytes.size() + 1));
   inode(file).write(offset, bytes);
@@ -79,14 +79,14 @@ DiskStatus SimulatedDisk::pwrite(const File& file, ByteView bytes, std::uint64_t
 }
 
 DiskStatus SimulatedDisk::truncate(const File& file, std::uint64_t bytes) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   inode(file).truncate(bytes);
   inode(file).now.mtime_ns = inode(file).now.ctime_ns = volume_.file_time();
   return {};
 }
 
 DiskStatus SimulatedDisk::set_attributes(const File& file, std::uint32_t mode, std::int64_t mtime_ns) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   inode(file).now.mode = mode & 0777;
   inode(file).now.mtime_ns = mtime_ns;
   inode(file).now.ctime_ns = volume_.file_time();
@@ -94,7 +94,7 @@ DiskStatus SimulatedDisk::set_attributes(const File& file, std::uint32_t mode, s
 }
 
 DiskStatus SimulatedDisk::fsync(const File& file) {
-  if (const int error = volume_.step(Effect::kWrite)) {
+  if (const int error = volume_.step(Effect::kWrite, __func__)) {
     if (!volume_.is_dead()) inode(file).fail_fsync();
     return disk_fail(error);
   }
@@ -103,35 +103,35 @@ DiskStatus SimulatedDisk::fsync(const File& file) {
 }
 
 DiskStatus SimulatedDisk::fsync_folder(const Place& place) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   return volume_.flush_folder(volume_path(place));
 }
 
 DiskStatus SimulatedDisk::flush_all() {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   volume_.flush_all();
   return {};
 }
 
 DiskStatus SimulatedDisk::start_writeback(const File&, std::uint64_t, std::uint64_t) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   return {};
 }
 
 DiskResult<FileStat> SimulatedDisk::stat_file(const File& file) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   return to_stat(inode(file));
 }
 
 DiskResult<FileStat> SimulatedDisk::stat(const Place& place) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   const auto found = volume_.find(volume_path(place));
   if (!found) return disk_fail(found.error());
   return to_stat(**found);
 }
 
 DiskResult<std::vector<std::string>> SimulatedDisk::list(const Place& place) {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   const auto found = volume_.find(volume_path(place));
   if (!found) return disk_fail(found.error());
   if ((*found)->kind != FileKind::kFolder) return disk_fail(ENOTDIR);
@@ -142,34 +142,34 @@ DiskResult<std::vector<std::string>> SimulatedDisk::list(const Place& place) {
 }
 
 DiskStatus SimulatedDisk::make_folder(const Place& place) {
-  if (const int error = volume_.step(Effect::kGrow)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kGrow, __func__)) return disk_fail(error);
   const auto made = volume_.create(volume_path(place), FileKind::kFolder);
   if (!made) return disk_fail(made.error());
   return {};
 }
 
 DiskStatus SimulatedDisk::remove_folder(const Place& place) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   return volume_.remove(volume_path(place), FileKind::kFolder);
 }
 
 DiskStatus SimulatedDisk::unlink(const Place& place) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   return volume_.remove(volume_path(place), FileKind::kRegular);
 }
 
 DiskStatus SimulatedDisk::rename_noreplace(const Place& from, const Place& to) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   return volume_.rename_noreplace(volume_path(from), volume_path(to));
 }
 
 DiskStatus SimulatedDisk::exchange(const Place& staged, const Place& path) {
-  if (const int error = volume_.step(Effect::kWrite)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kWrite, __func__)) return disk_fail(error);
   return volume_.exchange(volume_path(staged), volume_path(path));
 }
 
 DiskResult<std::uint64_t> SimulatedDisk::free_bytes() {
-  if (const int error = volume_.step(Effect::kRead)) return disk_fail(error);
+  if (const int error = volume_.step(Effect::kRead, __func__)) return disk_fail(error);
   return volume_.faults.is_full ? 0 : std::uint64_t{1} << 40;
 }
 

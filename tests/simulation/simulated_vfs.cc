@@ -19,7 +19,7 @@ std::uint64_t given_numbers = 0;
 struct OpenFile {
   sqlite3_file base;
   int descriptor;
-  bool flushes_folder;  ///< a log that was just made: its name is flushed with it
+  bool flushes_folder;  ///< a log: its name is flushed with it, whoever made it
 };
 
 OpenFile& of(sqlite3_file* file) {
@@ -41,7 +41,7 @@ int close_file(sqlite3_file* file) {
 }
 
 int read(sqlite3_file* file, void* into, int count, sqlite3_int64 offset) {
-  if (volume->step(Effect::kRead) != 0) return SQLITE_IOERR_READ;
+  if (volume->step(Effect::kRead, __func__) != 0) return SQLITE_IOERR_READ;
   const Buffer& content = inode(file).content;
   const auto from = std::min(static_cast<std::size_t>(offset), content.size());
   const std::size_t got = std::min(static_cast<std::size_t>(count), content.size() - from);
@@ -52,33 +52,33 @@ int read(sqlite3_file* file, void* into, int count, sqlite3_int64 offset) {
 }
 
 int write(sqlite3_file* file, const void* from, int count, sqlite3_int64 offset) {
-  if (const int error = volume->step(Effect::kGrow)) return write_result(error);
+  if (const int error = volume->step(Effect::kGrow, __func__)) return write_result(error);
   inode(file).write(static_cast<std::uint64_t>(offset),
                     {static_cast<const Byte*>(from), static_cast<std::size_t>(count)});
   return SQLITE_OK;
 }
 
 int truncate(sqlite3_file* file, sqlite3_int64 bytes) {
-  if (volume->step(Effect::kWrite) != 0) return SQLITE_IOERR_TRUNCATE;
+  if (volume->step(Effect::kWrite, __func__) != 0) return SQLITE_IOERR_TRUNCATE;
   inode(file).truncate(static_cast<std::uint64_t>(bytes));
   return SQLITE_OK;
 }
 
 int sync(sqlite3_file* file, int) {
-  if (volume->step(Effect::kWrite) != 0) {
+  if (volume->step(Effect::kWrite, __func__) != 0) {
     if (!volume->is_dead()) inode(file).fail_fsync();
     return SQLITE_IOERR_FSYNC;
   }
   inode(file).fsync();
   if (!of(file).flushes_folder) return SQLITE_OK;
-  if (volume->step(Effect::kWrite) != 0) return SQLITE_IOERR_DIR_FSYNC;
+  if (volume->step(Effect::kWrite, __func__) != 0) return SQLITE_IOERR_DIR_FSYNC;
   (void)volume->flush_folder("");
   of(file).flushes_folder = false;
   return SQLITE_OK;
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* bytes) {
-  if (volume->step(Effect::kRead) != 0) return SQLITE_IOERR_FSTAT;
+  if (volume->step(Effect::kRead, __func__) != 0) return SQLITE_IOERR_FSTAT;
   *bytes = static_cast<sqlite3_int64>(inode(file).now.bytes);
   return SQLITE_OK;
 }
@@ -130,7 +130,7 @@ constexpr sqlite3_io_methods kMethods = {
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   file->pMethods = nullptr;
   if (volume == nullptr) return SQLITE_CANTOPEN;
-  if (volume->step(Effect::kRead) != 0) return SQLITE_CANTOPEN;
+  if (volume->step(Effect::kRead, __func__) != 0) return SQLITE_CANTOPEN;
   if (name == nullptr) {
     // A temporary file has no name, and no number that anybody could see.
     of(file) = {{&kMethods}, volume->open(std::make_shared<Inode>()), false};
@@ -140,28 +140,28 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out
   const bool is_new = !found;
   if (is_new) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
-    if (const int error = volume->step(Effect::kGrow)) return error == ENOSPC ? SQLITE_FULL : SQLITE_CANTOPEN;
+    if (const int error = volume->step(Effect::kGrow, __func__)) return error == ENOSPC ? SQLITE_FULL : SQLITE_CANTOPEN;
     found = volume->create(name, FileKind::kRegular);
     if (!found) return SQLITE_CANTOPEN;
   }
   const bool is_log = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL)) != 0;
-  of(file) = {{&kMethods}, volume->open(*found), is_new && is_log};
+  of(file) = {{&kMethods}, volume->open(*found), is_log && (flags & SQLITE_OPEN_CREATE) != 0};
   if (out_flags != nullptr) *out_flags = flags;
   return SQLITE_OK;
 }
 
 int remove(sqlite3_vfs*, const char* name, int flush_folder) {
-  if (volume->step(Effect::kWrite) != 0) return SQLITE_IOERR_DELETE;
+  if (volume->step(Effect::kWrite, __func__) != 0) return SQLITE_IOERR_DELETE;
   const auto removed = volume->remove(name, FileKind::kRegular);
   if (!removed) return removed.error() == ENOENT ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE;
   if (flush_folder == 0) return SQLITE_OK;
-  if (volume->step(Effect::kWrite) != 0) return SQLITE_IOERR_DIR_FSYNC;
+  if (volume->step(Effect::kWrite, __func__) != 0) return SQLITE_IOERR_DIR_FSYNC;
   (void)volume->flush_folder("");
   return SQLITE_OK;
 }
 
 int access(sqlite3_vfs*, const char* name, int, int* result) {
-  if (volume->step(Effect::kRead) != 0) return SQLITE_IOERR_ACCESS;
+  if (volume->step(Effect::kRead, __func__) != 0) return SQLITE_IOERR_ACCESS;
   const auto found = volume->find(name);
   *result = found && (*found)->now.bytes > 0 ? 1 : 0;
   return SQLITE_OK;

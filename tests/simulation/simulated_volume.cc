@@ -21,23 +21,23 @@ SimulatedVolume::SimulatedVolume(SimulatedClock& clock, Trace& trace, std::uint6
   root_->links = 1;
 }
 
-int SimulatedVolume::step(Effect effect) {
+int SimulatedVolume::step(Effect effect, const char* what) {
   if (dead_) return EIO;
   ++operations_;
   clock_.pass(1000);
   if (faults.stop_after != UINT64_MAX && faults.stop_after-- == 0) {
     faults.stop_after = UINT64_MAX;
     dead_ = true;
-    trace_.line(clock_.now(), "the machine stops");
+    trace_.line(clock_.now(), std::string("the machine stops in ") + what);
     return EIO;
   }
   if (faults.io_errors > 0 && random_.below(10'000) < faults.io_errors) {
-    trace_.line(clock_.now(), "EIO");
+    trace_.line(clock_.now(), std::string("EIO from ") + what);
     return EIO;
   }
   if (effect != Effect::kGrow) return 0;
   if (faults.is_full || (faults.full > 0 && random_.below(10'000) < faults.full)) {
-    trace_.line(clock_.now(), "ENOSPC");
+    trace_.line(clock_.now(), std::string("ENOSPC from ") + what);
     return ENOSPC;
   }
   return 0;

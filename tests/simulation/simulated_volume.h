@@ -41,7 +41,7 @@ class SimulatedVolume {
 
   enum class Effect { kRead, kWrite, kGrow };
   /// Before each operation: the errno of the fault that strikes, or 0.
-  int step(Effect effect);
+  int step(Effect effect, const char* what);
   std::uint64_t operations() const { return operations_; }
 
   /// Walks a path; null and errno for what is not there.
