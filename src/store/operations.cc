@@ -9,9 +9,11 @@
 
 namespace millrace {
 
-bool has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
+Result<bool> has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
   const auto stat = disk.stat(place);
-  return stat && stat->inode == inode;
+  if (stat) return stat->inode == inode;
+  if (stat.error() == ENOENT || stat.error() == ENOTDIR || stat.error() == ELOOP) return false;
+  return fail(disk_error(stat.error(), "stat", place.path));
 }
 
 namespace {
@@ -83,8 +85,10 @@ Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
 
 Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
-  if (has_inode(disk, {Area::kFiles, pending.path}, pending.inode)) return check_replaced(disk, pending);
-  if (!has_inode(disk, {Area::kStaging, pending.other}, pending.inode)) return Outcome::kGone;
+  MILLRACE_ASSIGN(const bool is_placed, has_inode(disk, {Area::kFiles, pending.path}, pending.inode));
+  if (is_placed) return check_replaced(disk, pending);
+  MILLRACE_ASSIGN(const bool is_staged, has_inode(disk, {Area::kStaging, pending.other}, pending.inode));
+  if (!is_staged) return Outcome::kGone;
   if (auto made = make_parents(parts, pending.path); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
@@ -96,8 +100,10 @@ Result<Outcome> move_to_place(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
   const Place from{Area::kFiles, pending.path};
   const Place to{Area::kFiles, pending.other};
-  if (has_inode(disk, to, pending.inode)) return Outcome::kDone;
-  if (!has_inode(disk, from, pending.inode)) return Outcome::kGone;
+  MILLRACE_ASSIGN(const bool is_moved, has_inode(disk, to, pending.inode));
+  if (is_moved) return Outcome::kDone;
+  MILLRACE_ASSIGN(const bool is_there, has_inode(disk, from, pending.inode));
+  if (!is_there) return Outcome::kGone;
   if (auto made = make_parents(parts, pending.other); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
@@ -145,7 +151,8 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
       return put_in_place(parts, pending);
     case Pending::Kind::kRemove: {
       const Place place{Area::kFiles, pending.path};
-      if (!has_inode(disk, place, pending.inode)) break;
+      MILLRACE_ASSIGN(const bool is_there, has_inode(disk, place, pending.inode));
+      if (!is_there) break;
       const auto removed = disk.unlink(place);
       if (!removed) return fail(disk_error(removed.error(), "remove", pending.path));
       break;
@@ -191,6 +198,8 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   return catalogue.transaction(parts.disk(), [&]() -> Status {
     for (auto& [path, row] : rows) {
       const auto stat = parts.disk().stat({Area::kFiles, path});
+      if (!stat && stat.error() != ENOENT && stat.error() != ENOTDIR)
+        return fail(disk_error(stat.error(), "stat", path));
       if (outcome == Outcome::kDone && stat) {
         row.stat = *stat;
         row.indexed_ns = 0;

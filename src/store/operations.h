@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-/// Whether the file or folder at a place is the one with this inode.
-bool has_inode(Disk& disk, const Place& place, std::uint64_t inode);
+/// Whether the file or folder at a place is the one with this inode. Errors: the system's, where that is not known.
+Result<bool> has_inode(Disk& disk, const Place& place, std::uint64_t inode);
 
 enum class Outcome : std::uint8_t {
   kDone,

@@ -16,6 +16,15 @@ namespace {
 
 constexpr const char* kRebuilt = ".again";  ///< ends the staging name of a file that was made again from its row
 
+/// After a flush that failed the kernel takes the bytes for flushed, and another flush succeeds without them. Written
+/// again they are not.
+Status write_again(Disk& disk, const File& file, const Pending& pending, const Row& row) {
+  auto done = disk.pwrite(file, *pending.content, 0);
+  if (done) done = disk.set_attributes(file, disk_mode(row.version.attributes), row.version.attributes.mtime_ns);
+  if (!done) return fail(disk_error(done.error(), "write again", pending.path));
+  return {};
+}
+
 /// The file of a commit whose content its row has: made again where the crash left none or another one.
 Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) {
   Disk& disk = parts.disk();
@@ -24,18 +33,20 @@ Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) 
   MILLRACE_ASSIGN(const auto row, parts.catalogue->find(pending.path));
   if (!row) return {};
   const std::uint32_t row_mode = disk_mode(row->version.attributes);
-  const bool is_placed = has_inode(disk, place, pending.inode);
-  if (is_placed || has_inode(disk, staged, pending.inode)) {
-    // The kernel has lost nothing, and what another program wrote since is kept.
-    if (!last.machine_restarted) return {};
-    const auto file = disk.open(is_placed ? place : staged, Access::kRead);
+  MILLRACE_ASSIGN(const bool is_placed, has_inode(disk, place, pending.inode));
+  MILLRACE_ASSIGN(const bool is_staged, has_inode(disk, staged, pending.inode));
+  if (is_placed || is_staged) {
+    const auto file = disk.open(is_placed ? place : staged, Access::kReadWrite);
     if (!file) return fail(disk_error(file.error(), "open", pending.path));
     Buffer found(pending.content->size() + 1);
     const auto got = disk.pread(*file, found, 0);
     if (!got) return fail(disk_error(got.error(), "read", pending.path));
     found.resize(*got);
     const auto stat = disk.stat_file(*file);
-    if (stat && found == *pending.content && stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode) return {};
+    if (stat && found == *pending.content && stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode)
+      return last.machine_restarted ? Status() : write_again(disk, *file, pending, *row);
+    // The kernel has lost nothing, and what another program wrote since is kept.
+    if (!last.machine_restarted) return {};
   }
   if (is_placed) {
     const auto damaged = disk.stat(place);
