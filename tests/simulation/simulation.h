@@ -1,6 +1,7 @@
 // What all parts of one simulation share, and how it fails.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/random.h"
@@ -26,5 +27,10 @@ struct Simulation {
   /// One in `times`.
   bool chance(std::uint64_t times) { return random.below(times) == 0; }
 };
+
+/// One source of random numbers for all who get a copy.
+inline Random shared_random(std::uint64_t seed) {
+  return [random = std::make_shared<SeededRandom>(seed)] { return (*random)(); };
+}
 
 }  // namespace millrace::simulation
