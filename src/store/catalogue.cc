@@ -79,6 +79,9 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, std:
   MILLRACE_TRY(catalogue->database_.execute("PRAGMA journal_mode=WAL"));
   MILLRACE_TRY(catalogue->database_.execute(kLogPages));
   MILLRACE_TRY(catalogue->set_durability(Durability::kFull));
+  // What a flush of the log that failed left behind is not in it for certain, though it can be read: later flushes of
+  // the log would not bring it there. In the catalogue's own file it is written anew.
+  MILLRACE_TRY(catalogue->database_.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   MILLRACE_TRY(catalogue->database_.execute(kCreate));
   const auto meta = [&](const char* key, std::uint64_t standard) -> Result<std::uint64_t> {
     MILLRACE_ASSIGN(const std::uint64_t value, catalogue->mark(key, standard));

@@ -7,13 +7,15 @@
 namespace millrace {
 
 CommitQueue::CommitQueue(Committer& committer, Committing how) : committer_(committer), how_(how) {
-  if (how == Committing::kInline) return;
+  if (how != Committing::kInThreads) return;
   committing_ = std::thread([this] { commit_groups(); });
   flushing_ = std::thread([this] { make_checkpoints(); });
 }
 
 CommitQueue::~CommitQueue() {
-  if (how_ == Committing::kInline) return;
+  while (how_ == Committing::kByHand && commit_next()) {
+  }
+  if (how_ != Committing::kInThreads) return;
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -40,10 +42,26 @@ void CommitQueue::add(ReadyDraft draft) {
   ready_.notify_one();
 }
 
-/// Waits for one. A path's second draft waits for the next group.
+bool CommitQueue::commit_next() {
+  std::vector<ReadyDraft> group;
+  {
+    const std::lock_guard lock(mutex_);
+    group = take_group();
+  }
+  if (group.empty()) return false;
+  committer_.commit(std::move(group));
+  return true;
+}
+
+/// Waits for one.
 std::vector<ReadyDraft> CommitQueue::next_group() {
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+  return take_group();
+}
+
+/// Under the mutex. A path's second draft waits for the next group.
+std::vector<ReadyDraft> CommitQueue::take_group() {
   std::vector<ReadyDraft> group;
   std::deque<ReadyDraft> later;
   std::set<std::string> paths;

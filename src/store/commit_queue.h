@@ -10,8 +10,9 @@
 
 namespace millrace {
 
-/// kInline: add() commits by itself, and a checkpoint that is due follows at once. For tests.
-enum class Committing : std::uint8_t { kInThreads, kInline };
+/// For tests, which then have no thread but their own: kInline: add() commits by itself, and a checkpoint that is due
+/// follows at once. kByHand: nothing happens but by commit_next().
+enum class Committing : std::uint8_t { kInThreads, kInline, kByHand };
 
 class CommitQueue {
  public:
@@ -25,11 +26,14 @@ class CommitQueue {
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
   void add(ReadyDraft draft);
+  /// kByHand: commits what waits, as one group. False: nothing waits.
+  bool commit_next();
 
  private:
   void commit_groups();
   void make_checkpoints();
   std::vector<ReadyDraft> next_group();
+  std::vector<ReadyDraft> take_group();
 
   Committer& committer_;
   const Committing how_;

@@ -51,7 +51,7 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
     there = before->version;
     return std::nullopt;
   }
-  if (!before) MILLRACE_TRY(make_parents(parts_.disk(), draft.path));
+  if (!before) MILLRACE_TRY(make_parents(parts_, draft.path));
   Admitted admitted;
   admitted.row.version.bytes = draft.stat.bytes;
   admitted.row.version.attributes = {draft.attributes.mtime_ns, draft.attributes.mode & 0777};
@@ -220,7 +220,8 @@ Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {
     if (!file && !parts_.unsettled.is_latest(put)) continue;
     if (!file) return fail(disk_error(file.error(), "open for its flush", put.path));
     const auto stat = parts_.disk().stat_file(*file);
-    if (!stat || stat->inode != put.stat.inode) continue;
+    if (!stat) return fail(disk_error(stat.error(), "stat for its flush", put.path));
+    if (stat->inode != put.stat.inode) continue;
     (void)parts_.disk().start_writeback(*file, 0, stat->bytes);
     open.emplace_back(std::move(*file), &put);
     if (open.size() == kFlushedTogether) MILLRACE_TRY(flush());

@@ -13,6 +13,7 @@
 #include "store/indexer.h"
 #include "store/operations.h"
 #include "store/recovery.h"
+#include "store/relocation.h"
 #include "store/removal.h"
 #include "store/restore.h"
 #include "store/staged_draft.h"
@@ -42,6 +43,7 @@ class DirectoryStore final : public LocalStore {
         versions_(*parts_, [this] { return now(); }),
         committer_(*parts_, versions_, options_.checkpoint_due) {}
   ~DirectoryStore() override {
+    if (!queue_) return;  // its recovery did not come to an end, and goes on at the next start
     queue_.reset();
     Status ended = parts_->catalogue->writable();
     if (!ended) return;  // it was reported, and recovery goes on
@@ -202,27 +204,20 @@ class DirectoryStore final : public LocalStore {
     if (full_from == full_to) return {};
     if (full_to.starts_with(full_from + "/"))
       return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
-    if (disk().stat({Area::kFiles, full_to})) {
+    std::optional<Pending> replaced;
+    if (const auto target = disk().stat({Area::kFiles, full_to})) {
       if (force == Force::kNo)
         return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
-      MILLRACE_TRY(remove_locked(full_to, to, Expected{}));
-    }
-    Catalogue& catalogue = *parts_->catalogue;
-    MILLRACE_ASSIGN(auto rows, catalogue.below(full_from));
-    MILLRACE_ASSIGN(const auto own, catalogue.find(full_from));
-    if (own) rows.emplace_back(full_from, *own);
-    Pending pending{0, Pending::Kind::kMove, full_from, full_to, source->inode};
-    MILLRACE_TRY(catalogue.transaction(disk(), [&]() -> Status {
-      for (auto& [path, row] : rows) {
-        MILLRACE_ASSIGN(const std::uint64_t gone, catalogue.next_sequence());
-        MILLRACE_TRY(catalogue.erase(path, gone));
-        MILLRACE_ASSIGN(row.version.token.sequence, catalogue.next_sequence());
-        MILLRACE_TRY(catalogue.put(full_to + path.substr(full_from.size()), row));
+      if (target->kind == FileKind::kFolder) {
+        MILLRACE_TRY(remove_locked(full_to, to, Expected{}));
+      } else {
+        replaced = Pending{0, Pending::Kind::kRemove, full_to, "", target->inode};
       }
-      MILLRACE_ASSIGN(pending.id, catalogue.add_pending(pending));
-      return {};
-    }));
-    return finish(pending);
+    }
+    Pending moved{0, Pending::Kind::kMove, full_from, full_to, source->inode};
+    MILLRACE_TRY(record_move(*parts_, replaced, moved));
+    if (replaced) MILLRACE_TRY(finish(*replaced));
+    return finish(moved);
   }
 
   Result<TrashListing> list_trash(const Principal& principal, const std::string& path, const std::string& cursor,
@@ -292,6 +287,8 @@ class DirectoryStore final : public LocalStore {
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
 
   void sweep_trash() override { parts_->trash->sweep(); }
+
+  bool commit_next() override { return queue_->commit_next(); }
 
   BackgroundScan scan(const ScanLimits& limits) override {
     return BackgroundScan(

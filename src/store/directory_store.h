@@ -37,6 +37,8 @@ class LocalStore : public Store {
   virtual std::chrono::nanoseconds sweep_partials() = 0;
   /// About once a second: removes from the trash what is too old or too much.
   virtual void sweep_trash() = 0;
+  /// With Committing::kByHand: commits what waits, as one group. False: nothing waits.
+  virtual bool commit_next() = 0;
 };
 
 /// Errors: kBusy when another server has the folder, kVersion for a newer catalogue, the system's.

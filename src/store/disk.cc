@@ -19,7 +19,12 @@
 namespace millrace {
 
 File::~File() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ < 0) return;
+  if (closer_ != nullptr) {
+    closer_->close_file(descriptor_);
+  } else {
+    ::close(descriptor_);
+  }
 }
 
 namespace {

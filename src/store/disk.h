@@ -47,14 +47,25 @@ struct FileStat {
   bool operator==(const FileStat&) const = default;
 };
 
+/// Closes the files of a disk whose descriptors are not the kernel's.
+class FileCloser {
+ public:
+  virtual void close_file(int descriptor) = 0;
+
+ protected:
+  ~FileCloser() = default;
+};
+
 /// Owns an open descriptor. Reads of one file from several threads are safe.
 class File {
  public:
   File() = default;
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// `closer` outlives the file; null: the kernel closes it.
+  explicit File(int descriptor, FileCloser* closer = nullptr) : descriptor_(descriptor), closer_(closer) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), closer_(other.closer_) {}
   File& operator=(File&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
+    std::swap(closer_, other.closer_);
     return *this;
   }
   ~File();
@@ -63,6 +74,7 @@ class File {
 
  private:
   int descriptor_ = -1;
+  FileCloser* closer_ = nullptr;
 };
 
 enum class Access : std::uint8_t { kRead, kReadWrite };

@@ -13,6 +13,11 @@ constexpr std::size_t kMostKnown = 100'000;
 Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
   std::set<std::string> to_flush = folders;
   std::map<std::string, std::uint64_t> becoming_known;
+  std::uint64_t forgotten = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    forgotten = forgotten_;
+  }
   for (const std::string& start : folders) {
     for (std::string folder = start; !folder.empty(); folder = parent_path(folder)) {
       if (becoming_known.contains(folder)) break;
@@ -33,9 +38,19 @@ Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
     if (!flushed && !is_missing(flushed.error())) return fail(disk_error(flushed.error(), "flush the folder", folder));
   }
   const std::lock_guard lock(mutex_);
+  if (forgotten != forgotten_) return {};
   if (known_.size() > kMostKnown) known_.clear();
   for (const auto& [folder, inode] : becoming_known) known_[folder] = inode;
   return {};
+}
+
+void DurableNames::forget(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  ++forgotten_;
+  known_.erase(folder);
+  const std::string below = folder + "/";
+  auto one = known_.lower_bound(below);
+  while (one != known_.end() && one->first.starts_with(below)) one = known_.erase(one);
 }
 
 }  // namespace millrace

@@ -9,9 +9,11 @@
 
 namespace millrace {
 
-bool has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
+Result<bool> has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
   const auto stat = disk.stat(place);
-  return stat && stat->inode == inode;
+  if (stat) return stat->inode == inode;
+  if (is_missing(stat.error())) return false;
+  return fail(disk_error(stat.error(), "stat", place.path));
 }
 
 namespace {
@@ -26,7 +28,8 @@ Status flush_name(StoreParts& parts, const std::string& path) {
 
 }  // namespace
 
-Status make_parents(Disk& disk, const std::string& path) {
+Status make_parents(StoreParts& parts, const std::string& path) {
+  Disk& disk = parts.disk();
   const std::string parent(parent_path(path));
   if (const auto stat = disk.stat({Area::kFiles, parent}); stat && stat->kind == FileKind::kFolder) return {};
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
@@ -37,11 +40,11 @@ Status make_parents(Disk& disk, const std::string& path) {
       return fail(Code::kConflict,
                   "'" + printable(folder) + "' is a file; a folder is needed there for '" + printable(path) + "'.");
     const auto made = disk.make_folder({Area::kFiles, folder});
-    if (made || made.error() == EEXIST) continue;
-    if (is_missing(made.error()))
+    if (!made && is_missing(made.error()))
       return fail(Code::kConflict, "The folders on the way to '" + printable(path) +
                                        "' are being changed by another program on the server; try again.");
-    return fail(disk_error(made.error(), "make the folder", folder));
+    if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
+    parts.durable_names.forget(folder);
   }
   return {};
 }
@@ -84,28 +87,35 @@ Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
   return check_replaced(disk, pending);
 }
 
-Result<Outcome> put_in_place(Disk& disk, const Pending& pending) {
-  if (has_inode(disk, {Area::kFiles, pending.path}, pending.inode)) return check_replaced(disk, pending);
-  if (!has_inode(disk, {Area::kStaging, pending.other}, pending.inode)) return Outcome::kGone;
-  if (auto made = make_parents(disk, pending.path); !made) {
+Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
+  MILLRACE_ASSIGN(const bool is_placed, has_inode(disk, {Area::kFiles, pending.path}, pending.inode));
+  if (is_placed) return check_replaced(disk, pending);
+  MILLRACE_ASSIGN(const bool is_staged, has_inode(disk, {Area::kStaging, pending.other}, pending.inode));
+  if (!is_staged) return Outcome::kGone;
+  if (auto made = make_parents(parts, pending.path); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
   }
   return rename_or_exchange(disk, pending);
 }
 
-Result<Outcome> move_to_place(Disk& disk, const Pending& pending) {
+Result<Outcome> move_to_place(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
   const Place from{Area::kFiles, pending.path};
   const Place to{Area::kFiles, pending.other};
-  if (has_inode(disk, to, pending.inode)) return Outcome::kDone;
-  if (!has_inode(disk, from, pending.inode)) return Outcome::kGone;
-  if (auto made = make_parents(disk, pending.other); !made) {
+  MILLRACE_ASSIGN(const bool is_moved, has_inode(disk, to, pending.inode));
+  if (is_moved) return Outcome::kDone;
+  MILLRACE_ASSIGN(const bool is_there, has_inode(disk, from, pending.inode));
+  if (!is_there) return Outcome::kGone;
+  if (auto made = make_parents(parts, pending.other); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
   }
   const auto moved = disk.rename_noreplace(from, to);
   if (!moved && (moved.error() == EEXIST || is_missing(moved.error()))) return Outcome::kForeign;
   if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
+  parts.durable_names.forget(pending.other);
   return Outcome::kDone;
 }
 
@@ -142,16 +152,17 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
     case Pending::Kind::kAttributes:
       return give_attributes(parts, pending);
     case Pending::Kind::kPut:
-      return put_in_place(disk, pending);
+      return put_in_place(parts, pending);
     case Pending::Kind::kRemove: {
       const Place place{Area::kFiles, pending.path};
-      if (!has_inode(disk, place, pending.inode)) break;
+      MILLRACE_ASSIGN(const bool is_there, has_inode(disk, place, pending.inode));
+      if (!is_there) break;
       const auto removed = parts.trash->take(place, pending.path);
       if (!removed && !is_missing(removed.error())) return fail(disk_error(removed.error(), "remove", pending.path));
       break;
     }
     case Pending::Kind::kMove: {
-      MILLRACE_ASSIGN(outcome, move_to_place(disk, pending));
+      MILLRACE_ASSIGN(outcome, move_to_place(parts, pending));
       MILLRACE_TRY(flush_name(parts, pending.other));
       break;
     }
@@ -191,6 +202,8 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   return catalogue.transaction(parts.disk(), [&]() -> Status {
     for (auto& [path, row] : rows) {
       const auto stat = parts.disk().stat({Area::kFiles, path});
+      if (!stat && stat.error() != ENOENT && stat.error() != ENOTDIR)
+        return fail(disk_error(stat.error(), "stat", path));
       if (outcome == Outcome::kDone && stat) {
         row.stat = *stat;
         row.indexed_ns = 0;

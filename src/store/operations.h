@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-/// Whether the file or folder at a place is the one with this inode.
-bool has_inode(Disk& disk, const Place& place, std::uint64_t inode);
+/// Whether the file or folder at a place is the one with this inode. Errors: the system's, where that is not known.
+Result<bool> has_inode(Disk& disk, const Place& place, std::uint64_t inode);
 
 enum class Outcome : std::uint8_t {
   kDone,
@@ -32,6 +32,6 @@ Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending);
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
 
 /// Makes the folders above a path.
-Status make_parents(Disk& disk, const std::string& path);
+Status make_parents(StoreParts& parts, const std::string& path);
 
 }  // namespace millrace

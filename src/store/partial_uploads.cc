@@ -27,7 +27,7 @@ std::optional<std::pair<std::string, PartialUploads::Partial>> PartialUploads::f
   auto job = decode_upload_job(ByteView(bytes).first(*got));
   const auto stat = disk_.stat({Area::kStaging, name});
   if (!job || !stat || stat->kind != FileKind::kRegular) return std::nullopt;
-  if (stat->inode != job->inode || stat->bytes < kLeastPartialBytes) return std::nullopt;
+  if (stat->inode != job->inode || stat->bytes < limits_.least_bytes) return std::nullopt;
   return std::pair(std::move(job->path), Partial{name, id_of(*stat), stat->bytes, job->created_ns});
 }
 

@@ -24,7 +24,8 @@ inline constexpr std::uint64_t kLeastPartialBytes = 8u << 20;
 struct PartialLimits {
   std::chrono::nanoseconds age = std::chrono::hours(24);
   std::size_t count = 256;
-  std::uint64_t bytes = std::uint64_t{64} << 30;  ///< of all but the newest
+  std::uint64_t bytes = std::uint64_t{64} << 30;   ///< of all but the newest
+  std::uint64_t least_bytes = kLeastPartialBytes;  ///< of one; tests keep smaller ones too
 };
 
 /// How a draft ended.
@@ -43,6 +44,7 @@ class PartialUploads {
   /// At the start, before anything else: takes the partials among the names in staging and gives the other names.
   std::vector<std::string> load(const std::vector<std::string>& staged);
 
+  std::uint64_t least_bytes() const { return limits_.least_bytes; }
   /// Describes the draft under that staging name; false where that was not possible, and nothing depends on it.
   bool describe(const std::string& name, UploadJob job);
   /// The draft ended, its file is closed. `described`: what describe() gave.

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "base/path.h"
 #include "store/indexer.h"
@@ -14,6 +16,15 @@ namespace {
 
 constexpr const char* kRebuilt = ".again";  ///< ends the staging name of a file that was made again from its row
 
+/// After a flush that failed the kernel takes the bytes for flushed, and another flush succeeds without them. Written
+/// again they are not.
+Status write_again(Disk& disk, const File& file, const Pending& pending, const Row& row) {
+  auto done = disk.pwrite(file, *pending.content, 0);
+  if (done) done = disk.set_attributes(file, disk_mode(row.version.attributes), row.version.attributes.mtime_ns);
+  if (!done) return fail(disk_error(done.error(), "write again", pending.path));
+  return {};
+}
+
 /// The file of a commit whose content its row has: made again where the crash left none or another one.
 Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) {
   Disk& disk = parts.disk();
@@ -22,18 +33,20 @@ Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) 
   MILLRACE_ASSIGN(const auto row, parts.catalogue->find(pending.path));
   if (!row) return {};
   const std::uint32_t row_mode = disk_mode(row->version.attributes);
-  const bool is_placed = has_inode(disk, place, pending.inode);
-  if (is_placed || has_inode(disk, staged, pending.inode)) {
-    // The kernel has lost nothing, and what another program wrote since is kept.
-    if (!last.machine_restarted) return {};
-    const auto file = disk.open(is_placed ? place : staged, Access::kRead);
+  MILLRACE_ASSIGN(const bool is_placed, has_inode(disk, place, pending.inode));
+  MILLRACE_ASSIGN(const bool is_staged, has_inode(disk, staged, pending.inode));
+  if (is_placed || is_staged) {
+    const auto file = disk.open(is_placed ? place : staged, Access::kReadWrite);
     if (!file) return fail(disk_error(file.error(), "open", pending.path));
     Buffer found(pending.content->size() + 1);
     const auto got = disk.pread(*file, found, 0);
     if (!got) return fail(disk_error(got.error(), "read", pending.path));
     found.resize(*got);
     const auto stat = disk.stat_file(*file);
-    if (stat && found == *pending.content && stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode) return {};
+    if (stat && found == *pending.content && stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode)
+      return last.machine_restarted ? Status() : write_again(disk, *file, pending, *row);
+    // The kernel has lost nothing, and what another program wrote since is kept.
+    if (!last.machine_restarted) return {};
   }
   if (is_placed) {
     const auto damaged = disk.stat(place);
@@ -74,7 +87,10 @@ Result<bool> is_whole(StoreParts& parts, const Pending& pending) {
   return indexed.root == row->version.token.root;
 }
 
-Status redo_put(StoreParts& parts, Pending& pending, const LastRun& last, const Report& report) {
+/// `earlier`: commits to the same path that this one supersedes. Their rows stay as long as this one's, because names
+/// that are lost until then bring their files back; taken where that is so.
+Status redo_put(StoreParts& parts, Pending& pending, std::vector<UnsettledPut>& earlier, const LastRun& last,
+                const Report& report) {
   Disk& disk = parts.disk();
   const Place place{Area::kFiles, pending.path};
   const Place staged{Area::kStaging, pending.other};
@@ -105,6 +121,10 @@ Status redo_put(StoreParts& parts, Pending& pending, const LastRun& last, const 
       outcome = Outcome::kForeign;
   }
   if (outcome != Outcome::kDone) return settle(parts, pending, outcome);
+  for (UnsettledPut& put : std::exchange(earlier, {})) {
+    put.stat = *stat;
+    parts.unsettled.add(std::move(put));
+  }
   parts.unsettled.add({pending.id, pending.path, pending.other, *stat, 0, false});
   return {};
 }
@@ -115,7 +135,7 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
   MILLRACE_ASSIGN(auto operations, parts.catalogue->pending());
   // Only the last commit to a path counts, and it may find any of its predecessors there, or what they replaced.
   std::map<std::string, Pending*> last_puts;
-  std::vector<std::int64_t> superseded;
+  std::map<std::string, std::vector<UnsettledPut>> superseded;
   for (Pending& pending : operations) {
     if (pending.kind != Pending::Kind::kPut) continue;
     Pending*& put = last_puts[pending.path];
@@ -124,13 +144,14 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
       pending.before.push_back(put->replaced);
       pending.superseded = std::move(put->superseded);
       pending.superseded.push_back(put->inode);
-      superseded.push_back(put->id);
+      superseded[put->path].push_back({put->id, put->path, put->other, {}, 0, false});
     }
     put = &pending;
   }
   for (Pending& pending : operations) {
     if (pending.kind == Pending::Kind::kPut) {
-      if (last_puts[pending.path] == &pending) MILLRACE_TRY(redo_put(parts, pending, last, report));
+      if (last_puts[pending.path] == &pending)
+        MILLRACE_TRY(redo_put(parts, pending, superseded[pending.path], last, report));
       continue;
     }
     MILLRACE_ASSIGN(const Outcome outcome, materialise(parts, pending));
@@ -141,7 +162,8 @@ Status redo_pending(StoreParts& parts, const LastRun& last, const Report& report
     }
   }
   return parts.catalogue->transaction(parts.disk(), [&]() -> Status {
-    for (const std::int64_t id : superseded) MILLRACE_TRY(parts.catalogue->remove_pending(id));
+    for (const auto& [path, puts] : superseded)
+      for (const UnsettledPut& put : puts) MILLRACE_TRY(parts.catalogue->remove_pending(put.id));
     return {};
   });
 }

@@ -49,7 +49,7 @@ Status StagedDraft::write(ByteView bytes) {
     size_ += bytes.size();
     return {};
   }
-  if (size_ >= kLeastPartialBytes && !described_) describe();
+  if (size_ >= parts_->partials->least_bytes() && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
   auto written = parts_->disk().pwrite(*open, bytes, size_);
   if (!written && written.error() == ENOSPC && parts_->make_room(bytes.size()))

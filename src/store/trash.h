@@ -1,6 +1,6 @@
 // What was replaced or deleted, kept for a while in DIR/trash as ordinary files: files/PATH goes to
-// trash/PATH~2026-11-27T19:00:00.123456789Z, the moment (UTC) at which it went. No index stands beside them, so nothing can
-// be lost or left over but the files themselves. Names of more than 224 bytes are cut to make room for the time.
+// trash/PATH~2026-11-27T19:00:00.123456789Z, the moment (UTC) at which it went. No index stands beside them, so nothing
+// can be lost or left over but the files themselves. Names of more than 224 bytes are cut to make room for the time.
 #pragma once
 
 #include <atomic>

@@ -337,6 +337,23 @@ TEST_CASE_METHOD(Fixture, "a moved file is at one of its two places") {
                        });
 }
 
+TEST_CASE_METHOD(Fixture, "a forced move replaces what was there, or leaves both") {
+  const bool is_folder = GENERATE(true, false);
+  const std::string from = is_folder ? "from/a" : "from";
+  const std::string to = is_folder ? "to/a" : "to";
+  interrupt_everywhere(
+      [&] {
+        REQUIRE(test::put_file(*store, from, kOld));
+        REQUIRE(test::put_file(*store, "to", kNew));
+      },
+      [&] { return store->move({}, "from", "to", Force::kYes); },
+      [&](bool acknowledged) {
+        if (acknowledged) CHECK_FALSE(exists(from));
+        CHECK(content_of(exists(from) ? from : to) == as_text(kOld));
+        if (exists(from)) CHECK(content_of("to") == as_text(kNew));
+      });
+}
+
 TEST_CASE_METHOD(Fixture, "a moved folder is at one of its two places, with all that is in it") {
   interrupt_everywhere(
       [&] {
