@@ -54,8 +54,9 @@ void SimulatedClient::begin(std::uint64_t operations) {
 }
 
 void SimulatedClient::begin_later() {
-  const std::int64_t rest = simulation_.chance(3) ? static_cast<std::int64_t>(random_.below(8 * SimulatedClock::kSecond))
-                                                  : some_time(random_);
+  const std::int64_t rest = simulation_.chance(3)
+                                ? static_cast<std::int64_t>(random_.below(8 * SimulatedClock::kSecond))
+                                : some_time(random_);
   simulation_.clock.after(rest, number_, [this] { begin_one(); });
 }
 
@@ -107,7 +108,8 @@ bool SimulatedClient::connect() {
   if (!server_.is_up()) return false;
   const std::uint64_t room = std::uint64_t{1024} << random_.below(8);
   const auto wire = std::make_shared<SimulatedWire>(simulation_, room);
-  session_ = std::make_shared<SimulatedSession>(loop_, lanes_, wire, 0, nullptr, [] {}, nullptr);
+  session_ = std::make_shared<SimulatedSession>(
+      loop_, lanes_, wire, 0, nullptr, [] {}, nullptr);
   server_.take(wire);
   session_->start();
   // What the network does to it.
@@ -163,11 +165,11 @@ void SimulatedClient::open(const OperationPtr& operation,
 
 void SimulatedClient::upload(const OperationPtr& operation) {
   const FileModel::Content& content = simulation_.model.content(operation->content);
-  const auto write =
-      ends_.begin(operation->path, operation->content, operation->options.expected.value_or(Expected{}));
+  const auto write = ends_.begin(operation->path, operation->content, operation->options.expected.value_or(Expected{}));
   const bool only_try = operation->attempt == 1;
   UploadTarget target{operation->path, std::make_shared<BufferSource>(content.bytes), {simulation_.clock.now(), 0644}};
-  if (content.bytes.size() < 64'000 && is_sent_whole(operation->options, content.bytes.size()) && simulation_.chance(2)) {
+  if (content.bytes.size() < 64'000 && is_sent_whole(operation->options, content.bytes.size()) &&
+      simulation_.chance(2)) {
     auto prepared = prepare_target(*target.source, *make_sha256(), *make_zstd_codec(), 1);
     if (prepared) target.prepared = std::make_shared<const PreparedTarget>(std::move(*prepared));
   }
@@ -192,14 +194,13 @@ void SimulatedClient::download(const OperationPtr& operation) {
     target.basis = std::make_shared<BufferSource>(*bytes);
   }
   target.open_draft = [bytes](const auto& basis, const auto& chunks) { return open_download(basis, chunks, bytes); };
-  const auto begun = begin_download(
-      [session = session_](const auto& make) { return session->mux().open(make); }, std::move(target),
-      operation->options, toolbox_,
-      [this, operation, bytes](const Result<TransferResult>& result) {
-        check_download(*operation, result, *bytes);
-        over(operation, status_of(result));
-      },
-      nullptr);
+  const auto begun = begin_download([session = session_](const auto& make) { return session->mux().open(make); },
+                                    std::move(target), operation->options, toolbox_,
+                                    [this, operation, bytes](const Result<TransferResult>& result) {
+                                      check_download(*operation, result, *bytes);
+                                      over(operation, status_of(result));
+                                    },
+                                    nullptr);
   if (!begun) over(operation, fail(begun.error()));
 }
 
@@ -225,9 +226,8 @@ void SimulatedClient::remove(const OperationPtr& operation) {
   wire::Delete request;
   request.path = operation->path;
   open(operation, [&](StreamPort& port) {
-    return make_request(port, request, [this, operation](const Result<wire::Done>& result) {
-      over(operation, status_of(result));
-    });
+    return make_request(port, request,
+                        [this, operation](const Result<wire::Done>& result) { over(operation, status_of(result)); });
   });
 }
 
@@ -239,9 +239,8 @@ void SimulatedClient::move(const OperationPtr& operation) {
   request.to = operation->to;
   request.force = operation->forced;
   open(operation, [&](StreamPort& port) {
-    return make_request(port, request, [this, operation](const Result<wire::Done>& result) {
-      over(operation, status_of(result));
-    });
+    return make_request(port, request,
+                        [this, operation](const Result<wire::Done>& result) { over(operation, status_of(result)); });
   });
 }
 
@@ -286,7 +285,8 @@ void SimulatedClient::check_entries(const Operation& operation, const wire::Entr
 
 void SimulatedClient::over(const OperationPtr& operation, const Status& result) {
   if (!open_.contains(operation->number)) return;
-  if (!result) simulation_.note("client " + std::to_string(number_) + ": " + operation->path + ": " + result.error().sentence);
+  if (!result)
+    simulation_.note("client " + std::to_string(number_) + ": " + operation->path + ": " + result.error().sentence);
   const bool is_refused = !result && operation->attempt == 1 && is_refusal(result.error());
   for (const auto write : operation->writes) {
     if (result) simulation_.model.acknowledged(write);

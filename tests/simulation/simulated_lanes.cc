@@ -13,7 +13,8 @@ void SimulatedLoop::post(std::function<void()> letter) {
   if (has_ended_) return;
   letters_.push_back(std::move(letter));
   if (std::exchange(is_waiting_, true)) return;
-  simulation_.clock.after(some_time(simulation_.random) / 16, owner_, [self = shared_from_this()] { self->open_letters(); });
+  simulation_.clock.after(some_time(simulation_.random) / 16, owner_,
+                          [self = shared_from_this()] { self->open_letters(); });
 }
 
 void SimulatedLoop::open_letters() {

@@ -102,8 +102,8 @@ void SimulatedServer::check_budget() const {
 
 bool SimulatedServer::is_idle() const {
   if (!is_up()) return false;
-  return lanes_->jobs() == 0 && std::all_of(sessions_.begin(), sessions_.end(),
-                                            [](const auto& one) { return one.second->jobs() == 0; });
+  return lanes_->jobs() == 0 &&
+         std::all_of(sessions_.begin(), sessions_.end(), [](const auto& one) { return one.second->jobs() == 0; });
 }
 
 void SimulatedServer::tick_commits() {

@@ -1,5 +1,5 @@
-// The server on its machine: sessions, conversations, lanes, memory budget and store, from a start to a crash or an end,
-// and again.
+// The server on its machine: sessions, conversations, lanes, memory budget and store, from a start to a crash or an
+// end, and again.
 #pragma once
 
 #include "delta/signature_cache.h"

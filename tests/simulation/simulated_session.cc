@@ -22,7 +22,8 @@ wire::Hello hello_for(const MemoryBudget* budget) {
 /// What a deferred job answers, once: when it is finished, or when it goes without having begun.
 class Answer {
  public:
-  Answer(std::shared_ptr<SimulatedLoop> loop, std::function<void()> end) : loop_(std::move(loop)), end_(std::move(end)) {}
+  Answer(std::shared_ptr<SimulatedLoop> loop, std::function<void()> end)
+      : loop_(std::move(loop)), end_(std::move(end)) {}
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
   void give_end() {
@@ -101,8 +102,8 @@ void SimulatedSession::watch(const PeerRules& rules, std::uint64_t now_ms) {
   (void)mux_.end_long_waits(now_ms, rules.memory_wait_seconds * 1000);
   const Mux::Standing standing = mux_.standing();
   const bool is_contended = budget_ && (budget_->waiting() > 0 || budget_->over());
-  const bool holds = !mux_.hello_received() || standing.holds || wire_->pending(side_) > 0 ||
-                     (standing.transfers > 0 && is_contended);
+  const bool holds =
+      !mux_.hello_received() || standing.holds || wire_->pending(side_) > 0 || (standing.transfers > 0 && is_contended);
   const bool is_ours_to_go_on = jobs_ > 0 || standing.waits_for_memory || (is_starved_ && wire_->unread(side_) > 0);
   const PeerWatch::Standing seen{holds && !is_ours_to_go_on, standing.is_idle && wire_->pending(side_) == 0,
                                  standing.moved};

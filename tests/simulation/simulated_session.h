@@ -1,5 +1,5 @@
-// A multiplexer on a simulated wire, as session/session.h has it on a real one: when it reads, what it counts, where its
-// jobs run.
+// A multiplexer on a simulated wire, as session/session.h has it on a real one: when it reads, what it counts, where
+// its jobs run.
 #pragma once
 
 #include "simulation/simulated_lanes.h"
