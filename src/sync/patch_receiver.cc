@@ -94,23 +94,27 @@ void PatchReceiver::pump() {
   if (running_ || queue_.empty()) return;
   running_ = true;
   auto next = std::make_shared<Queued>(std::move(queue_.front()));
-  // What it becomes beside what has arrived: its literals and the prefix that they are decoded with.
-  auto decoded = std::make_shared<MemoryCharge>(
-      port_.charge(next->part.is_zstd ? std::max(next->part.raw_bytes, assembler_.prefix_window()) : 0));
+  // What it becomes beside what has arrived: its literals and the prefix that they are decoded with. Only while a
+  // worker has it: a thousand that wait for one hold nothing yet.
+  auto decoded = std::make_shared<MemoryCharge>(port_.charge(0));
+  const std::uint64_t decoded_bytes =
+      next->part.is_zstd ? std::max(next->part.raw_bytes, assembler_.prefix_window()) : 0;
   queue_.pop_front();
   const bool is_short = next->part.raw_bytes + next->part.instructions.size() <= kShortPart;
   port_.run(
       {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
-      [state = state_, next, decoded, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
+      [state = state_, next, decoded, decoded_bytes, window = assembler_.prefix_window(),
+       addressing = assembler_.addressing()] {
         if (!state->hasher) state->hasher = state->toolbox.hasher();
         if (!state->codec) state->codec = state->toolbox.codec();
+        decoded->resize(decoded_bytes);
         state->result = state->repairer ? state->repairer->apply(std::move(next->part), *state->hasher, *state->codec)
                                         : state->applier.apply(std::move(next->part), window, addressing,
                                                                *state->hasher, *state->codec);
-      },
-      [this, next, decoded] {
-        running_ = false;
         decoded->resize(0);
+      },
+      [this, next] {
+        running_ = false;
         if (!state_->result) {
           on_error_(std::move(state_->result).error());
           return;

@@ -68,7 +68,13 @@ void SimulatedWire::cut(int by) {
   for (const int side : {0, 1}) {
     if (side != by) tell(side);
   }
-  if (by >= 0) ends_[by].reset();
+  if (by < 0) return;
+  ends_[by].reset();
+  // What was sent is the network's now.
+  for (Mux::Piece& piece : ways_[by].pieces) {
+    append(piece.header, piece.payload.view);
+    piece.payload = {};
+  }
 }
 
 void SimulatedWire::tell(int side) {
