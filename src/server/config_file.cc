@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <toml++/toml.h>
 
 #include "net/socket.h"
 
@@ -37,7 +37,8 @@ std::string at(const std::string& path, const toml::source_region& region) {
 }
 
 ConfigEntry entry(const std::string& path, std::string section, std::string_view key, const toml::node& node) {
-  ConfigEntry out{std::move(section), std::string(key), ConfigEntry::Type::kOther, {}, at(path, node.source()), node.source().begin.line};
+  ConfigEntry out{std::move(section),      std::string(key),        ConfigEntry::Type::kOther, {},
+                  at(path, node.source()), node.source().begin.line};
   if (const auto* text = node.as_string()) {
     out.type = ConfigEntry::Type::kText;
     out.text = text->get();
@@ -60,7 +61,13 @@ std::vector<ConfigEntry> entries(const std::string& path, const toml::table& roo
       continue;
     }
     // An empty section says nothing, but its name may be wrong.
-    if (table->empty()) out.push_back({std::string(name.str()), {}, ConfigEntry::Type::kOther, {}, at(path, node.source()), node.source().begin.line});
+    if (table->empty())
+      out.push_back({std::string(name.str()),
+                     {},
+                     ConfigEntry::Type::kOther,
+                     {},
+                     at(path, node.source()),
+                     node.source().begin.line});
     for (const auto& [key, value] : *table) out.push_back(entry(path, std::string(name.str()), key.str(), value));
   }
   // A table is sorted by its keys; people read from top to bottom.
@@ -83,8 +90,8 @@ std::vector<std::string> config_files(const std::string& path) {
   std::vector<std::string> parts;
   std::error_code none;
   const auto folder = std::filesystem::path(path).parent_path() / "conf.d";
-  for (auto it = std::filesystem::directory_iterator(folder, none); !none && it != std::filesystem::directory_iterator();
-       it.increment(none)) {
+  for (auto it = std::filesystem::directory_iterator(folder, none);
+       !none && it != std::filesystem::directory_iterator(); it.increment(none)) {
     if (it->path().extension() == ".toml") parts.push_back(it->path().string());
   }
   std::sort(parts.begin(), parts.end());

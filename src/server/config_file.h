@@ -13,7 +13,7 @@ struct ConfigEntry {
   std::string section;  ///< empty: not in a table
   std::string key;
   Type type = Type::kOther;
-  std::string text;  ///< numbers and flags as one writes them
+  std::string text;   ///< numbers and flags as one writes them
   std::string where;  ///< FILE:LINE
   std::uint32_t line = 0;
 };

@@ -122,7 +122,8 @@ class Loader {
       return problem(entry.where, "'" + dotted(setting) + "' must be " + expected(setting) + ".");
     }
     if (entry.section.empty())
-      return problem(entry.where, "'" + printable(entry.key) + "' stands in no section" + did_you_mean(suggestion(entry)));
+      return problem(entry.where,
+                     "'" + printable(entry.key) + "' stands in no section" + did_you_mean(suggestion(entry)));
     if (!is_section)
       return problem(entry.where, "there is no section '" + printable(entry.section) + "'" +
                                       did_you_mean(nearest(entry.section, sections)));

@@ -36,7 +36,7 @@ struct Setting {
   SettingKind kind = SettingKind::kText;
   std::string initial{};             ///< the default, as one would write it
   std::string_view initial_words{};  ///< the default for the documents, where it depends on the machine
-  std::uint64_t least = 0;         ///< of numbers
+  std::uint64_t least = 0;           ///< of numbers
   std::uint64_t most = 0;
   std::vector<std::string_view> choices{};
   std::string_view description{};  ///< one line

@@ -1,7 +1,7 @@
+#include <unistd.h>
 #include <cstdlib>
 #include <map>
 #include <thread>
-#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/memory_budget.h"
@@ -77,73 +77,136 @@ std::vector<Setting> make_table() {
   using enum SettingKind;
   std::vector<Setting> table;
   const auto row = [&table](Setting setting) { table.push_back(std::move(setting)); };
-  row({.section = "server", .key = "listen", .flag = "listen", .kind = kText, .initial = "127.0.0.1:5000",
-       .description = "HOST:PORT; port 0 takes a free one", .apply = take_address});
+  row({.section = "server",
+       .key = "listen",
+       .flag = "listen",
+       .kind = kText,
+       .initial = "127.0.0.1:5000",
+       .description = "HOST:PORT; port 0 takes a free one",
+       .apply = take_address});
   row({.section = "server", .key = "data", .flag = "data", .kind = kText, .initial = default_data_folder(),
        .initial_words = "`$XDG_STATE_HOME/millraced`, else `~/.local/state/millraced`; for root `/var/lib/millrace`",
        .description = "data folder, made where it is missing; files end up in DIR/files",
-       .apply = put<[](Options& o) -> auto& { return o.data; }>});
+       .apply = put<[](Options& o) -> auto& { return o.data;
+}
+>
+}  // namespace
+);
   row({.section = "server", .key = "loops", .flag = "loops", .kind = kCount,
        .initial = std::to_string(default_loops(std::thread::hardware_concurrency())),
        .initial_words = "half as many as processors, 1 to 4", .least = 1, .most = kMaxLoops,
-       .description = "threads that serve connections", .apply = put<[](Options& o) -> auto& { return o.limits.loops; }>});
+       .description = "threads that serve connections", .apply = put<[](Options& o) -> auto& { return o.limits.loops;
+  }  // namespace millrace
+  >
+  });
   row({.section = "server", .key = "max_connections", .flag = "max-connections", .kind = kCount, .initial = "0",
        .initial_words = "`0`: 9/10 of the descriptors above 512", .most = kMaxConnections,
        .description = "clients at once; whoever comes past that is told that the server is busy",
-       .apply = put<[](Options& o) -> auto& { return o.limits.max_connections; }>});
+       .apply = put<[](Options& o) -> auto& { return o.limits.max_connections;
+  }
+  >
+  });
   row({.section = "server", .key = "drain_timeout", .flag = "drain-timeout", .kind = kSeconds, .initial = "30s",
        .most = kDay, .description = "how long what is under way may go on once the server is asked to end",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.drain_timeout; }>});
-  row({.section = "server", .key = "cpu", .flag = "cpu", .kind = kChoice, .initial = "auto",
-       .choices = {"auto", "avx512", "avx2", "plain"}, .description = "which code for processors to take",
+       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.drain_timeout;
+  }
+  >
+  });
+  row({.section = "server",
+       .key = "cpu",
+       .flag = "cpu",
+       .kind = kChoice,
+       .initial = "auto",
+       .choices = {"auto", "avx512", "avx2", "plain"},
+       .description = "which code for processors to take",
        .apply = [](Options&, const Value& value) { return choose_cpu_path(value.text); }});
-  row({.section = "tls", .key = "mode", .flag = "tls", .kind = kChoice, .initial = "auto",
-       .choices = {"auto", "on", "off"}, .description = "TLS 1.3; auto: everywhere but on loopback",
+  row({.section = "tls",
+       .key = "mode",
+       .flag = "tls",
+       .kind = kChoice,
+       .initial = "auto",
+       .choices = {"auto", "on", "off"},
+       .description = "TLS 1.3; auto: everywhere but on loopback",
        .apply = take_tls_mode});
   row({.section = "tls", .key = "certificate", .flag = "certificate", .kind = kText,
        .initial_words = "one that is made in `DIR/tls`",
        .description = "PEM, the chain behind it; the file is read again on SIGHUP",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.certificate; }>});
+       .apply = put<[](Options& o) -> auto& { return o.tls.files.certificate;
+  }
+  >
+  });
   row({.section = "tls", .key = "key", .flag = "key", .kind = kText, .description = "PEM, with the certificate",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.key; }>});
+       .apply = put<[](Options& o) -> auto& { return o.tls.files.key;
+  }
+  >
+  });
   row({.section = "tls", .key = "client_ca", .flag = "client-ca", .kind = kText,
        .description = "serve only clients with a certificate that these authorities (PEM) signed",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.client_ca; }>});
-  row({.section = "storage", .key = "durability", .flag = "durability", .kind = kChoice, .initial = "full",
+       .apply = put<[](Options& o) -> auto& { return o.tls.files.client_ca;
+  }
+  >
+  });
+  row({.section = "storage",
+       .key = "durability",
+       .flag = "durability",
+       .kind = kChoice,
+       .initial = "full",
        .choices = {"full", "batch", "none"},
-       .description = "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
-                      "that can be made again",
+       .description =
+           "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
+           "that can be made again",
        .apply = take_durability});
   row({.section = "storage", .key = "scan_interval", .flag = "scan-interval", .kind = kSeconds,
        .initial = "24h", .most = 366 * kDay,
        .description = "rest between two looks at all files for what other programs changed; 0: none",
-       .apply = put<[](Options& o) -> auto& { return o.scan_interval; }>});
+       .apply = put<[](Options& o) -> auto& { return o.scan_interval;
+  }
+  >
+  });
   row({.section = "storage", .key = "signature_cache", .flag = "signature-cache", .kind = kSize, .initial = "16MiB",
        .most = kTiB, .description = "memory for block hashes of content that is compared again and again; 0: none",
-       .apply = put<[](Options& o) -> auto& { return o.signature_cache; }>});
+       .apply = put<[](Options& o) -> auto& { return o.signature_cache;
+  }
+  >
+  });
   row({.section = "memory", .key = "budget", .flag = "memory-budget", .kind = kSize, .initial = "256MiB",
        .least = MemoryBudget::kLeast, .most = kTiB, .description = "for the buffers of all transfers together",
-       .apply = put<[](Options& o) -> auto& { return o.limits.memory_budget; }>});
+       .apply = put<[](Options& o) -> auto& { return o.limits.memory_budget;
+  }
+  >
+  });
   row({.section = "memory", .key = "wait", .flag = "memory-wait", .kind = kSeconds, .initial = "5m", .least = 1,
        .most = kDay, .description = "how long a transfer waits for memory before it is told that the server is busy",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.memory_wait_seconds; }>});
+       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.memory_wait_seconds;
+  }
+  >
+  });
   row({.section = "peers", .key = "min_rate", .flag = "min-rate", .kind = kSize, .initial = "1KiB", .most = kTiB,
        .description = "bytes a second that a client must move while memory is held for it; 0: no such rule",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.min_rate; }>});
+       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.min_rate;
+  }
+  >
+  });
   row({.section = "peers", .key = "min_rate_window", .flag = "min-rate-window", .kind = kSeconds, .initial = "30s",
        .least = 1, .most = kDay, .description = "time over which that is measured", .takes = Takes::kReload,
-       .apply = put<[](Options& o) -> auto& { return o.limits.peers.window_seconds; }>});
+       .apply = put<[](Options& o) -> auto& { return o.limits.peers.window_seconds;
+  }
+  >
+  });
   row({.section = "peers", .key = "idle_timeout", .flag = "idle-timeout", .kind = kSeconds, .initial = "0",
        .most = 365 * kDay, .description = "time without a request after which a connection is ended; 0: never",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.idle_seconds; }>});
+       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.idle_seconds;
+  }
+  >
+  });
   return table;
-}
+  }
 
-}  // namespace
+  }  // namespace
 
-const std::vector<Setting>& settings_table() {
-  static const std::vector<Setting> table = make_table();
-  return table;
-}
+  const std::vector<Setting>& settings_table() {
+    static const std::vector<Setting> table = make_table();
+    return table;
+  }
 
-}  // namespace millrace
+  }  // namespace millrace

@@ -52,7 +52,8 @@ using Problems = std::vector<std::string>;
 
 TEST_CASE("a flag counts before the environment, that before a file, that before the default") {
   const Folder folder;
-  const std::string file = folder.write("m.toml", "[server]\nloops = 2\nmax_connections = 20\n[peers]\nmin_rate = \"2KiB\"\n");
+  const std::string file =
+      folder.write("m.toml", "[server]\nloops = 2\nmax_connections = 20\n[peers]\nmin_rate = \"2KiB\"\n");
   const std::vector<std::string> environment{"MILLRACED_SERVER__LOOPS=3", "MILLRACED_PEERS__MIN_RATE=3KiB", "HOME=/x"};
   auto configuration = load_configuration({file, environment, {{"loops", "4"}}});
   const ServeOptions options = to_options(configuration);
@@ -85,10 +86,12 @@ TEST_CASE("files of conf.d count behind the main one, in the order of their name
 TEST_CASE("what is unknown is named with its line, and what it was probably meant to be") {
   CHECK(problems_of("[server]\nlistn = \"x:1\"\n") ==
         Problems{"2: there is no setting 'server.listn'; did you mean 'listen'?"});
-  CHECK(problems_of("[sever]\nlisten = \"x:1\"\n") == Problems{"2: there is no section 'sever'; did you mean 'server'?"});
+  CHECK(problems_of("[sever]\nlisten = \"x:1\"\n") ==
+        Problems{"2: there is no section 'sever'; did you mean 'server'?"});
   CHECK(problems_of("[server]\ndurability = \"full\"\n") ==
         Problems{"2: there is no setting 'server.durability'; did you mean 'storage.durability'?"});
-  CHECK(problems_of("listen = \"x:1\"\n") == Problems{"1: 'listen' stands in no section; did you mean 'server.listen'?"});
+  CHECK(problems_of("listen = \"x:1\"\n") ==
+        Problems{"1: 'listen' stands in no section; did you mean 'server.listen'?"});
   CHECK(problems_of("[server]\nzzzzzzzz = 1\n") == Problems{"2: there is no setting 'server.zzzzzzzz'"});
   const auto problems = load_configuration({"", {"MILLRACED_SERVER__LISTN=x"}, {}}).problems;
   CHECK(problems == Problems{"MILLRACED_SERVER__LISTN: no setting has this name in the environment; did you mean "
