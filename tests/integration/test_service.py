@@ -1,12 +1,11 @@
 """millraced as a service: its configuration, what the service manager is told, sockets that are handed over, draining."""
 import os
-import re
 import signal
 import socket
 import subprocess
 import unittest
 
-from harness import (DELETE, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, RawClient, Server, ServerTest, end, field, frame, noise, varint,
+from harness import (DOWNLOAD, ERROR, HELLO, LIST, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, end, field, frame, noise, varint,
                      wait_for)
 
 MIB = 1 << 20
@@ -164,7 +163,7 @@ class Drain(ServerTest):
         with RawClient(self.server.port) as other:
             # A request whose answer is not read yet keeps its connection open: windows of 1 byte.
             self.run_client("upload", "-q", self.write("g", noise(2 * MIB)), self.url + "g")
-            other.send(frame(HELLO, 0, field(7, varint(1)) + field(8, varint(1))) + frame(18, 1, field(1, b"g")))
+            other.send(frame(HELLO, 0, field(7, varint(1)) + field(8, varint(1))) + frame(DOWNLOAD, 1, field(1, b"g")))
             wait_for(lambda: other.next_frame()[1] == 1, "the download's begin")
             self.terminate()
             wait_for(lambda: other.next_frame()[0] == GOAWAY, "GOAWAY")
@@ -199,6 +198,74 @@ class Drain(ServerTest):
         self.pause_in_the_middle_of_an_upload(local, size, local, self.url + "f")
         self.terminate()
         self.assertEqual(self.ended(), 0)
+
+
+class Restart(ServerTest):
+    """Clients of a server that is started again on the same port."""
+    SERVER_OPTIONS = ("--drain-timeout", "60s")
+
+    def restart_behind(self, client):
+        """Asks the server to end, lets `client` go on, and starts the server again."""
+        port = self.server.port
+        self.server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not listens(port), "the drain")
+        client.send_signal(signal.SIGCONT)
+        self.assertEqual(self.server.process.wait(PATIENCE), 0)
+        self.server.process.stdout.close()
+        self.server = Server(self.server.data, *self.SERVER_OPTIONS, listen=f"127.0.0.1:{port}")
+
+    def test_an_upload_of_many_files_goes_on_behind_the_restart(self):
+        # Two large files are under way at once; the others have not begun.
+        names = [self.write(f"f{i}", noise(40 * MIB, i)) for i in range(6)]
+        client = self.pause_in_the_middle_of_an_upload(names[0], 40 * MIB, "-q", *names, self.url)
+        self.restart_behind(client)
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        self.assertIn(b"notice: The server goes away", errors)
+        for name in names:
+            self.assertEqual(self.server.stored(os.path.basename(name)), self.read(os.path.basename(name)))
+
+    def test_an_upload_that_was_cut_at_the_deadline_goes_on_behind_the_restart(self):
+        size = 64 * MIB
+        local = self.write("f", noise(size))
+        self.server.stop()
+        self.server = Server(self.server.data, "--drain-timeout", "1s")
+        client = self.pause_in_the_middle_of_an_upload(local, size, local, self.url + "f", least=16 * MIB)
+        port = self.server.port
+        self.server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.process.wait(PATIENCE), 0)
+        self.server.process.stdout.close()
+        self.server = Server(self.server.data, listen=f"127.0.0.1:{port}")
+        self.assertEqual(len(self.server.partials()), 1)
+        client.send_signal(signal.SIGCONT)
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        self.assertEqual(self.server.stored("f"), self.read("f"))
+
+    def test_a_folder_goes_up_and_down_across_a_restart(self):
+        os.mkdir(self.path("tree"))
+        for i in range(6):
+            self.write(f"tree/f{i}", noise(40 * MIB, i))
+        client = self.pause_in_the_middle_of_an_upload("tree", 40 * MIB, "-r", "-q", self.path("tree"), self.url)
+        self.restart_behind(client)
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        client = self.start_client("download", "-r", "-q", self.url + "tree", self.path("back/"))
+        wait_for(lambda: os.path.isdir(self.path("back")), "the download's begin")
+        client.send_signal(signal.SIGSTOP)
+        self.restart_behind(client)
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        for folder, _, found in os.walk(self.path("back")):
+            for name in found:
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertEqual(file.read(), self.read(f"tree/{name}"))
+
+    def test_a_server_that_says_goaway_at_once_is_asked_again_some_times_and_no_more(self):
+        fake = FakeServer(frame(HELLO, 0) + frame(GOAWAY, 0))
+        self.addCleanup(fake.close)
+        done = self.run_client("list", fake.url, code=16)
+        self.assertEqual(done.stderr.count(b"notice: The server goes away"), 8)
 
 
 def listens(port):
