@@ -42,4 +42,19 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return number << shift;
 }
 
+Result<std::uint64_t> parse_seconds(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, text.data() + text.size() - end);
+  std::uint64_t factor = 0;
+  if (unit.empty() || unit == "s") factor = 1;
+  if (unit == "m") factor = 60;
+  if (unit == "h") factor = 3600;
+  if (unit == "d") factor = 24 * 3600;
+  if (error != std::errc() || factor == 0 || number > UINT64_MAX / factor) {
+    return fail(Code::kUsage, "'" + std::string(text) + "' is not a duration; write for example 30s, 5m or 24h.");
+  }
+  return number * factor;
+}
+
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// Sizes as people write and read them: "64KiB", "1.5 GiB".
+// Sizes and durations as people write and read them: "64KiB", "1.5 GiB", "30s", "24h".
 #pragma once
 
 #include <cstdint>
@@ -19,5 +19,7 @@ std::string human_size(std::uint64_t bytes);
 std::string with_commas(std::uint64_t number);
 /// A whole number with an optional unit B, KiB, MiB, GiB, TiB (or K, M, G, T for the same). Errors: kUsage.
 Result<std::uint64_t> parse_size(std::string_view text);
+/// Seconds: a whole number with an optional unit s, m, h or d. Errors: kUsage.
+Result<std::uint64_t> parse_seconds(std::string_view text);
 
 }  // namespace millrace

@@ -27,12 +27,16 @@ class Pipeline {
   }
 
   void run() {
-    pump();
-    run_.connection.wait_until([this] { return in_flight_ == 0 && feed_.exhausted(); });
+    do {
+      pump();
+      run_.connection.wait_until([this] { return is_over() || may_renew(); });
+    } while (!is_over() && run_.connection.may_renew() && run_.connection.renew());
     if (run_.connection.lost()) feed_.leave_behind(*run_.connection.lost());
   }
 
  private:
+  bool is_over() const { return in_flight_ == 0 && feed_.exhausted(); }
+  bool may_renew() const { return run_.connection.may_renew() && run_.connection.mux().open_streams() == 0; }
   bool has_room(std::uint64_t cost) const {
     if (in_flight_ == 0) return true;
     Mux& mux = run_.connection.mux();
@@ -44,7 +48,7 @@ class Pipeline {
     // An item may be over before its start returns.
     if (pumping_) return;
     pumping_ = true;
-    while (!run_.connection.lost()) {
+    while (!run_.connection.lost() && !run_.connection.leaving()) {
       const auto bytes = feed_.next_bytes();
       if (!bytes) break;
       const std::uint64_t cost = std::min(*bytes, kFullCost);

@@ -1,12 +1,19 @@
 #include "client/connection.h"
 
+#include <algorithm>
 #include <csignal>
+
+#include "base/path.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr std::chrono::milliseconds kTick{200};
+constexpr std::chrono::milliseconds kShortestPause{100};
+constexpr std::chrono::milliseconds kLongestPause{15'000};
+constexpr int kMostAttempts = 8;  ///< with pauses from 1 s on: a minute and a quarter
+constexpr int kMostRenewals = 8;
 
 Error silent(std::chrono::seconds timeout) {
   return {Code::kNetwork,
@@ -58,14 +65,83 @@ void Connection::tick() {
 }
 
 Status Connection::connect(const Url& url, const Security& security) {
+  url_ = url;
+  security_ = security;
+  return open();
+}
+
+bool Connection::may_renew() const {
+  return leaving_ && signal_ == 0 && renewals_ < kMostRenewals;
+}
+
+bool Connection::try_later(const Error& error, std::function<void()> again) {
+  const bool is_of_leaving = error.code == Code::kBusy || error.code == Code::kNetwork;
+  if (!is_of_leaving || !may_renew()) return false;
+  later_.push_back(std::move(again));
+  wake();
+  return true;
+}
+
+void Connection::pause(std::chrono::milliseconds time) {
+  bool over = false;
+  const Timer timer(
+      loop_, time,
+      [this, &over] {
+        over = true;
+        wake();
+      },
+      KeepsLoop::kYes);
+  wait_until([&over] { return over; });
+}
+
+Status Connection::renew() {
+  ++renewals_;
+  const std::chrono::milliseconds asked(std::min<std::uint64_t>(leaving_->retry_after_ms, kLongestPause.count()));
+  if (security_.notice) security_.notice("The server goes away (" + printable(leaving_->reason) + "); trying again.");
+  session_->close({Code::kBusy, "The server goes away."});
+  Status opened;
+  auto wait = std::max(asked, kShortestPause);
+  for (int attempt = 0; attempt < kMostAttempts && signal_ == 0; ++attempt) {
+    lost_.reset();
+    pause(wait);
+    if (signal_ != 0) break;
+    opened = open();
+    if (opened || opened.error().code == Code::kTls) break;
+    wait = std::min(wait * 2, kLongestPause);
+  }
+  if (opened && signal_ == 0) {
+    leaving_.reset();
+  } else {
+    renewals_ = kMostRenewals;  // nobody tries later any more
+  }
+  for (const auto& again : std::exchange(later_, {})) again();
+  return lost_ ? Status(fail(*lost_)) : Status();
+}
+
+Status Connection::open() {
   if (lost_) return fail(*lost_);
-  MILLRACE_ASSIGN(Dialled dialled, dial(loop_, url, security));
+  seen_read_ = 0;
+  seen_pending_ = 0;
+  pinged_ = false;
+  const Url& url = url_;
+  auto dialled_now = dial(loop_, url, security_);
+  if (!dialled_now) {
+    lost_ = dialled_now.error();
+    return fail(*lost_);
+  }
+  Dialled dialled = std::move(*dialled_now);
   last_sign_of_life_ = std::chrono::steady_clock::now();
+  sent_before_ = bytes_sent();
+  received_before_ = bytes_received();
   session_ = std::make_shared<Session>(loop_, std::move(dialled.stream), Mux::Role::kClient, nullptr,
                                        [this](const Error& error) {
                                          if (!lost_) lost_ = error;
                                          loop_.stop();
                                        });
+  session_->set_on_goaway([this](const wire::GoAway& message) {
+    leaving_ = message;
+    wake();
+  });
   bool connected = false;
   dialled.tcp->connect(url.host, url.port, [this, &connected](Status result) {
     connected = static_cast<bool>(result);
@@ -87,7 +163,7 @@ void Connection::wait_until(const std::function<bool()>& over) {
 
 void Connection::start_job(std::function<void()> work, std::function<void()> done) {
   loop_.run_job(Workers::kDisk, std::move(work), [this, done = std::move(done)] {
-    if (!lost_) done();
+    if (!lost_ || (leaving_ && signal_ == 0)) done();
   });
 }
 

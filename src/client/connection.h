@@ -1,5 +1,6 @@
 // The command's connection: made and used by calls that block on the command's own loop, until they are done, the
-// connection is lost, the server says nothing for too long, or a signal ends the run.
+// connection is lost, the server says nothing for too long, or a signal ends the run. A server that says GOAWAY is
+// asked again on a new connection, after growing pauses.
 #pragma once
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/address.h"
 #include "client/dial.h"
@@ -29,7 +31,7 @@ class Connection {
   void set_on_tick(std::function<void()> on_tick) { on_tick_ = std::move(on_tick); }
 
   /// Returns when the connection stands; neither TLS nor HELLO is waited for. Errors: kNetwork, kTls, kCancelled (a
-  /// signal). Once only.
+  /// signal). Once only; renew() makes the next one.
   Status connect(const Url& url, const Security& security);
   /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a
   /// signal came.
@@ -43,10 +45,22 @@ class Connection {
   /// (share) all that it touches.
   void start_job(std::function<void()> work, std::function<void()> done);
 
+  /// The server said GOAWAY on this connection: it takes no new requests. renew() when nothing is open any more.
+  bool leaving() const { return leaving_.has_value(); }
+  /// So, and not tried often enough yet.
+  bool may_renew() const;
+  /// What failed because the server goes away is called again behind renew(), whether that succeeds or not. False: it
+  /// failed for another reason, or it was tried often enough.
+  bool try_later(const Error& error, std::function<void()> again);
+  /// A new connection instead of one that is leaving(); waits, and tries again, with growing pauses. Errors: as
+  /// connect(); then the connection is lost.
+  Status renew();
+
   Mux& mux() { return session_->mux(); }
   Link link() const { return session_->link(); }
-  std::uint64_t bytes_sent() const { return session_ ? session_->stream().bytes_written() : 0; }
-  std::uint64_t bytes_received() const { return session_ ? session_->stream().bytes_read() : 0; }
+  /// On all connections of this run.
+  std::uint64_t bytes_sent() const { return sent_before_ + (session_ ? session_->stream().bytes_written() : 0); }
+  std::uint64_t bytes_received() const { return received_before_ + (session_ ? session_->stream().bytes_read() : 0); }
   /// Why there is no connection any more.
   const std::optional<Error>& lost() const { return lost_; }
   /// The number of the signal that ended the run, 0 for none. Any thread.
@@ -55,6 +69,9 @@ class Connection {
  private:
   void on_signal(int number);
   void tick();
+  /// One attempt, within connect() and renew().
+  Status open();
+  void pause(std::chrono::milliseconds time);
 
   std::optional<Error> lost_;  ///< outlives the loop, whose last jobs ask for it
   Loop loop_;
@@ -65,6 +82,13 @@ class Connection {
   std::chrono::seconds timeout_;
   std::function<void()> on_tick_;
   std::shared_ptr<Session> session_;
+  Url url_;
+  Security security_;
+  std::optional<wire::GoAway> leaving_;
+  std::vector<std::function<void()>> later_;
+  int renewals_ = 0;
+  std::uint64_t sent_before_ = 0;
+  std::uint64_t received_before_ = 0;
   std::atomic<int> signal_ = 0;
   std::uint64_t seen_read_ = 0;
   std::size_t seen_pending_ = 0;

@@ -72,6 +72,9 @@ class DownloadRun {
       return over();
     }
     const auto done = [this, index, over](const Result<TransferResult>& result) {
+      if (!result && may_begin_again() &&
+          run_.connection.try_later(result.error(), [this, index, over] { start(index, over); }))
+        return;
       on_done(items_[index], result);
       over();
     };
@@ -79,9 +82,13 @@ class DownloadRun {
                                        std::move(*target), run_.options.transfer(), run_.toolbox, done,
                                        [this, index](const TransferProgress& now) { run_.meter.update(index, now); });
     if (opened) return;
+    if (run_.connection.try_later(opened.error(), [this, index, over] { start(index, over); })) return;
     run_.report.failed(opened.error(), item.remote);
     over();
   }
+
+  /// What goes to standard output has one place only.
+  bool may_begin_again() const { return !to_output_; }
 
   Result<DownloadTarget> make_target(const TransferItem& item) {
     DownloadTarget target;

@@ -82,6 +82,7 @@ void TreeDownload::list() {
   request.recursive = true;
   request.cursor = cursor_;
   const auto answered = [this](const Result<wire::Entries>& reply) {
+    if (!reply && ask_later(reply.error())) return;
     listing_ = false;
     if (reply) {
       on_listed(*reply);
@@ -98,10 +99,17 @@ void TreeDownload::list() {
     if (!run_.connection.lost()) advance();
   };
   const auto opened = run_.connection.mux().open([&](StreamPort& port) { return make_query(port, request, answered); });
-  if (opened) return;
+  if (opened || ask_later(opened.error())) return;
   listing_ = false;
   in_root_ = false;
   run_.report.failed(opened.error(), root_);
+}
+
+bool TreeDownload::ask_later(const Error& error) {
+  return run_.connection.try_later(error, [this] {
+    listing_ = false;
+    list();
+  });
 }
 
 void TreeDownload::on_listed(const wire::Entries& entries) {
@@ -268,7 +276,9 @@ void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> 
   };
   const std::string remote = ready.candidate.remote;
   const std::string shown = ready.place.shown();
-  const auto done = [this, remote, shown, basis = ready.basis, over](const Result<TransferResult>& result) {
+  const auto again = [this, ready, number, over] { fetch(ready, number, over); };
+  const auto done = [this, remote, shown, basis = ready.basis, over, again](const Result<TransferResult>& result) {
+    if (!result && run_.connection.try_later(result.error(), again)) return;
     Status status = result ? Status() : Status(fail(result.error()));
     if (status && result->unchanged && basis) status = give_attributes(*basis, result->version.attributes, shown);
     if (status) {
@@ -281,7 +291,7 @@ void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> 
   const auto begun = begin_download([this](const auto& make) { return run_.connection.mux().open(make); },
                                     std::move(target), run_.options.transfer(), run_.toolbox, done,
                                     [this, number](const TransferProgress& now) { run_.meter.update(number, now); });
-  if (begun) return;
+  if (begun || run_.connection.try_later(begun.error(), again)) return;
   run_.report.failed(begun.error(), remote);
   over();
 }

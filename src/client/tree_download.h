@@ -41,6 +41,8 @@ class TreeDownload final : public ItemFeed {
 
   void advance();
   void list();
+  /// The server goes away: the same page is asked for again. False: it does not.
+  bool ask_later(const Error& error);
   void on_listed(const wire::Entries& entries);
   void end_of_root();
   void take(const wire::EntryMessage& entry);

@@ -135,21 +135,26 @@ void TreeUpload::ask_what_is_there() {
       walked_.pop_front();
     }
     ++asking_;
-    const auto answered = [this, batch](const Result<wire::Entries>& reply) {
-      --asking_;
-      const bool fits = reply && reply->entries.size() == batch->size();
-      for (std::size_t i = 0; i < batch->size(); ++i) {
-        Candidate& candidate = (*batch)[i];
-        if (fits) candidate.there = reply->entries[i];
-        compare(std::move(candidate));
-      }
-      if (!run_.connection.lost()) advance();
-    };
-    const auto opened =
-        run_.connection.mux().open([&](StreamPort& port) { return make_query(port, request, answered); });
-    // Without an answer each file asks for itself.
-    if (!opened) answered(fail(opened.error()));
+    ask_about(request, batch);
   }
+}
+
+void TreeUpload::ask_about(const wire::Stat& request, const std::shared_ptr<std::vector<Candidate>>& batch) {
+  const auto answered = [this, request, batch](const Result<wire::Entries>& reply) {
+    if (!reply && run_.connection.try_later(reply.error(), [this, request, batch] { ask_about(request, batch); }))
+      return;
+    --asking_;
+    const bool fits = reply && reply->entries.size() == batch->size();
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+      Candidate& candidate = (*batch)[i];
+      if (fits) candidate.there = reply->entries[i];
+      compare(std::move(candidate));
+    }
+    if (!run_.connection.lost()) advance();
+  };
+  const auto opened = run_.connection.mux().open([&](StreamPort& port) { return make_query(port, request, answered); });
+  // Without an answer each file asks for itself.
+  if (!opened) answered(fail(opened.error()));
 }
 
 /// What is the same needs nothing more.

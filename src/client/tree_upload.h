@@ -42,6 +42,7 @@ class TreeUpload final : public ItemFeed {
   void walk();
   void take(WalkedEntry entry);
   void ask_what_is_there();
+  void ask_about(const wire::Stat& request, const std::shared_ptr<std::vector<Candidate>>& batch);
   void compare(Candidate candidate);
   void prepare();
   void on_prepared(Preparation& preparation);

@@ -33,6 +33,9 @@ void on_done(CommandRun& run, const FileToUpload& file, const LocalSource& sourc
                       file.remote);
   } else if (result) {
     run.report.file_done(file.local, file.remote, *result, source.size());
+  } else if (run.connection.try_later(result.error(),
+                                      [&run, file, options, over] { try_again(run, file, options, over); })) {
+    return;
   } else {
     run.report.failed(result.error(), file.remote);
   }
@@ -50,6 +53,8 @@ void start(CommandRun& run, const FileToUpload& file, const std::shared_ptr<Loca
                        [&run, number = file.number](const TransferProgress& now) { run.meter.update(number, now); });
   });
   if (opened) return;
+  if (run.connection.try_later(opened.error(), [&run, file, options, over] { try_again(run, file, options, over); }))
+    return;
   run.report.failed(opened.error(), file.remote);
   over();
 }

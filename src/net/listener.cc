@@ -101,6 +101,22 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
   if (!bound)
     return fail(Code::kUsage,
                 "The address " + host + ":" + service + " cannot be listened on: " + std::strerror(errno) + ".");
+  return adopt(loop, std::move(socket), std::move(on_connection));
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::adopt(Loop& loop, Socket socket, OnConnection on_connection) {
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  sockaddr_storage address{};
+  socklen_t address_length = sizeof address;
+  const int descriptor = socket.descriptor();
+  const bool fits = getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0 &&
+                    getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &address_length) == 0 &&
+                    (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+  if (!fits) return fail(Code::kUsage, "The descriptor that was handed over is no TCP socket that listens.");
+  if (fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) != 0 ||
+      fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0)
+    return fail(system_error(errno, "The socket that was handed over cannot be used"));
   auto* const handle = new Handle;
   handle->loop = &loop;
   handle->socket = std::move(socket);
@@ -126,6 +142,15 @@ std::uint16_t TcpListener::port() const {
   const auto* const ip6 = reinterpret_cast<const sockaddr_in6*>(&address);
   const auto* const ip4 = reinterpret_cast<const sockaddr_in*>(&address);
   return ntohs(address.ss_family == AF_INET6 ? ip6->sin6_port : ip4->sin_port);
+}
+
+std::string TcpListener::host_of(const Socket& socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(socket.descriptor(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  char text[NI_MAXHOST] = "";
+  (void)getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  return text;
 }
 
 void TcpListener::pause() {

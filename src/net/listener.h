@@ -24,6 +24,10 @@ class TcpListener {
   /// accepted until resume(). Errors: kConflict when the port is taken, kUsage for an address that does not exist here.
   static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const std::string& host, std::uint16_t port,
                                                      OnConnection on_connection);
+  /// On a socket that listens already, as systemd hands it over. Errors: kUsage for any other descriptor.
+  static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, Socket socket, OnConnection on_connection);
+  /// The address that such a socket is bound to, as a number; empty where it has none.
+  static std::string host_of(const Socket& socket);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;

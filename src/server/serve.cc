@@ -10,7 +10,9 @@
 #include "net/allocator.h"
 #include "server/confinement.h"
 #include "server/memory_return.h"
+#include "server/reload.h"
 #include "server/server.h"
+#include "server/service_manager.h"
 #include "store/chores.h"
 #include "store/disk.h"
 
@@ -19,36 +21,107 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
+constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
-void reload(ServerTls* tls) {
-  const Status loaded = tls != nullptr ? tls->load() : Status();
-  if (!loaded)
-    std::fprintf(stderr, "warning: the certificates stay as they were: %s\n", loaded.error().sentence.c_str());
+void warn(const std::string& sentence) {
+  std::fprintf(stderr, "warning: %s\n", sentence.c_str());
 }
 
 /// Before any thread begins.
 Status confine_to_data(const ServeOptions& options) {
+  if (!options.confine) return {};
   MILLRACE_TRY(make_data_folder(options.data));
   const TlsContext::ServerFiles& files = options.tls.files;
-  MILLRACE_ASSIGN(const Confined confined,
-                  confine(confinement_of(options.data, {files.certificate, files.key, files.client_ca})));
+  MILLRACE_ASSIGN(
+      const Confined confined,
+      confine(confinement_of(options.data, {files.certificate, files.key, files.client_ca, options.sources.file})));
   if (confined == Confined::kNotSupported)
-    std::fprintf(stderr, "warning: this kernel cannot confine the server to its data folder (Landlock, since 5.19).\n");
+    warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
   return {};
 }
 
+/// A server that listens, and what signals and the service manager have it do.
+class Service {
+ public:
+  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager)
+      : loop_(loop), server_(server), tls_(tls), reload_(options), manager_(manager) {}
+
+  void run() {
+    const SignalWatch terminate(loop_, SIGTERM, [this] { end(); });
+    const SignalWatch interrupt(loop_, SIGINT, [this] { end(); });
+    const SignalWatch hang_up(loop_, SIGHUP, [this] { reload(); });
+    const SignalWatch tell(loop_, SIGUSR1, [this] {
+      std::printf("millraced: %s\n", server_.summary().c_str());
+      std::fflush(stdout);
+    });
+    std::unique_ptr<Timer> watchdog;
+    if (const auto most = manager_.watchdog()) {
+      watchdog = std::make_unique<Timer>(loop_, std::max(*most / 2, kWatchdogAtLeast), [this] {
+        if (server_.turns()) manager_.tell("WATCHDOG=1");
+      });
+    }
+    say_ready();
+    loop_.run();
+  }
+
+ private:
+  void say_ready() {
+    const std::string& data = reload_.options().data;
+    std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), reload_.options().host.c_str(),
+                server_.port());
+    if (tls_ != nullptr) std::printf("millraced: TLS 1.3, the server's key is %s\n", tls_->fingerprint().c_str());
+    std::fflush(stdout);
+    manager_.tell("READY=1\nSTATUS=" + listening());
+  }
+
+  std::string listening() const {
+    return "Listening on " + reload_.options().host + ":" + std::to_string(server_.port());
+  }
+
+  /// The first time what is under way may end, the second time nothing is waited for.
+  void end() {
+    const std::chrono::seconds patience = reload_.options().drain_timeout;
+    if (server_.is_draining() || patience.count() == 0) return server_.stop();
+    manager_.tell("STOPPING=1\nSTATUS=Draining: what is under way may end for " + std::to_string(patience.count()) +
+                  " seconds");
+    server_.drain(patience);
+  }
+
+  void reload() {
+    manager_.tell_reloading();
+    const Status loaded = tls_ != nullptr ? tls_->load() : Status();
+    if (!loaded) warn("the certificates stay as they were: " + loaded.error().sentence);
+    const Reload::Outcome outcome = reload_.read_again();
+    for (const std::string& problem : outcome.problems) warn("the configuration stays as it was: " + problem);
+    for (const std::string& setting : outcome.needs_restart) warn(setting + " has changed; it counts after a restart");
+    server_.set_rules(reload_.options().limits.peers);
+    manager_.tell("READY=1\nSTATUS=" + listening());
+  }
+
+  Loop& loop_;
+  Server& server_;
+  ServerTls* const tls_;
+  Reload reload_;
+  const ServiceManager& manager_;
+};
+
 }  // namespace
 
-int serve(const ServeOptions& options) {
-  ServerLimits limits = options.limits;
+int serve(const ServeOptions& given) {
+  ServeOptions options = given;
+  ServerLimits& limits = options.limits;
   std::signal(SIGPIPE, SIG_IGN);
   keep_freed_memory();
+  ServiceManager manager;
+  auto handed_over = manager.take_listening_socket();
+  if (!handed_over) return complain(handed_over.error());
+  if (handed_over->is_open()) options.host = TcpListener::host_of(*handed_over);
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
   if (const Status confined = confine_to_data(options); !confined) return complain(confined.error());
-  auto store = open_directory_store(
-      options.data, {options.durability, system_random(), make_sha256, nullptr,
-                     [](const std::string& sentence) { std::fprintf(stderr, "warning: %s\n", sentence.c_str()); }});
+  StoreOptions store_options{options.durability, system_random(), make_sha256, nullptr, warn};
+  store_options.trash = {options.trash_keep, options.trash_percent};
+  auto store = open_directory_store(options.data, std::move(store_options));
   if (!store) return complain(store.error());
   const std::shared_ptr<LocalStore> owned = std::move(*store);
   auto tls = open_server_tls(options.tls, options.host, options.data);
@@ -71,35 +144,18 @@ int serve(const ServeOptions& options) {
   chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
   chores.start();
   Loop loop;
-  int result = 0;
-  {
-    ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
-    context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-    Server server(loop, std::move(context), *tls, budget, limits);
-    if (auto status = server.listen(options.host, options.port); !status) {
-      result = complain(status.error());
-    } else {
-      if (!is_loopback(options.host)) {
-        std::fprintf(stderr,
-                     "warning: there is no login yet: whoever reaches this port reads and writes everything%s.\n",
-                     *tls ? "" : ", and there is no encryption: whoever is in between does too");
-      }
-      const auto end = [&] { server.stop(); };
-      const SignalWatch terminate(loop, SIGTERM, end);
-      const SignalWatch interrupt(loop, SIGINT, end);
-      const SignalWatch hang_up(loop, SIGHUP, [&] { reload(tls->get()); });
-      const SignalWatch tell(loop, SIGUSR1, [&] {
-        std::printf("millraced: %s\n", server.summary().c_str());
-        std::fflush(stdout);
-      });
-      std::printf("millraced: files in %s/files, listening on %s:%d\n", options.data.c_str(), options.host.c_str(),
-                  server.port());
-      if (*tls) std::printf("millraced: TLS 1.3, the server's key is %s\n", (*tls)->fingerprint().c_str());
-      std::fflush(stdout);
-      loop.run();
-    }
+  ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
+  context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
+  Server server(loop, std::move(context), *tls, budget, limits);
+  const Status listens =
+      handed_over->is_open() ? server.listen_on(std::move(*handed_over)) : server.listen(options.host, options.port);
+  if (!listens) return complain(listens.error());
+  if (!is_loopback(options.host)) {
+    warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
+         (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
   }
-  return result;
+  Service(loop, server, tls->get(), options, manager).run();
+  return 0;
 }
 
 }  // namespace millrace

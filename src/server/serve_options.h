@@ -1,15 +1,25 @@
-// What `millraced serve` takes from its command line, each with its default. docs/OPERATIONS.md has the same table.
+// What `millraced serve` runs with, and the command line that says so. Which settings there are is in
+// settings_table.cc.
 #pragma once
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "server/server_limits.h"
 #include "server/server_tls.h"
 #include "store/directory_store.h"
 
 namespace millrace {
+
+/// Where settings were read, so that SIGHUP can read them again.
+struct ConfigSources {
+  std::string file;                                        ///< of --config; empty: the default one, if it is there
+  std::vector<std::string> environment;                    ///< NAME=VALUE
+  std::vector<std::pair<std::string, std::string>> flags;  ///< without dashes
+};
 
 struct ServeOptions {
   std::string data;  ///< folder
@@ -20,12 +30,18 @@ struct ServeOptions {
   ServerLimits limits;
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan
+  std::chrono::seconds trash_keep{0};       ///< 0: nothing is kept
+  unsigned trash_percent = 10;              ///< of the file system
+  bool confine = true;                      ///< to the data folder, by Landlock
+  std::chrono::seconds drain_timeout{30};   ///< 0: ends at once
+  ConfigSources sources;
 };
 
 /// Says it on standard error; the exit code that belongs to it.
 int complain(const Error& error);
 
-/// What to serve, or the exit code when there is nothing (more) to do: help was printed, or the sentence why not.
+/// What to serve, or the exit code when there is nothing (more) to do: help or the configuration was printed, or what
+/// is wrong with it.
 std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv);
 
 }  // namespace millrace

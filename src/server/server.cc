@@ -7,6 +7,11 @@
 
 namespace millrace {
 
+namespace {
+constexpr std::chrono::milliseconds kDrainLook{20};
+constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
+}  // namespace
+
 Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
                std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits)
     : acceptor_(acceptor),
@@ -25,10 +30,19 @@ Server::~Server() {
   stop();
 }
 
+TcpListener::OnConnection Server::on_connection_call() {
+  return [this](Socket client, Descriptors descriptors) { on_connection(std::move(client), descriptors); };
+}
+
 Status Server::listen(const std::string& host, std::uint16_t port) {
-  MILLRACE_ASSIGN(listener_, TcpListener::listen(acceptor_, host, port, [this](Socket client, Descriptors descriptors) {
-                    on_connection(std::move(client), descriptors);
-                  }));
+  MILLRACE_ASSIGN(listener_, TcpListener::listen(acceptor_, host, port, on_connection_call()));
+  port_ = listener_->port();
+  return {};
+}
+
+Status Server::listen_on(Socket socket) {
+  MILLRACE_ASSIGN(listener_, TcpListener::adopt(acceptor_, std::move(socket), on_connection_call()));
+  port_ = listener_->port();
   return {};
 }
 
@@ -45,7 +59,7 @@ void Server::on_connection(Socket client, Descriptors descriptors) {
 void Server::refuse(Socket client, const Error& error) {
   counts_.refused.fetch_add(1, std::memory_order_relaxed);
   refusals_.refuse(std::move(client), error);
-  if (refusals_.count() >= limits_.max_refusals) listener_->pause();
+  if (listener_ && refusals_.count() >= limits_.max_refusals) listener_->pause();
 }
 
 void Server::on_refusal_ended() {
@@ -86,8 +100,37 @@ ServingLoop& Server::least_burdened() {
   return **least;
 }
 
+void Server::drain(std::chrono::milliseconds patience) {
+  if (stopped_ || is_draining()) return;
+  listener_.reset();
+  wire::GoAway message;
+  message.deadline_ms = static_cast<std::uint64_t>(patience.count());
+  message.retry_after_ms = kRetryAfterMs;
+  message.reason = "The server is shutting down.";
+  for (const auto& loop : loops_) loop->drain(message);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  drain_watch_ = std::make_unique<Timer>(acceptor_, kDrainLook, [this, end] {
+    if (sessions() == 0 || std::chrono::steady_clock::now() >= end) stop();
+  });
+}
+
+void Server::set_rules(const PeerRules& rules) {
+  for (const auto& loop : loops_) loop->set_rules(rules);
+}
+
+bool Server::turns() {
+  seen_ticks_.resize(loops_.size());
+  bool all = true;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    const std::uint64_t ticks = loops_[i]->ticks();
+    all = std::exchange(seen_ticks_[i], ticks) != ticks && all;
+  }
+  return all;
+}
+
 void Server::stop() {
   if (std::exchange(stopped_, true)) return;
+  drain_watch_.reset();
   listener_.reset();
   refusals_.close_all();
   for (const auto& loop : loops_) loop->stop();

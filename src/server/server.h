@@ -1,6 +1,7 @@
 // millraced put together: one loop that accepts, loops that serve, the store behind them.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,10 +24,21 @@ class Server {
   Server& operator=(const Server&) = delete;
   /// Errors: the listener's.
   Status listen(const std::string& host, std::uint16_t port);
-  std::uint16_t port() const { return listener_->port(); }
+  /// On a socket that listens already.
+  Status listen_on(Socket socket);
+  /// Where it listens, or did.
+  std::uint16_t port() const { return port_; }
   /// One line for people: sessions, transfers, queues, memory, loop lag and what was refused; waits and lag since the
   /// last such line.
   std::string summary();
+  /// No new connections, GOAWAY to those that are there; what is under way may end. After `patience` the rest is closed
+  /// as stop() does.
+  void drain(std::chrono::milliseconds patience);
+  bool is_draining() const { return drain_watch_ != nullptr; }
+  void set_rules(const PeerRules& rules);
+  /// All loops have turned since the last call.
+  bool turns();
+  std::size_t sessions() const;
   /// Closes everything; running jobs end by themselves. Idempotent.
   void stop();
 
@@ -34,7 +46,7 @@ class Server {
   void on_connection(Socket client, Descriptors descriptors);
   void refuse(Socket client, const Error& error);
   void on_refusal_ended();
-  std::size_t sessions() const;
+  TcpListener::OnConnection on_connection_call();
   ServingLoop& least_burdened();
 
   Loop& acceptor_;
@@ -46,6 +58,9 @@ class Server {
   Refusals refusals_;
   std::unique_ptr<TcpListener> listener_;
   std::vector<std::unique_ptr<ServingLoop>> loops_;
+  std::vector<std::uint64_t> seen_ticks_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<Timer> drain_watch_;
   bool stopped_ = false;
 };
 

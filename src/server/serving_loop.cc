@@ -52,6 +52,26 @@ void ServingLoop::serve(Socket client) {
     if (const auto starved = weak.lock(); starved && turns_) turns_->add(starved);
   });
   session->start();
+  if (draining_) session->leave(*draining_);
+}
+
+std::vector<std::shared_ptr<Session>> ServingLoop::all_sessions() const {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(served_.size());
+  for (const auto& [number, served] : served_)
+    if (served.session) all.push_back(served.session);
+  return all;
+}
+
+void ServingLoop::drain(const wire::GoAway& message) {
+  loop_->mailbox().post([this, message] {
+    draining_ = message;
+    for (const auto& session : all_sessions()) session->leave(message);
+  });
+}
+
+void ServingLoop::set_rules(const PeerRules& rules) {
+  loop_->mailbox().post([this, rules] { rules_ = rules; });
 }
 
 void ServingLoop::end(std::uint64_t number, const Error& error) {
@@ -74,17 +94,17 @@ void ServingLoop::stop() {
 
 void ServingLoop::watch_peers() {
   const std::uint64_t now_ms = uv_now(loop_->raw());
-  // A session that ends leaves the table.
-  std::vector<std::shared_ptr<Session>> all;
-  all.reserve(served_.size());
-  for (const auto& [number, served] : served_) all.push_back(served.session);
   std::uint64_t busy = 0;
-  for (const auto& session : all) busy += session->watch(rules_, now_ms) + session->mux().take_refusals();
+  for (const auto& session : all_sessions()) busy += session->watch(rules_, now_ms) + session->mux().take_refusals();
   counts_.requests_busy.fetch_add(busy, std::memory_order_relaxed);
 }
 
 void ServingLoop::tick() {
+  ticks_.fetch_add(1, std::memory_order_relaxed);
   watch_peers();
+  if (draining_) {
+    for (const auto& session : all_sessions()) session->leave(*draining_);
+  }
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) {
     const Stream& stream = served.session->stream();

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "net/lag_meter.h"
 #include "net/timer.h"
@@ -28,6 +30,12 @@ class ServingLoop {
 
   /// Any thread. The session begins, lives and ends on this loop.
   void take(Socket client);
+  /// Any thread. Says GOAWAY to all sessions, those that still come too; each closes when nothing is open any more.
+  void drain(const wire::GoAway& message);
+  /// Any thread.
+  void set_rules(const PeerRules& rules);
+  /// Any thread. Grows about once a second, as long as the loop turns.
+  std::uint64_t ticks() const { return ticks_.load(std::memory_order_relaxed); }
   /// Any thread. Closes all sessions; jobs that run end by themselves.
   void stop();
   /// Any thread. Sessions, those on their way here counted.
@@ -47,12 +55,14 @@ class ServingLoop {
   void end(std::uint64_t number, const Error& error);
   void tick();
   void watch_peers();
+  /// A copy: a session that ends leaves the table.
+  std::vector<std::shared_ptr<Session>> all_sessions() const;
 
   const ServerContext& context_;
   const std::shared_ptr<const ServerTls> tls_;
   std::unique_ptr<Loop> loop_;
   std::shared_ptr<MemoryBudget> budget_;
-  const PeerRules rules_;
+  PeerRules rules_;  // the loop's thread only
   ServerCounts& counts_;
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
@@ -60,6 +70,8 @@ class ServingLoop {
   std::map<std::uint64_t, Served> served_;  // the loop's thread only
   std::uint64_t next_number_ = 0;
   bool stopping_ = false;
+  std::optional<wire::GoAway> draining_;
+  std::atomic<std::uint64_t> ticks_{0};
   std::atomic<std::size_t> count_{0};
   std::atomic<std::uint64_t> recent_bytes_{0};
   std::thread thread_;

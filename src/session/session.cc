@@ -57,6 +57,17 @@ void Session::start() {
   flush();
 }
 
+void Session::leave(const wire::GoAway& message) {
+  const auto self = shared_from_this();
+  if (closed_ || closing_) return;
+  if (!std::exchange(leaving_, true)) mux_.send_goaway(message);
+  flush();
+}
+
+bool Session::has_left() const {
+  return leaving_ && stream_->pending_bytes() == 0 && mux_.standing().is_idle;
+}
+
 void Session::wants_write() {
   if (started_ && !closed_) flush();
 }
@@ -125,8 +136,9 @@ void Session::flush() {
     else if (!starved_)
       stream_->resume_reading();
   } else if (stream_->pending_bytes() == 0) {
-    close(*closing_);
+    return close(*closing_);
   }
+  if (has_left()) close({Code::kBusy, "The server is shutting down"});
 }
 
 void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
@@ -186,7 +198,9 @@ Link Session::link() const {
   return {measured.rtt_seconds, measured.bytes_per_second};
 }
 
-void Session::on_goaway(const wire::GoAway&) {}
+void Session::on_goaway(const wire::GoAway& message) {
+  if (on_goaway_) on_goaway_(message);
+}
 
 void Session::close(const Error& error) {
   if (closed_) return;

@@ -24,6 +24,11 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   std::size_t watch(const PeerRules& rules, std::uint64_t now_ms);
   bool is_too_slow() const { return closing_ && closing_->code == Code::kTooSlow; }
   void start();
+  /// Says GOAWAY: what is open goes on, and behind it the connection closes with kBusy. Again: looks whether that is
+  /// so.
+  void leave(const wire::GoAway& message);
+  /// Called at each GOAWAY of the peer's.
+  void set_on_goaway(std::function<void(const wire::GoAway&)> on_goaway) { on_goaway_ = std::move(on_goaway); }
   Mux& mux() { return mux_; }
   Stream& stream() { return *stream_; }
   void close(const Error& error);
@@ -40,6 +45,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   bool may_read() const;
+  /// After leave(): nothing is open or on its way any more.
+  bool has_left() const;
   Loop& loop_;
   const Lanes::Owner owner_;  ///< of its jobs
   std::unique_ptr<Stream> stream_;
@@ -47,6 +54,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   std::function<void(const Error&)> on_closed_;
   std::shared_ptr<MemoryBudget> budget_;
   std::function<void()> on_starved_;
+  std::function<void(const wire::GoAway&)> on_goaway_;
   bool starved_ = false;  ///< reads nothing because the budget is used up
   bool is_guest_ = false;
   std::size_t jobs_ = 0;  ///< under way or waiting
@@ -55,6 +63,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   bool started_ = false;
   bool flushing_ = false;
   bool closed_ = false;
+  bool leaving_ = false;
   std::optional<Error> closing_;  ///< close when the output has left
   Mux mux_;                       ///< last: it calls its owner from its constructor
 };

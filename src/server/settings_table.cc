@@ -1,0 +1,268 @@
+#include <unistd.h>
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "base/cpu.h"
+#include "base/memory_budget.h"
+#include "base/units.h"
+#include "server/serve_options.h"
+#include "server/settings.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::uint64_t kDay = 24 * 3600;
+constexpr std::uint64_t kTiB = 1024 * kGiB;
+constexpr int kMaxPort = 65535;
+
+using Value = SettingValue;
+using Options = ServeOptions;
+
+std::string default_data_folder() {
+  if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/millraced";
+  if (const char* home = std::getenv("HOME"); home != nullptr && geteuid() != 0)
+    return std::string(home) + "/.local/state/millraced";
+  return "/var/lib/millrace";
+}
+
+/// HOST:PORT, an IPv6 host in brackets.
+Status take_address(Options& options, const Value& value) {
+  const std::string& address = value.text;
+  const auto colon = address.rfind(':');
+  long port = -1;
+  if (colon != std::string::npos && colon + 1 < address.size()) {
+    char* end = nullptr;
+    port = std::strtol(address.c_str() + colon + 1, &end, 10);
+    if (*end != '\0') port = -1;
+  }
+  if (port < 0 || port > kMaxPort)
+    return fail(Code::kUsage, "'" + address + "' is not an address; write HOST:PORT, for example 127.0.0.1:5000.");
+  options.port = static_cast<std::uint16_t>(port);
+  options.host = address.substr(0, colon);
+  if (options.host.size() > 2 && options.host.front() == '[' && options.host.back() == ']')
+    options.host = options.host.substr(1, options.host.size() - 2);
+  return {};
+}
+
+Status take_durability(Options& options, const Value& value) {
+  options.durability = value.text == "full"    ? Durability::kFull
+                       : value.text == "batch" ? Durability::kBatch
+                                               : Durability::kNone;
+  return {};
+}
+
+Status take_tls_mode(Options& options, const Value& value) {
+  options.tls.mode = value.text == "on"    ? TlsChoice::Mode::kOn
+                     : value.text == "off" ? TlsChoice::Mode::kOff
+                                           : TlsChoice::Mode::kAuto;
+  return {};
+}
+
+/// The text, the number, or seconds.
+template <typename To>
+Status set(To& to, const Value& value) {
+  if constexpr (std::is_same_v<To, std::string>) {
+    to = value.text;
+  } else {
+    to = To(value.number);
+  }
+  return {};
+}
+
+std::vector<Setting> make_table() {
+  using enum SettingKind;
+  std::vector<Setting> table;
+  const auto row = [&table](Setting setting) { table.push_back(std::move(setting)); };
+  row({.section = "server",
+       .key = "listen",
+       .flag = "listen",
+       .kind = kText,
+       .initial = "127.0.0.1:5000",
+       .description = "HOST:PORT; port 0 takes a free one",
+       .apply = take_address});
+  row({.section = "server",
+       .key = "data",
+       .flag = "data",
+       .kind = kText,
+       .initial = default_data_folder(),
+       .initial_words = "`$XDG_STATE_HOME/millraced`, else `~/.local/state/millraced`; for root `/var/lib/millrace`",
+       .description = "data folder, made where it is missing; files end up in DIR/files",
+       .apply = [](Options& o, const Value& v) { return set(o.data, v); }});
+  row({.section = "server",
+       .key = "loops",
+       .flag = "loops",
+       .kind = kCount,
+       .initial = std::to_string(default_loops(std::thread::hardware_concurrency())),
+       .initial_words = "half as many as processors, 1 to 4",
+       .least = 1,
+       .most = kMaxLoops,
+       .description = "threads that serve connections",
+       .apply = [](Options& o, const Value& v) { return set(o.limits.loops, v); }});
+  row({.section = "server",
+       .key = "max_connections",
+       .flag = "max-connections",
+       .kind = kCount,
+       .initial = "0",
+       .initial_words = "`0`: 9/10 of the descriptors above 512",
+       .most = kMaxConnections,
+       .description = "clients at once; whoever comes past that is told that the server is busy",
+       .apply = [](Options& o, const Value& v) { return set(o.limits.max_connections, v); }});
+  row({.section = "server",
+       .key = "drain_timeout",
+       .flag = "drain-timeout",
+       .kind = kSeconds,
+       .initial = "30s",
+       .most = kDay,
+       .description = "how long what is under way may go on once the server is asked to end",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return set(o.drain_timeout, v); }});
+  row({.section = "server",
+       .key = "cpu",
+       .flag = "cpu",
+       .kind = kChoice,
+       .initial = "auto",
+       .choices = {"auto", "avx512", "avx2", "plain"},
+       .description = "which code for processors to take",
+       .apply = [](Options&, const Value& value) { return choose_cpu_path(value.text); }});
+  row({.section = "server",
+       .key = "confine",
+       .flag = "confine",
+       .kind = kChoice,
+       .initial = "on",
+       .choices = {"on", "off"},
+       .description = "take from the process what it does not need of the file system (Landlock); off: for tools that "
+                      "have it write elsewhere, such as those that measure coverage",
+       .apply = [](Options& o, const Value& v) {
+         o.confine = v.text == "on";
+         return Status();
+       }});
+  row({.section = "tls",
+       .key = "mode",
+       .flag = "tls",
+       .kind = kChoice,
+       .initial = "auto",
+       .choices = {"auto", "on", "off"},
+       .description = "TLS 1.3; auto: everywhere but on loopback",
+       .apply = take_tls_mode});
+  row({.section = "tls",
+       .key = "certificate",
+       .flag = "certificate",
+       .kind = kText,
+       .initial_words = "one that is made in `DIR/tls`",
+       .description = "PEM, the chain behind it; the file is read again on SIGHUP",
+       .apply = [](Options& o, const Value& v) { return set(o.tls.files.certificate, v); }});
+  row({.section = "tls",
+       .key = "key",
+       .flag = "key",
+       .kind = kText,
+       .description = "PEM, with the certificate",
+       .apply = [](Options& o, const Value& v) { return set(o.tls.files.key, v); }});
+  row({.section = "tls",
+       .key = "client_ca",
+       .flag = "client-ca",
+       .kind = kText,
+       .description = "serve only clients with a certificate that these authorities (PEM) signed",
+       .apply = [](Options& o, const Value& v) { return set(o.tls.files.client_ca, v); }});
+  row({.section = "storage",
+       .key = "durability",
+       .flag = "durability",
+       .kind = kChoice,
+       .initial = "full",
+       .choices = {"full", "batch", "none"},
+       .description =
+           "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
+           "that can be made again",
+       .apply = take_durability});
+  row({.section = "storage",
+       .key = "scan_interval",
+       .flag = "scan-interval",
+       .kind = kSeconds,
+       .initial = "24h",
+       .most = 366 * kDay,
+       .description = "rest between two looks at all files for what other programs changed; 0: none",
+       .apply = [](Options& o, const Value& v) { return set(o.scan_interval, v); }});
+  row({.section = "storage",
+       .key = "signature_cache",
+       .flag = "signature-cache",
+       .kind = kSize,
+       .initial = "16MiB",
+       .most = kTiB,
+       .description = "memory for block hashes of content that is compared again and again; 0: none",
+       .apply = [](Options& o, const Value& v) { return set(o.signature_cache, v); }});
+  row({.section = "storage",
+       .key = "trash_keep",
+       .flag = "trash-keep",
+       .kind = kSeconds,
+       .initial = "168h",
+       .most = 3650 * kDay,
+       .description = "how long what was replaced or deleted stays in the trash; 0: not at all",
+       .apply = [](Options& o, const Value& v) { return set(o.trash_keep, v); }});
+  row({.section = "storage",
+       .key = "trash_percent",
+       .flag = "trash-percent",
+       .kind = kCount,
+       .initial = "10",
+       .least = 1,
+       .most = 100,
+       .description = "of the file system that the trash may take; the oldest goes first",
+       .apply = [](Options& o, const Value& v) { return set(o.trash_percent, v); }});
+  row({.section = "memory",
+       .key = "budget",
+       .flag = "memory-budget",
+       .kind = kSize,
+       .initial = "256MiB",
+       .least = MemoryBudget::kLeast,
+       .most = kTiB,
+       .description = "for the buffers of all transfers together",
+       .apply = [](Options& o, const Value& v) { return set(o.limits.memory_budget, v); }});
+  row({.section = "memory",
+       .key = "wait",
+       .flag = "memory-wait",
+       .kind = kSeconds,
+       .initial = "5m",
+       .least = 1,
+       .most = kDay,
+       .description = "how long a transfer waits for memory before it is told that the server is busy",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.memory_wait_seconds, v); }});
+  row({.section = "peers",
+       .key = "min_rate",
+       .flag = "min-rate",
+       .kind = kSize,
+       .initial = "1KiB",
+       .most = kTiB,
+       .description = "bytes a second that a client must move while memory is held for it; 0: no such rule",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.min_rate, v); }});
+  row({.section = "peers",
+       .key = "min_rate_window",
+       .flag = "min-rate-window",
+       .kind = kSeconds,
+       .initial = "30s",
+       .least = 1,
+       .most = kDay,
+       .description = "time over which that is measured",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.window_seconds, v); }});
+  row({.section = "peers",
+       .key = "idle_timeout",
+       .flag = "idle-timeout",
+       .kind = kSeconds,
+       .initial = "0",
+       .most = 365 * kDay,
+       .description = "time without a request after which a connection is ended; 0: never",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.idle_seconds, v); }});
+  return table;
+}
+
+}  // namespace
+
+const std::vector<Setting>& settings_table() {
+  static const std::vector<Setting> table = make_table();
+  return table;
+}
+
+}  // namespace millrace
