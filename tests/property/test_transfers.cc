@@ -15,7 +15,7 @@
 #include "support/bytes.h"
 #include "support/edits.h"
 #include "support/loopback.h"
-#include "support/memory_draft.h"
+#include "support/memory_download.h"
 #include "support/store_files.h"
 #include "sync/download_attempts.h"
 #include "sync/upload_client.h"
@@ -24,32 +24,6 @@ using namespace millrace;
 namespace fs = std::filesystem;
 
 namespace {
-
-class MemoryDownload final : public DownloadDraft {
- public:
-  MemoryDownload(Buffer basis, std::shared_ptr<const ChunkList> chunks, Buffer& result)
-      : basis_(std::move(basis)), chunks_(std::move(chunks)), draft_(basis_, *chunks_), result_(result) {}
-  Status keep(std::uint64_t first, std::uint64_t count) override { return draft_.keep(first, count); }
-  Status add(std::span<const Chunk> chunks, ByteView content) override { return draft_.add(chunks, content); }
-  Status add_zeros(const Chunk& chunk, std::uint64_t count) override { return draft_.add_zeros(chunk, count); }
-  Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
-    return draft_.replace(index, chunk, content);
-  }
-  Status read_at(std::uint64_t offset, MutableBytes into) const override { return draft_.read_at(offset, into); }
-  std::uint64_t size() const override { return draft_.size(); }
-  std::uint64_t chunk_count() const override { return draft_.chunk_count(); }
-  Result<Chunk> chunk_at(std::uint64_t index) const override { return draft_.chunk_at(index); }
-  Status commit(const Version&) override {
-    result_ = draft_.content;
-    return {};
-  }
-
- private:
-  Buffer basis_;
-  std::shared_ptr<const ChunkList> chunks_;
-  test::MemoryDraft draft_;
-  Buffer& result_;
-};
 
 struct Fixture {
   Fixture() : folder(fs::temp_directory_path() / ("millrace-transfers-" + std::to_string(getpid()))) {
@@ -90,7 +64,7 @@ struct Fixture {
                             std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
       Buffer held(source->size());
       REQUIRE(source->read_at(0, held));
-      return std::make_unique<MemoryDownload>(std::move(held), std::move(chunks), into);
+      return std::make_unique<test::MemoryDownload>(std::move(held), std::move(chunks), into);
     };
     REQUIRE(begin_download([&](const auto& make) { return loopback.client().open(make); }, target, options, tools,
                            [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr));
