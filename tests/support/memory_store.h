@@ -106,6 +106,12 @@ class MemoryStore final : public Store {
     put(to, file->content, *file->chunk_list, file->version().token.root, file->version().attributes);
     return {};
   }
+  Result<TrashListing> list_trash(const Principal&, const std::string&, const std::string&, std::size_t) override {
+    return TrashListing{};
+  }
+  Result<Version> restore(const Principal&, const std::string&, std::int64_t, const std::string&, Force) override {
+    return fail(Code::kNotFound, "Nothing is kept.");
+  }
   Result<std::vector<Change>> changes(const Principal&, std::uint64_t since, std::size_t limit) override {
     std::vector<Change> out;
     for (const Change& change : changes_) {
