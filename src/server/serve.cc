@@ -21,6 +21,7 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
+constexpr std::chrono::seconds kFirstScrub{600};
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
 void warn(const std::string& sentence) {
@@ -129,11 +130,14 @@ int serve(const ServeOptions& given) {
   ScanLimits scan_limits;
   scan_limits.interval = options.scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
+  Scrub scrub = owned->scrub(options.scrub, warn);
   const auto budget = std::make_shared<MemoryBudget>(limits.memory_budget);
   MemoryReturn memory_return(budget, return_freed_memory);
   Chores chores;  // behind what its steps use
   if (options.scan_interval.count() > 0)
     chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
+  if (options.scrub.interval.count() > 0)
+    chores.add([&scrub] { return scrub.step(); }, std::min(kFirstScrub, options.scrub.interval));
   chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
   chores.add(
       [&owned] {

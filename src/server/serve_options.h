@@ -30,6 +30,7 @@ struct ServeOptions {
   ServerLimits limits;
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan
+  ScrubLimits scrub;                        ///< an interval of 0: none
   std::chrono::seconds trash_keep{0};       ///< 0: nothing is kept
   unsigned trash_percent = 10;              ///< of the file system
   bool confine = true;                      ///< to the data folder, by Landlock

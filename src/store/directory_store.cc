@@ -257,12 +257,7 @@ class DirectoryStore final : public LocalStore {
     const auto hasher = parts_->hasher();
     MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *handle, path, *hasher));
     if (indexed.root == file->version().token.root) return file->version();
-    std::uint64_t offset = 0;
-    if (const auto chunks = parts_->chunks(file->version().token.root); chunks && *chunks) {
-      const std::size_t count = std::min((*chunks)->size(), indexed.chunks.size());
-      for (std::size_t i = 0; i < count && (**chunks)[i].digest == indexed.chunks[i].digest; ++i)
-        offset += indexed.chunks[i].length;
-    }
+    const std::uint64_t offset = first_difference(file->version().token.root, indexed.chunks);
     return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " +
                                       std::to_string(offset) + "; upload it again with --whole-file.");
   }
@@ -289,6 +284,22 @@ class DirectoryStore final : public LocalStore {
   void sweep_trash() override { parts_->trash->sweep(); }
 
   bool commit_next() override { return queue_->commit_next(); }
+
+  Scrub scrub(const ScrubLimits& limits, std::function<void(const std::string&)> report) override {
+    return Scrub({.disk = disk(),
+                  .hasher = parts_->hasher,
+                  .paths = [this](const std::string& after,
+                                  std::size_t limit) { return parts_->catalogue->paths(after, limit); },
+                  .root_of = [this](const std::string& path, const FileStat& stat) -> Result<std::optional<Digest>> {
+                    MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(path));
+                    if (!row || !versions_.is_right(path, *row, stat)) return std::nullopt;
+                    return std::optional<Digest>(row->version.token.root);
+                  },
+                  .first_difference = [this](const Digest& root,
+                                             const ChunkList& found) { return first_difference(root, found); },
+                  .report = std::move(report)},
+                 limits);
+  }
 
   BackgroundScan scan(const ScanLimits& limits) override {
     return BackgroundScan(
@@ -317,6 +328,16 @@ class DirectoryStore final : public LocalStore {
   }
   static std::string above(const Principal& principal, const std::string& path) {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
+  }
+
+  /// Where, in bytes, `found` is no longer what the root's chunks say; 0 where those are not known.
+  std::uint64_t first_difference(const Digest& root, const ChunkList& found) {
+    std::uint64_t offset = 0;
+    if (const auto chunks = parts_->chunks(root); chunks && *chunks) {
+      const std::size_t count = std::min((*chunks)->size(), found.size());
+      for (std::size_t i = 0; i < count && (**chunks)[i].digest == found[i].digest; ++i) offset += found[i].length;
+    }
+    return offset;
   }
 
   /// For staging.

@@ -11,6 +11,7 @@
 #include "store/background_scan.h"
 #include "store/commit_queue.h"
 #include "store/partial_uploads.h"
+#include "store/scrub.h"
 #include "store/trash.h"
 
 namespace millrace {
@@ -33,6 +34,8 @@ class LocalStore : public Store {
  public:
   /// A scan of this store, which must outlive it.
   virtual BackgroundScan scan(const ScanLimits&) = 0;
+  /// A scrub of this store, which must outlive it. `report` gets a sentence for each damaged file.
+  virtual Scrub scrub(const ScrubLimits&, std::function<void(const std::string& sentence)> report) = 0;
   /// Removes what was left of uploads too long ago; says when to come again.
   virtual std::chrono::nanoseconds sweep_partials() = 0;
   /// About once a second: removes from the trash what is too old or too much.
