@@ -21,15 +21,18 @@ namespace {
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
-void warn(const std::string& sentence) {
-  std::fprintf(stderr, "warning: %s\n", sentence.c_str());
-}
-
 /// A server that listens, and what signals and the service manager have it do.
 class Service {
  public:
-  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager)
-      : loop_(loop), server_(server), tls_(tls), reload_(options), manager_(manager) {}
+  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager,
+          const Journal& journal)
+      : loop_(loop),
+        server_(server),
+        tls_(tls),
+        reload_(options),
+        manager_(manager),
+        log_(*journal.log),
+        audit_(journal.audit) {}
 
   void run() {
     const SignalWatch terminate(loop_, SIGTERM, [this] { end(); });
@@ -75,10 +78,14 @@ class Service {
   void reload() {
     manager_.tell_reloading();
     const Status loaded = tls_ != nullptr ? tls_->load() : Status();
-    if (!loaded) warn("the certificates stay as they were: " + loaded.error().sentence);
+    if (!loaded) log_.warn("the certificates stay as they were: " + loaded.error().sentence);
     const Reload::Outcome outcome = reload_.read_again();
-    for (const std::string& problem : outcome.problems) warn("the configuration stays as it was: " + problem);
-    for (const std::string& setting : outcome.needs_restart) warn(setting + " has changed; it counts after a restart");
+    for (const std::string& problem : outcome.problems) log_.warn("the configuration stays as it was: " + problem);
+    for (const std::string& setting : outcome.needs_restart)
+      log_.warn(setting + " has changed; it counts after a restart");
+    const Status reopened = audit_ != nullptr ? audit_->reopen() : Status();
+    if (!reopened) log_.warn(reopened.error().sentence);
+    log_.change(reload_.options().log);
     server_.set_rules(reload_.options().limits.peers);
     manager_.tell("READY=1\nSTATUS=" + listening());
   }
@@ -88,6 +95,8 @@ class Service {
   ServerTls* const tls_;
   Reload reload_;
   const ServiceManager& manager_;
+  Log& log_;
+  AuditLog* const audit_;
 };
 
 }  // namespace
@@ -100,10 +109,19 @@ int serve(const ServeOptions& given) {
   ServiceManager manager;
   auto handed_over = manager.take_listening_socket();
   if (!handed_over) return complain(handed_over.error());
-  if (handed_over->is_open()) options.host = TcpListener::host_of(*handed_over);
+  if (handed_over->is_open()) options.host = handed_over->host();
+  Log log(options.log);
+  std::unique_ptr<AuditLog> audit;
+  if (!options.audit_log.empty()) {
+    auto opened = AuditLog::open(options.audit_log);
+    if (!opened) return complain(opened.error());
+    audit = std::move(*opened);
+  }
+  const Journal journal{&log, audit.get()};
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
-  auto store = open_directory_store(options.data, {options.durability, system_random(), make_sha256, nullptr, warn});
+  auto store = open_directory_store(options.data, {options.durability, system_random(), make_sha256, nullptr,
+                                                   [&log](const std::string& sentence) { log.warn(sentence); }});
   if (!store) return complain(store.error());
   const std::shared_ptr<LocalStore> owned = std::move(*store);
   auto tls = open_server_tls(options.tls, options.host, options.data);
@@ -122,15 +140,15 @@ int serve(const ServeOptions& given) {
   Loop loop;
   ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-  Server server(loop, std::move(context), *tls, budget, limits);
+  Server server(loop, std::move(context), *tls, budget, limits, journal);
   const Status listens =
       handed_over->is_open() ? server.listen_on(std::move(*handed_over)) : server.listen(options.host, options.port);
   if (!listens) return complain(listens.error());
   if (!is_loopback(options.host)) {
-    warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
-         (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
+    log.warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
+             (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
   }
-  Service(loop, server, tls->get(), options, manager).run();
+  Service(loop, server, tls->get(), options, manager, journal).run();
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/log.h"
 #include "server/server_limits.h"
 #include "server/server_tls.h"
 #include "store/directory_store.h"
@@ -31,6 +32,8 @@ struct ServeOptions {
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan
   std::chrono::seconds drain_timeout{30};   ///< 0: ends at once
+  Log::Options log;
+  std::string audit_log;  ///< file; empty: none
   ConfigSources sources;
 };
 

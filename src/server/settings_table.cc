@@ -60,11 +60,17 @@ Status take_tls_mode(Options& options, const Value& value) {
   return {};
 }
 
-/// The text, the number, or seconds, into one place.
-template <auto Place>
-Status put(Options& options, const Value& value) {
-  auto& to = Place(options);
-  using To = std::remove_reference_t<decltype(to)>;
+Status take_log_level(Options& options, const Value& value) {
+  options.log.level = value.text == "debug"     ? LogLevel::kDebug
+                      : value.text == "info"    ? LogLevel::kInfo
+                      : value.text == "warning" ? LogLevel::kWarning
+                                                : LogLevel::kError;
+  return {};
+}
+
+/// The text, the number, or seconds.
+template <typename To>
+Status put(To& to, const Value& value) {
   if constexpr (std::is_same_v<To, std::string>) {
     to = value.text;
   } else {
@@ -84,34 +90,42 @@ std::vector<Setting> make_table() {
        .initial = "127.0.0.1:5000",
        .description = "HOST:PORT; port 0 takes a free one",
        .apply = take_address});
-  row({.section = "server", .key = "data", .flag = "data", .kind = kText, .initial = default_data_folder(),
+  row({.section = "server",
+       .key = "data",
+       .flag = "data",
+       .kind = kText,
+       .initial = default_data_folder(),
        .initial_words = "`$XDG_STATE_HOME/millraced`, else `~/.local/state/millraced`; for root `/var/lib/millrace`",
        .description = "data folder, made where it is missing; files end up in DIR/files",
-       .apply = put<[](Options& o) -> auto& { return o.data;
-}
->
-}  // namespace
-);
-  row({.section = "server", .key = "loops", .flag = "loops", .kind = kCount,
+       .apply = [](Options& o, const Value& v) { return put(o.data, v); }});
+  row({.section = "server",
+       .key = "loops",
+       .flag = "loops",
+       .kind = kCount,
        .initial = std::to_string(default_loops(std::thread::hardware_concurrency())),
-       .initial_words = "half as many as processors, 1 to 4", .least = 1, .most = kMaxLoops,
-       .description = "threads that serve connections", .apply = put<[](Options& o) -> auto& { return o.limits.loops;
-  }  // namespace millrace
-  >
-  });
-  row({.section = "server", .key = "max_connections", .flag = "max-connections", .kind = kCount, .initial = "0",
-       .initial_words = "`0`: 9/10 of the descriptors above 512", .most = kMaxConnections,
+       .initial_words = "half as many as processors, 1 to 4",
+       .least = 1,
+       .most = kMaxLoops,
+       .description = "threads that serve connections",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.loops, v); }});
+  row({.section = "server",
+       .key = "max_connections",
+       .flag = "max-connections",
+       .kind = kCount,
+       .initial = "0",
+       .initial_words = "`0`: 9/10 of the descriptors above 512",
+       .most = kMaxConnections,
        .description = "clients at once; whoever comes past that is told that the server is busy",
-       .apply = put<[](Options& o) -> auto& { return o.limits.max_connections;
-  }
-  >
-  });
-  row({.section = "server", .key = "drain_timeout", .flag = "drain-timeout", .kind = kSeconds, .initial = "30s",
-       .most = kDay, .description = "how long what is under way may go on once the server is asked to end",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.drain_timeout;
-  }
-  >
-  });
+       .apply = [](Options& o, const Value& v) { return put(o.limits.max_connections, v); }});
+  row({.section = "server",
+       .key = "drain_timeout",
+       .flag = "drain-timeout",
+       .kind = kSeconds,
+       .initial = "30s",
+       .most = kDay,
+       .description = "how long what is under way may go on once the server is asked to end",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.drain_timeout, v); }});
   row({.section = "server",
        .key = "cpu",
        .flag = "cpu",
@@ -128,24 +142,25 @@ std::vector<Setting> make_table() {
        .choices = {"auto", "on", "off"},
        .description = "TLS 1.3; auto: everywhere but on loopback",
        .apply = take_tls_mode});
-  row({.section = "tls", .key = "certificate", .flag = "certificate", .kind = kText,
+  row({.section = "tls",
+       .key = "certificate",
+       .flag = "certificate",
+       .kind = kText,
        .initial_words = "one that is made in `DIR/tls`",
        .description = "PEM, the chain behind it; the file is read again on SIGHUP",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.certificate;
-  }
-  >
-  });
-  row({.section = "tls", .key = "key", .flag = "key", .kind = kText, .description = "PEM, with the certificate",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.key;
-  }
-  >
-  });
-  row({.section = "tls", .key = "client_ca", .flag = "client-ca", .kind = kText,
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.certificate, v); }});
+  row({.section = "tls",
+       .key = "key",
+       .flag = "key",
+       .kind = kText,
+       .description = "PEM, with the certificate",
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.key, v); }});
+  row({.section = "tls",
+       .key = "client_ca",
+       .flag = "client-ca",
+       .kind = kText,
        .description = "serve only clients with a certificate that these authorities (PEM) signed",
-       .apply = put<[](Options& o) -> auto& { return o.tls.files.client_ca;
-  }
-  >
-  });
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.client_ca, v); }});
   row({.section = "storage",
        .key = "durability",
        .flag = "durability",
@@ -156,57 +171,113 @@ std::vector<Setting> make_table() {
            "full: acknowledged means on disk; batch: on disk some seconds later; none: never flushed, for data "
            "that can be made again",
        .apply = take_durability});
-  row({.section = "storage", .key = "scan_interval", .flag = "scan-interval", .kind = kSeconds,
-       .initial = "24h", .most = 366 * kDay,
+  row({.section = "storage",
+       .key = "scan_interval",
+       .flag = "scan-interval",
+       .kind = kSeconds,
+       .initial = "24h",
+       .most = 366 * kDay,
        .description = "rest between two looks at all files for what other programs changed; 0: none",
-       .apply = put<[](Options& o) -> auto& { return o.scan_interval;
-  }
-  >
-  });
-  row({.section = "storage", .key = "signature_cache", .flag = "signature-cache", .kind = kSize, .initial = "16MiB",
-       .most = kTiB, .description = "memory for block hashes of content that is compared again and again; 0: none",
-       .apply = put<[](Options& o) -> auto& { return o.signature_cache;
-  }
-  >
-  });
-  row({.section = "memory", .key = "budget", .flag = "memory-budget", .kind = kSize, .initial = "256MiB",
-       .least = MemoryBudget::kLeast, .most = kTiB, .description = "for the buffers of all transfers together",
-       .apply = put<[](Options& o) -> auto& { return o.limits.memory_budget;
-  }
-  >
-  });
-  row({.section = "memory", .key = "wait", .flag = "memory-wait", .kind = kSeconds, .initial = "5m", .least = 1,
-       .most = kDay, .description = "how long a transfer waits for memory before it is told that the server is busy",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.memory_wait_seconds;
-  }
-  >
-  });
-  row({.section = "peers", .key = "min_rate", .flag = "min-rate", .kind = kSize, .initial = "1KiB", .most = kTiB,
+       .apply = [](Options& o, const Value& v) { return put(o.scan_interval, v); }});
+  row({.section = "storage",
+       .key = "signature_cache",
+       .flag = "signature-cache",
+       .kind = kSize,
+       .initial = "16MiB",
+       .most = kTiB,
+       .description = "memory for block hashes of content that is compared again and again; 0: none",
+       .apply = [](Options& o, const Value& v) { return put(o.signature_cache, v); }});
+  row({.section = "memory",
+       .key = "budget",
+       .flag = "memory-budget",
+       .kind = kSize,
+       .initial = "256MiB",
+       .least = MemoryBudget::kLeast,
+       .most = kTiB,
+       .description = "for the buffers of all transfers together",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.memory_budget, v); }});
+  row({.section = "memory",
+       .key = "wait",
+       .flag = "memory-wait",
+       .kind = kSeconds,
+       .initial = "5m",
+       .least = 1,
+       .most = kDay,
+       .description = "how long a transfer waits for memory before it is told that the server is busy",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.memory_wait_seconds, v); }});
+  row({.section = "peers",
+       .key = "min_rate",
+       .flag = "min-rate",
+       .kind = kSize,
+       .initial = "1KiB",
+       .most = kTiB,
        .description = "bytes a second that a client must move while memory is held for it; 0: no such rule",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.min_rate;
-  }
-  >
-  });
-  row({.section = "peers", .key = "min_rate_window", .flag = "min-rate-window", .kind = kSeconds, .initial = "30s",
-       .least = 1, .most = kDay, .description = "time over which that is measured", .takes = Takes::kReload,
-       .apply = put<[](Options& o) -> auto& { return o.limits.peers.window_seconds;
-  }
-  >
-  });
-  row({.section = "peers", .key = "idle_timeout", .flag = "idle-timeout", .kind = kSeconds, .initial = "0",
-       .most = 365 * kDay, .description = "time without a request after which a connection is ended; 0: never",
-       .takes = Takes::kReload, .apply = put<[](Options& o) -> auto& { return o.limits.peers.idle_seconds;
-  }
-  >
-  });
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.min_rate, v); }});
+  row({.section = "peers",
+       .key = "min_rate_window",
+       .flag = "min-rate-window",
+       .kind = kSeconds,
+       .initial = "30s",
+       .least = 1,
+       .most = kDay,
+       .description = "time over which that is measured",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.window_seconds, v); }});
+  row({.section = "peers",
+       .key = "idle_timeout",
+       .flag = "idle-timeout",
+       .kind = kSeconds,
+       .initial = "0",
+       .most = 365 * kDay,
+       .description = "time without a request after which a connection is ended; 0: never",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.idle_seconds, v); }});
+  row({.section = "log",
+       .key = "format",
+       .flag = "log-format",
+       .kind = kChoice,
+       .initial = "text",
+       .choices = {"text", "json"},
+       .description = "of the lines on standard error; json: one object a line",
+       .apply = [](Options& o, const Value& value) -> Status {
+         o.log.format = value.text == "json" ? LogFormat::kJson : LogFormat::kText;
+         return {};
+       }});
+  row({.section = "log",
+       .key = "level",
+       .flag = "log-level",
+       .kind = kChoice,
+       .initial = "warning",
+       .choices = {"debug", "info", "warning", "error"},
+       .description = "info: each connection and each request, too",
+       .takes = Takes::kReload,
+       .apply = take_log_level});
+  row({.section = "log",
+       .key = "client_warnings",
+       .flag = "log-client-warnings",
+       .kind = kCount,
+       .initial = "60",
+       .most = 1'000'000,
+       .description = "warnings a minute that clients can cause; those left out are counted",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.log.client_warnings, v); }});
+  row({.section = "log",
+       .key = "audit",
+       .flag = "audit-log",
+       .kind = kText,
+       .initial_words = "none",
+       .description = "file that says who changed what, JSON lines; opened anew on SIGHUP",
+       .apply = [](Options& o, const Value& v) { return put(o.audit_log, v); }});
   return table;
-  }
+}
 
-  }  // namespace
+}  // namespace
 
-  const std::vector<Setting>& settings_table() {
-    static const std::vector<Setting> table = make_table();
-    return table;
-  }
+const std::vector<Setting>& settings_table() {
+  static const std::vector<Setting> table = make_table();
+  return table;
+}
 
-  }  // namespace millrace
+}  // namespace millrace
