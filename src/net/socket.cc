@@ -19,9 +19,8 @@ Name name_by(const Get& get, int descriptor) {
   socklen_t length = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   Name name;
-  if (get(descriptor, generic, &length) != 0 ||
-      getnameinfo(generic, length, name.host, sizeof name.host, name.port, sizeof name.port,
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+  if (get(descriptor, generic, &length) != 0 || getnameinfo(generic, length, name.host, sizeof name.host, name.port,
+                                                            sizeof name.port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return {};
   return name;
 }

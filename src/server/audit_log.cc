@@ -29,8 +29,8 @@ void AuditLog::record(std::string_view account, std::string_view what, std::stri
   LogFields fields;
   fields.add("who", account.empty() ? std::string_view("-") : account).add("what", what).add("path", path);
   fields.add("result", result);
-  const std::string line = "{\"time\":\"" + json_time(std::chrono::system_clock::now()) + "\"" + fields.as_json() +
-                           more.as_json() + "}\n";
+  const std::string line =
+      "{\"time\":\"" + json_time(std::chrono::system_clock::now()) + "\"" + fields.as_json() + more.as_json() + "}\n";
   const std::lock_guard lock(mutex_);
   (void)!::write(file_.descriptor(), line.data(), line.size());
 }

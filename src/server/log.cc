@@ -102,8 +102,7 @@ void Log::write(LogLevel level, std::string_view message, const LogFields& field
   put(level, message, fields);
 }
 
-void Log::warn_of_client(std::string_view message, const LogFields& fields,
-                         std::chrono::steady_clock::time_point now) {
+void Log::warn_of_client(std::string_view message, const LogFields& fields, std::chrono::steady_clock::time_point now) {
   if (!wants(LogLevel::kWarning)) return;
   const std::lock_guard lock(mutex_);
   if (now - minute_began_ >= kMinute) {

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import (DOWNLOAD, ERROR, HELLO, LIST, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, end, field, frame, noise, varint,
+from harness import (DOWNLOAD, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, end, field, frame, noise, varint,
                      wait_for)
 
 MIB = 1 << 20
@@ -139,6 +139,55 @@ class Configuration(ServerTest):
         good = self.write("good.toml", b'[memory]\nbudget = "8MiB"\n')
         done = subprocess.run([MILLRACED, "check-config", "--config", good], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class Ping(ServerTest):
+    def ping(self, *arguments):
+        return subprocess.run([MILLRACED, "ping", *arguments], capture_output=True, text=True, timeout=PATIENCE)
+
+    def test_a_server_that_answers_and_one_that_is_not_there(self):
+        for arguments in ([self.url], ["--listen", f"127.0.0.1:{self.server.port}"], ["--listen", f"0.0.0.0:{self.server.port}", "--tls", "off"]):
+            done = self.ping(*arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        port = self.server.port
+        self.server.stop()
+        done = self.ping(f"millrace://127.0.0.1:{port}/")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("E_NETWORK", done.stderr)
+        self.assertEqual(self.ping("nonsense://x").returncode, 2)
+
+    def test_an_encrypted_server_answers_too(self):
+        other = Server(self.path("tls"), "--tls", "on")
+        self.addCleanup(other.stop)
+        self.assertEqual(self.ping("--tls", "on", other.url).returncode, 0)
+        self.assertEqual(self.ping("--tls", "off", other.url).returncode, 1)
+
+
+class Completions(unittest.TestCase):
+    """What the shell offers is what --help says."""
+    SCRIPT = os.path.join(os.environ["SOURCE_ROOT"], "packaging", "completions", "millrace.bash")
+
+    def offered(self, program, *words):
+        script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _millrace; printf "%s\n" "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", script, "-", self.SCRIPT, program, *words], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.stderr, "")
+        return set(done.stdout.split())
+
+    def test_every_option_and_subcommand_is_offered(self):
+        for program in (MILLRACE, MILLRACED, os.environ["MILLRACE_LOAD"]):
+            text = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+            subcommands = re.findall(r"(?m)^  ([a-z][a-z-]+)\b", text.split("Subcommands:")[1])
+            self.assertTrue(subcommands)
+            self.assertLessEqual(set(subcommands), self.offered(program, ""))
+            for subcommand in subcommands:
+                text = subprocess.run([program, subcommand, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+                options = set(re.findall(r"(?m)^  (?:-\S+,)*(--[a-z][a-z0-9-]*)", text))
+                self.assertTrue(options)
+                self.assertEqual(self.offered(program, subcommand, "--"), options, subcommand)
+
+    def test_values_of_a_choice_are_offered(self):
+        self.assertEqual(self.offered(MILLRACED, "serve", "--durability", ""), {"full", "batch", "none"})
+        self.assertEqual(self.offered(MILLRACED, "serve", "--log-level", "w"), {"warning"})
 
 
 class Drain(ServerTest):

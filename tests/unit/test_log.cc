@@ -36,8 +36,9 @@ TEST_CASE("control characters, quotes and bytes that are no UTF-8 cannot leave t
   const Pipe pipe;
   Log text({LogFormat::kText, LogLevel::kInfo, 1}, pipe.ends[1]);
   text.write(LogLevel::kInfo, kHostile, LogFields().add("path", kHostile).add("n", 7).add_seconds("s", 0.25));
-  CHECK(pipe.read() == R"(info: a\nerror: forged\x1b[31m"\\\xff path="a\\nerror: forged\\x1b[31m\"\\\\\\xff" n=7 s=0.250)"
-                       "\n");
+  CHECK(pipe.read() ==
+        R"(info: a\nerror: forged\x1b[31m"\\\xff path="a\\nerror: forged\\x1b[31m\"\\\\\\xff" n=7 s=0.250)"
+        "\n");
   Log json({LogFormat::kJson, LogLevel::kInfo, 1}, pipe.ends[1]);
   json.write(LogLevel::kWarning, "x", LogFields().add("path", kHostile));
   const std::string line = pipe.read();
