@@ -144,15 +144,6 @@ std::uint16_t TcpListener::port() const {
   return ntohs(address.ss_family == AF_INET6 ? ip6->sin6_port : ip4->sin_port);
 }
 
-std::string TcpListener::host_of(const Socket& socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (getsockname(socket.descriptor(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
-  char text[NI_MAXHOST] = "";
-  (void)getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-  return text;
-}
-
 void TcpListener::pause() {
   handle_->pause();
 }

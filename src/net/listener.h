@@ -26,8 +26,6 @@ class TcpListener {
                                                      OnConnection on_connection);
   /// On a socket that listens already, as systemd hands it over. Errors: kUsage for any other descriptor.
   static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, Socket socket, OnConnection on_connection);
-  /// The address that such a socket is bound to, as a number; empty where it has none.
-  static std::string host_of(const Socket& socket);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 namespace millrace {
@@ -21,6 +22,10 @@ class Socket {
   }
   bool is_open() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
+  /// The address that it is bound to, as a number; empty where it has none.
+  std::string host() const;
+  /// Who is on the other side, "ADDRESS:PORT"; empty where that cannot be told.
+  std::string peer() const;
   /// The caller's from now on.
   int release() { return std::exchange(descriptor_, -1); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/address.h"
 #include "codec/sha256.h"
@@ -24,28 +25,33 @@ constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clien
 constexpr std::chrono::seconds kFirstScrub{600};
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
-void warn(const std::string& sentence) {
-  std::fprintf(stderr, "warning: %s\n", sentence.c_str());
-}
-
 /// Before any thread begins.
-Status confine_to_data(const ServeOptions& options) {
+Status confine_to_data(const ServeOptions& options, const Log& log) {
   if (!options.confine) return {};
   MILLRACE_TRY(make_data_folder(options.data));
   const TlsContext::ServerFiles& files = options.tls.files;
-  MILLRACE_ASSIGN(
-      const Confined confined,
-      confine(confinement_of(options.data, {files.certificate, files.key, files.client_ca, options.sources.file})));
+  Confinement needed =
+      confinement_of(options.data, {files.certificate, files.key, files.client_ca, options.sources.file});
+  // It is opened anew on SIGHUP.
+  if (!options.audit_log.empty()) needed.writable.push_back(std::filesystem::absolute(options.audit_log).parent_path());
+  MILLRACE_ASSIGN(const Confined confined, confine(needed));
   if (confined == Confined::kNotSupported)
-    warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
+    log.warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
   return {};
 }
 
 /// A server that listens, and what signals and the service manager have it do.
 class Service {
  public:
-  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager)
-      : loop_(loop), server_(server), tls_(tls), reload_(options), manager_(manager) {}
+  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager,
+          const Journal& journal)
+      : loop_(loop),
+        server_(server),
+        tls_(tls),
+        reload_(options),
+        manager_(manager),
+        log_(*journal.log),
+        audit_(journal.audit) {}
 
   void run() {
     const SignalWatch terminate(loop_, SIGTERM, [this] { end(); });
@@ -91,10 +97,14 @@ class Service {
   void reload() {
     manager_.tell_reloading();
     const Status loaded = tls_ != nullptr ? tls_->load() : Status();
-    if (!loaded) warn("the certificates stay as they were: " + loaded.error().sentence);
+    if (!loaded) log_.warn("the certificates stay as they were: " + loaded.error().sentence);
     const Reload::Outcome outcome = reload_.read_again();
-    for (const std::string& problem : outcome.problems) warn("the configuration stays as it was: " + problem);
-    for (const std::string& setting : outcome.needs_restart) warn(setting + " has changed; it counts after a restart");
+    for (const std::string& problem : outcome.problems) log_.warn("the configuration stays as it was: " + problem);
+    for (const std::string& setting : outcome.needs_restart)
+      log_.warn(setting + " has changed; it counts after a restart");
+    const Status reopened = audit_ != nullptr ? audit_->reopen() : Status();
+    if (!reopened) log_.warn(reopened.error().sentence);
+    log_.change(reload_.options().log);
     server_.set_rules(reload_.options().limits.peers);
     manager_.tell("READY=1\nSTATUS=" + listening());
   }
@@ -104,6 +114,8 @@ class Service {
   ServerTls* const tls_;
   Reload reload_;
   const ServiceManager& manager_;
+  Log& log_;
+  AuditLog* const audit_;
 };
 
 }  // namespace
@@ -116,11 +128,20 @@ int serve(const ServeOptions& given) {
   ServiceManager manager;
   auto handed_over = manager.take_listening_socket();
   if (!handed_over) return complain(handed_over.error());
-  if (handed_over->is_open()) options.host = TcpListener::host_of(*handed_over);
+  if (handed_over->is_open()) options.host = handed_over->host();
+  Log log(options.log);
+  std::unique_ptr<AuditLog> audit;
+  if (!options.audit_log.empty()) {
+    auto opened = AuditLog::open(options.audit_log);
+    if (!opened) return complain(opened.error());
+    audit = std::move(*opened);
+  }
+  const Journal journal{&log, audit.get()};
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
-  if (const Status confined = confine_to_data(options); !confined) return complain(confined.error());
-  StoreOptions store_options{options.durability, system_random(), make_sha256, nullptr, warn};
+  if (const Status confined = confine_to_data(options, log); !confined) return complain(confined.error());
+  StoreOptions store_options{options.durability, system_random(), make_sha256, nullptr,
+                             [&log](const std::string& sentence) { log.warn(sentence); }};
   store_options.trash = {options.trash_keep, options.trash_percent};
   auto store = open_directory_store(options.data, std::move(store_options));
   if (!store) return complain(store.error());
@@ -130,7 +151,7 @@ int serve(const ServeOptions& given) {
   ScanLimits scan_limits;
   scan_limits.interval = options.scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
-  Scrub scrub = owned->scrub(options.scrub, warn);
+  Scrub scrub = owned->scrub(options.scrub, [&log](const std::string& sentence) { log.warn(sentence); });
   const auto budget = std::make_shared<MemoryBudget>(limits.memory_budget);
   MemoryReturn memory_return(budget, return_freed_memory);
   Chores chores;  // behind what its steps use
@@ -150,15 +171,15 @@ int serve(const ServeOptions& given) {
   Loop loop;
   ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-  Server server(loop, std::move(context), *tls, budget, limits);
+  Server server(loop, std::move(context), *tls, budget, limits, journal);
   const Status listens =
       handed_over->is_open() ? server.listen_on(std::move(*handed_over)) : server.listen(options.host, options.port);
   if (!listens) return complain(listens.error());
   if (!is_loopback(options.host)) {
-    warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
-         (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
+    log.warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
+             (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
   }
-  Service(loop, server, tls->get(), options, manager).run();
+  Service(loop, server, tls->get(), options, manager, journal).run();
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "server/configuration.h"
+#include "server/ping.h"
 
 namespace millrace {
 
@@ -100,19 +101,28 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   auto* const serve = app.add_subcommand("serve", "serve a data folder");
   auto* const check = app.add_subcommand("check-config", "say what is wrong with the configuration: exit code 2");
   auto* const print = app.add_subcommand("print-config", "print each setting and where its value comes from, as TOML");
+  auto* const pinging = app.add_subcommand("ping", "ask whether the server answers: exit code 0 or 1");
+  std::string url;
+  pinging->add_option("url", url, "millrace://HOST[:PORT]; by default where the configuration has the server listen");
+  app.set_version_flag("--version", std::string("millraced " MILLRACE_VERSION));
   SettingFlags serve_flags(*serve);
   SettingFlags check_flags(*check);
   SettingFlags print_flags(*print);
+  SettingFlags ping_flags(*pinging);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageExit;
   }
-  SettingFlags& flags = serve->parsed() ? serve_flags : check->parsed() ? check_flags : print_flags;
+  SettingFlags& flags = serve->parsed()   ? serve_flags
+                        : check->parsed() ? check_flags
+                        : print->parsed() ? print_flags
+                                          : ping_flags;
   const ConfigSources sources = flags.given();
   Configuration configuration = load_configuration(sources);
   ServeOptions options = to_options(configuration);
   options.sources = sources;
+  if (pinging->parsed() && configuration.problems.empty()) return ping(options, url);
   if (check->parsed()) return check_config(configuration);
   if (print->parsed()) return print_config(configuration);
   if (const int code = say_problems(configuration); code != 0) return code;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/log.h"
 #include "server/server_limits.h"
 #include "server/server_tls.h"
 #include "store/directory_store.h"
@@ -35,6 +36,8 @@ struct ServeOptions {
   unsigned trash_percent = 10;              ///< of the file system
   bool confine = true;                      ///< to the data folder, by Landlock
   std::chrono::seconds drain_timeout{30};   ///< 0: ends at once
+  Log::Options log;
+  std::string audit_log;  ///< file; empty: none
   ConfigSources sources;
 };
 

@@ -13,15 +13,16 @@ constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started aga
 }  // namespace
 
 Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
-               std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits)
+               std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits, const Journal& journal)
     : acceptor_(acceptor),
       context_(std::move(context)),
       limits_(limits),
+      journal_(journal),
       budget_(std::move(budget)),
       lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       refusals_(acceptor, tls, [this] { on_refusal_ended(); }) {
   for (unsigned i = 0; i < limits_.loops; ++i)
-    loops_.push_back(std::make_unique<ServingLoop>(context_, tls, lanes_, budget_, limits_.peers, counts_));
+    loops_.push_back(std::make_unique<ServingLoop>(context_, tls, lanes_, budget_, limits_.peers, counts_, journal_));
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
   acceptor_.mailbox().expect();
 }
@@ -58,6 +59,8 @@ void Server::on_connection(Socket client, Descriptors descriptors) {
 
 void Server::refuse(Socket client, const Error& error) {
   counts_.refused.fetch_add(1, std::memory_order_relaxed);
+  journal_.log->warn_of_client("a client was refused",
+                               LogFields().add("peer", client.peer()).add("reason", error.sentence));
   refusals_.refuse(std::move(client), error);
   if (listener_ && refusals_.count() >= limits_.max_refusals) listener_->pause();
 }

@@ -18,7 +18,7 @@ class Server {
   /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
   /// `tls`: null for plain connections.
   Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
-         std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits);
+         std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits, const Journal& journal);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -53,6 +53,7 @@ class Server {
   const ServerContext context_;
   const ServerLimits limits_;
   ServerCounts counts_;
+  const Journal journal_;
   const std::shared_ptr<MemoryBudget> budget_;
   const std::shared_ptr<Lanes> lanes_;
   Refusals refusals_;

@@ -9,13 +9,14 @@ constexpr std::uint64_t kBurdenOfSession = 4096;
 
 ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls,
                          std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
-                         ServerCounts& counts)
+                         ServerCounts& counts, const Journal& journal)
     : context_(context),
       tls_(std::move(tls)),
       loop_(std::make_unique<Loop>(std::move(lanes))),
       budget_(std::move(budget)),
       rules_(rules),
       counts_(counts),
+      journal_(journal),
       turns_(std::make_unique<ReadingTurns>(*loop_, budget_)) {
   lag_ = std::make_unique<LagMeter>(*loop_);
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
@@ -38,11 +39,20 @@ void ServingLoop::take(Socket client) {
 void ServingLoop::serve(Socket client) {
   const std::uint64_t number = next_number_++;
   Served& served = served_[number];
+  served.id = counts_.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  served.peer = client.peer();
+  if (journal_.log->wants(LogLevel::kInfo))
+    journal_.log->write(LogLevel::kInfo, "connection opened",
+                        LogFields().add("connection", served.id).add("peer", served.peer));
   auto tcp = std::make_unique<TcpStream>(*loop_);
   if (stopping_ || !tcp->adopt(std::move(client)))
     return end(number, {Code::kNetwork, "The connection was lost before it began."});
-  const auto accept = [this](FrameType type, ByteView payload, StreamPort& port) {
-    return make_server_conversation(context_, Principal{}, type, payload, port);
+  // The table outlives the session's calls, which come before its end.
+  const auto accept = [this, &served](FrameType type, ByteView payload, StreamPort& port) {
+    const Principal principal;
+    return with_journal(
+        journal_, {served.id, ++served.requests, principal.account}, type, payload, port,
+        [&](StreamPort& its_port) { return make_server_conversation(context_, principal, type, payload, its_port); });
   };
   served.session = std::make_shared<Session>(
       *loop_, secure(std::move(tcp), tls_.get()), Mux::Role::kServer, accept,
@@ -76,8 +86,22 @@ void ServingLoop::set_rules(const PeerRules& rules) {
 
 void ServingLoop::end(std::uint64_t number, const Error& error) {
   if (error.code == Code::kTooSlow) counts_.too_slow.fetch_add(1, std::memory_order_relaxed);
-  served_.erase(number);
+  if (const auto ended = served_.find(number); ended != served_.end()) {
+    note_end(ended->second, error);
+    served_.erase(ended);
+  }
   count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ServingLoop::note_end(const Served& served, const Error& error) const {
+  const bool is_their_fault = error.code == Code::kTooSlow || error.code == Code::kProtocol ||
+                              error.code == Code::kVersion || error.code == Code::kTls;
+  if (!journal_.log->wants(is_their_fault ? LogLevel::kWarning : LogLevel::kInfo)) return;
+  LogFields fields;
+  fields.add("connection", served.id).add("peer", served.peer).add("result", code_name(error.code));
+  fields.add("reason", error.sentence).add("requests", served.requests);
+  if (is_their_fault) return journal_.log->warn_of_client("a client's connection was ended", fields);
+  journal_.log->write(LogLevel::kInfo, "connection closed", fields);
 }
 
 void ServingLoop::stop() {

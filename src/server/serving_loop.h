@@ -10,6 +10,7 @@
 
 #include "net/lag_meter.h"
 #include "net/timer.h"
+#include "server/logged_request.h"
 #include "server/reading_turns.h"
 #include "server/server_counts.h"
 #include "server/server_tls.h"
@@ -22,7 +23,8 @@ class ServingLoop {
  public:
   /// All are shared with other loops; `context` and `counts` outlive this one. `tls`: null where connections are plain.
   ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
-              std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts);
+              std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts,
+              const Journal& journal);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -49,10 +51,15 @@ class ServingLoop {
  private:
   struct Served {
     std::shared_ptr<Session> session;
+    std::uint64_t id = 0;  ///< of this process
+    std::string peer;      ///< its address
+    std::uint64_t requests = 0;
     std::uint64_t moved = 0;  ///< bytes until the last tick
   };
   void serve(Socket client);
   void end(std::uint64_t number, const Error& error);
+  /// How it ended, for whoever reads the log.
+  void note_end(const Served& served, const Error& error) const;
   void tick();
   void watch_peers();
   /// A copy: a session that ends leaves the table.
@@ -64,6 +71,7 @@ class ServingLoop {
   std::shared_ptr<MemoryBudget> budget_;
   PeerRules rules_;  // the loop's thread only
   ServerCounts& counts_;
+  const Journal journal_;
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
   std::unique_ptr<Timer> timer_;

@@ -60,9 +60,17 @@ Status take_tls_mode(Options& options, const Value& value) {
   return {};
 }
 
+Status take_log_level(Options& options, const Value& value) {
+  options.log.level = value.text == "debug"     ? LogLevel::kDebug
+                      : value.text == "info"    ? LogLevel::kInfo
+                      : value.text == "warning" ? LogLevel::kWarning
+                                                : LogLevel::kError;
+  return {};
+}
+
 /// The text, the number, or seconds.
 template <typename To>
-Status set(To& to, const Value& value) {
+Status put(To& to, const Value& value) {
   if constexpr (std::is_same_v<To, std::string>) {
     to = value.text;
   } else {
@@ -89,7 +97,7 @@ std::vector<Setting> make_table() {
        .initial = default_data_folder(),
        .initial_words = "`$XDG_STATE_HOME/millraced`, else `~/.local/state/millraced`; for root `/var/lib/millrace`",
        .description = "data folder, made where it is missing; files end up in DIR/files",
-       .apply = [](Options& o, const Value& v) { return set(o.data, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.data, v); }});
   row({.section = "server",
        .key = "loops",
        .flag = "loops",
@@ -99,7 +107,7 @@ std::vector<Setting> make_table() {
        .least = 1,
        .most = kMaxLoops,
        .description = "threads that serve connections",
-       .apply = [](Options& o, const Value& v) { return set(o.limits.loops, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.loops, v); }});
   row({.section = "server",
        .key = "max_connections",
        .flag = "max-connections",
@@ -108,7 +116,7 @@ std::vector<Setting> make_table() {
        .initial_words = "`0`: 9/10 of the descriptors above 512",
        .most = kMaxConnections,
        .description = "clients at once; whoever comes past that is told that the server is busy",
-       .apply = [](Options& o, const Value& v) { return set(o.limits.max_connections, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.max_connections, v); }});
   row({.section = "server",
        .key = "drain_timeout",
        .flag = "drain-timeout",
@@ -117,7 +125,7 @@ std::vector<Setting> make_table() {
        .most = kDay,
        .description = "how long what is under way may go on once the server is asked to end",
        .takes = Takes::kReload,
-       .apply = [](Options& o, const Value& v) { return set(o.drain_timeout, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.drain_timeout, v); }});
   row({.section = "server",
        .key = "cpu",
        .flag = "cpu",
@@ -152,19 +160,19 @@ std::vector<Setting> make_table() {
        .kind = kText,
        .initial_words = "one that is made in `DIR/tls`",
        .description = "PEM, the chain behind it; the file is read again on SIGHUP",
-       .apply = [](Options& o, const Value& v) { return set(o.tls.files.certificate, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.certificate, v); }});
   row({.section = "tls",
        .key = "key",
        .flag = "key",
        .kind = kText,
        .description = "PEM, with the certificate",
-       .apply = [](Options& o, const Value& v) { return set(o.tls.files.key, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.key, v); }});
   row({.section = "tls",
        .key = "client_ca",
        .flag = "client-ca",
        .kind = kText,
        .description = "serve only clients with a certificate that these authorities (PEM) signed",
-       .apply = [](Options& o, const Value& v) { return set(o.tls.files.client_ca, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.tls.files.client_ca, v); }});
   row({.section = "storage",
        .key = "durability",
        .flag = "durability",
@@ -182,7 +190,7 @@ std::vector<Setting> make_table() {
        .initial = "24h",
        .most = 366 * kDay,
        .description = "rest between two looks at all files for what other programs changed; 0: none",
-       .apply = [](Options& o, const Value& v) { return set(o.scan_interval, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.scan_interval, v); }});
   row({.section = "storage",
        .key = "signature_cache",
        .flag = "signature-cache",
@@ -190,7 +198,7 @@ std::vector<Setting> make_table() {
        .initial = "16MiB",
        .most = kTiB,
        .description = "memory for block hashes of content that is compared again and again; 0: none",
-       .apply = [](Options& o, const Value& v) { return set(o.signature_cache, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.signature_cache, v); }});
   row({.section = "storage",
        .key = "scrub_interval",
        .flag = "scrub-interval",
@@ -198,7 +206,7 @@ std::vector<Setting> make_table() {
        .initial = "720h",
        .most = 3650 * kDay,
        .description = "rest between two readings of all files that compare them with the catalogue; 0: none",
-       .apply = [](Options& o, const Value& v) { return set(o.scrub.interval, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.scrub.interval, v); }});
   row({.section = "storage",
        .key = "scrub_rate",
        .flag = "scrub-rate",
@@ -207,7 +215,7 @@ std::vector<Setting> make_table() {
        .least = 1,
        .most = kTiB,
        .description = "bytes a second that are read for it",
-       .apply = [](Options& o, const Value& v) { return set(o.scrub.bytes_per_second, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.scrub.bytes_per_second, v); }});
   row({.section = "storage",
        .key = "trash_keep",
        .flag = "trash-keep",
@@ -215,7 +223,7 @@ std::vector<Setting> make_table() {
        .initial = "168h",
        .most = 3650 * kDay,
        .description = "how long what was replaced or deleted stays in the trash; 0: not at all",
-       .apply = [](Options& o, const Value& v) { return set(o.trash_keep, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.trash_keep, v); }});
   row({.section = "storage",
        .key = "trash_percent",
        .flag = "trash-percent",
@@ -224,7 +232,7 @@ std::vector<Setting> make_table() {
        .least = 1,
        .most = 100,
        .description = "of the file system that the trash may take; the oldest goes first",
-       .apply = [](Options& o, const Value& v) { return set(o.trash_percent, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.trash_percent, v); }});
   row({.section = "memory",
        .key = "budget",
        .flag = "memory-budget",
@@ -233,7 +241,7 @@ std::vector<Setting> make_table() {
        .least = MemoryBudget::kLeast,
        .most = kTiB,
        .description = "for the buffers of all transfers together",
-       .apply = [](Options& o, const Value& v) { return set(o.limits.memory_budget, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.memory_budget, v); }});
   row({.section = "memory",
        .key = "wait",
        .flag = "memory-wait",
@@ -243,7 +251,7 @@ std::vector<Setting> make_table() {
        .most = kDay,
        .description = "how long a transfer waits for memory before it is told that the server is busy",
        .takes = Takes::kReload,
-       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.memory_wait_seconds, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.memory_wait_seconds, v); }});
   row({.section = "peers",
        .key = "min_rate",
        .flag = "min-rate",
@@ -252,7 +260,7 @@ std::vector<Setting> make_table() {
        .most = kTiB,
        .description = "bytes a second that a client must move while memory is held for it; 0: no such rule",
        .takes = Takes::kReload,
-       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.min_rate, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.min_rate, v); }});
   row({.section = "peers",
        .key = "min_rate_window",
        .flag = "min-rate-window",
@@ -262,7 +270,7 @@ std::vector<Setting> make_table() {
        .most = kDay,
        .description = "time over which that is measured",
        .takes = Takes::kReload,
-       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.window_seconds, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.window_seconds, v); }});
   row({.section = "peers",
        .key = "idle_timeout",
        .flag = "idle-timeout",
@@ -271,7 +279,43 @@ std::vector<Setting> make_table() {
        .most = 365 * kDay,
        .description = "time without a request after which a connection is ended; 0: never",
        .takes = Takes::kReload,
-       .apply = [](Options& o, const Value& v) { return set(o.limits.peers.idle_seconds, v); }});
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.idle_seconds, v); }});
+  row({.section = "log",
+       .key = "format",
+       .flag = "log-format",
+       .kind = kChoice,
+       .initial = "text",
+       .choices = {"text", "json"},
+       .description = "of the lines on standard error; json: one object a line",
+       .apply = [](Options& o, const Value& value) -> Status {
+         o.log.format = value.text == "json" ? LogFormat::kJson : LogFormat::kText;
+         return {};
+       }});
+  row({.section = "log",
+       .key = "level",
+       .flag = "log-level",
+       .kind = kChoice,
+       .initial = "warning",
+       .choices = {"debug", "info", "warning", "error"},
+       .description = "info: each connection and each request, too",
+       .takes = Takes::kReload,
+       .apply = take_log_level});
+  row({.section = "log",
+       .key = "client_warnings",
+       .flag = "log-client-warnings",
+       .kind = kCount,
+       .initial = "60",
+       .most = 1'000'000,
+       .description = "warnings a minute that clients can cause; those left out are counted",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.log.client_warnings, v); }});
+  row({.section = "log",
+       .key = "audit",
+       .flag = "audit-log",
+       .kind = kText,
+       .initial_words = "none",
+       .description = "file that says who changed what, JSON lines; opened anew on SIGHUP",
+       .apply = [](Options& o, const Value& v) { return put(o.audit_log, v); }});
   return table;
 }
 

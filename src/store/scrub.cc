@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 256;
 
 std::chrono::nanoseconds rest_for(std::uint64_t amount, std::uint64_t per_second) {
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(amount) /
-                                                            static_cast<double>(std::max<std::uint64_t>(1, per_second))));
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(
+      1e9 * static_cast<double>(amount) / static_cast<double>(std::max<std::uint64_t>(1, per_second))));
 }
 
 }  // namespace

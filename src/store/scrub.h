@@ -1,5 +1,6 @@
 // Reads the stored files again and compares them with the catalogue: what a disk lost or changed by itself is found
-// before somebody needs it. Files that other programs changed are not its business: the scan and every lookup see those.
+// before somebody needs it. Files that other programs changed are not its business: the scan and every lookup see
+// those.
 //
 // Step by step, without a clock or a lock of the store, like the background scan.
 #pragma once

@@ -1,11 +1,14 @@
 """millraced as a service: its configuration, what the service manager is told, sockets that are handed over, draining."""
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import unittest
 
-from harness import (DOWNLOAD, ERROR, HELLO, LIST, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, end, field, frame, noise, varint,
+from harness import (DOWNLOAD, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, FakeServer, RawClient, Server, ServerTest, end, field, frame, noise, varint,
                      wait_for)
 
 MIB = 1 << 20
@@ -138,6 +141,55 @@ class Configuration(ServerTest):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
+class Ping(ServerTest):
+    def ping(self, *arguments):
+        return subprocess.run([MILLRACED, "ping", *arguments], capture_output=True, text=True, timeout=PATIENCE)
+
+    def test_a_server_that_answers_and_one_that_is_not_there(self):
+        for arguments in ([self.url], ["--listen", f"127.0.0.1:{self.server.port}"], ["--listen", f"0.0.0.0:{self.server.port}", "--tls", "off"]):
+            done = self.ping(*arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        port = self.server.port
+        self.server.stop()
+        done = self.ping(f"millrace://127.0.0.1:{port}/")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("E_NETWORK", done.stderr)
+        self.assertEqual(self.ping("nonsense://x").returncode, 2)
+
+    def test_an_encrypted_server_answers_too(self):
+        other = Server(self.path("tls"), "--tls", "on")
+        self.addCleanup(other.stop)
+        self.assertEqual(self.ping("--tls", "on", other.url).returncode, 0)
+        self.assertEqual(self.ping("--tls", "off", other.url).returncode, 1)
+
+
+class Completions(unittest.TestCase):
+    """What the shell offers is what --help says."""
+    SCRIPT = os.path.join(os.environ["SOURCE_ROOT"], "packaging", "completions", "millrace.bash")
+
+    def offered(self, program, *words):
+        script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _millrace; printf "%s\n" "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", script, "-", self.SCRIPT, program, *words], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.stderr, "")
+        return set(done.stdout.split())
+
+    def test_every_option_and_subcommand_is_offered(self):
+        for program in (MILLRACE, MILLRACED, os.environ["MILLRACE_LOAD"]):
+            text = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+            subcommands = re.findall(r"(?m)^  ([a-z][a-z-]+)\b", text.split("Subcommands:")[1])
+            self.assertTrue(subcommands)
+            self.assertLessEqual(set(subcommands), self.offered(program, ""))
+            for subcommand in subcommands:
+                text = subprocess.run([program, subcommand, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+                options = set(re.findall(r"(?m)^  (?:-\S+,)*(--[a-z][a-z0-9-]*)", text))
+                self.assertTrue(options)
+                self.assertEqual(self.offered(program, subcommand, "--"), options, subcommand)
+
+    def test_values_of_a_choice_are_offered(self):
+        self.assertEqual(self.offered(MILLRACED, "serve", "--durability", ""), {"full", "batch", "none"})
+        self.assertEqual(self.offered(MILLRACED, "serve", "--log-level", "w"), {"warning"})
+
+
 class Drain(ServerTest):
     SERVER_OPTIONS = ("--drain-timeout", "60s")
 
@@ -198,6 +250,103 @@ class Drain(ServerTest):
         self.pause_in_the_middle_of_an_upload(local, size, local, self.url + "f")
         self.terminate()
         self.assertEqual(self.ended(), 0)
+
+
+class Logs(ServerTest):
+    HOSTILE = "a\nerror: forged\x1b[31m\"é"
+
+    def serve(self, *options):
+        """A server whose log is in the file `log`."""
+        self.server.stop()
+        with open(self.path("log"), "wb") as log:
+            process = subprocess.Popen([MILLRACED, "serve", "--data", self.server.data, "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE,
+                                       stderr=log, text=True)
+        self.addCleanup(end, process)
+        self.port = int(process.stdout.readline().rsplit(":", 1)[1])
+        self.log_url = f"millrace://127.0.0.1:{self.port}/"
+        return process
+
+    def lines(self, name="log"):
+        return [json.loads(line) for line in self.read(name).decode().splitlines()]
+
+    def requests(self):
+        return [line for line in self.lines() if line["message"] == "request"]
+
+    def test_every_request_has_a_line_and_hostile_names_cannot_forge_one(self):
+        process = self.serve("--log-format", "json", "--log-level", "info")
+        local = self.write("f", noise(100_000))
+        self.run_client("upload", local, self.log_url + self.HOSTILE)
+        self.run_client("download", self.log_url + self.HOSTILE, self.path("back"))
+        self.run_client("stat", self.log_url + "none", code=10)
+        self.run_client("move", self.log_url + self.HOSTILE, "b")
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        lines = self.requests()
+        self.assertEqual([line["operation"] for line in lines], ["upload", "download", "stat", "move"])
+        self.assertEqual([line["result"] for line in lines][:2], ["ok", "ok"])
+        for line in lines[:2]:
+            self.assertEqual(line["path"], "a\\nerror: forged\\x1b[31m\"é")
+            self.assertEqual(line["bytes"], 100_000)
+            self.assertGreater(line["wire_bytes"], 90_000)
+            self.assertGreaterEqual(line["seconds"], 0)
+            self.assertEqual(line["account"], "-")
+        self.assertEqual(lines[3]["target"], "b")
+        self.assertEqual(len({line["connection"] for line in lines}), 4)
+        opened = [line for line in self.lines() if line["message"] == "connection opened"]
+        self.assertRegex(opened[0]["peer"], r"^127\.0\.0\.1:\d+$")
+
+    def test_warnings_of_clients_are_bounded_and_the_level_is_reloaded(self):
+        config = self.write("m.toml", b"[log]\nclient_warnings = 3\nformat = 'json'\n")
+        process = self.serve("--config", config)
+        for _ in range(6):
+            with RawClient(self.port) as client:
+                client.send(b"GET / HTTP/1.1\r\n\r\n")
+                list(client.frames())
+        wait_for(lambda: len(self.lines()) == 3, "three warnings")
+        self.assertEqual({line["result"] for line in self.lines()}, {"E_PROTOCOL"})
+        self.run_client("list", self.log_url)
+        self.write("m.toml", b"[log]\nclient_warnings = 3\nformat = 'json'\nlevel = 'info'\n")
+        process.send_signal(signal.SIGHUP)
+
+        def listed():
+            self.run_client("list", self.log_url)
+            return self.requests()
+        wait_for(listed, "a request's line")
+        self.assertEqual(len([line for line in self.lines() if line["level"] == "warning"]), 3)
+
+    def test_the_audit_log_has_what_changed_and_is_reopened(self):
+        process = self.serve("--audit-log", self.path("audit"))
+        self.run_client("upload", self.write("f", b"x"), self.log_url + self.HOSTILE)
+        self.run_client("list", self.log_url)
+        self.run_client("move", self.log_url + self.HOSTILE, "b")
+        self.run_client("delete", self.log_url + "none", code=10)
+        wait_for(lambda: len(self.lines("audit")) == 3, "three lines")
+        upload, move, delete = self.lines("audit")
+        self.assertEqual((upload["who"], upload["what"], upload["result"]), ("-", "upload", "ok"))
+        self.assertEqual(len(upload["root"]), 64)
+        self.assertGreater(upload["sequence"], 0)
+        self.assertEqual((move["what"], move["target"]), ("move", "b"))
+        self.assertEqual((delete["what"], delete["path"], delete["result"]), ("delete", "none", "E_NOT_FOUND"))
+        self.assertEqual(os.stat(self.path("audit")).st_mode & 0o777, 0o600)
+        os.rename(self.path("audit"), self.path("audit.1"))
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: os.path.exists(self.path("audit")), "a new file")
+        self.run_client("delete", self.log_url + "b")
+        wait_for(lambda: len(self.lines("audit")) == 1, "its line")
+        self.assertEqual(len(self.lines("audit.1")), 3)
+        self.assertEqual(self.read("log"), b"")
+
+
+class Unit(unittest.TestCase):
+    """The unit for systemd gives away little."""
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze")
+    def test_its_exposure_is_low(self):
+        unit = os.path.join(os.environ["SOURCE_ROOT"], "packaging", "millraced.service")
+        done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True, timeout=PATIENCE)
+        exposure = re.search(r"Overall exposure level for millraced.service: ([0-9.]+)", done.stdout)
+        self.assertIsNotNone(exposure, done.stderr)
+        self.assertLessEqual(float(exposure.group(1)), 2.0)
 
 
 class Restart(ServerTest):
