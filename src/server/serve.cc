@@ -26,7 +26,7 @@ constexpr std::chrono::seconds kFirstScrub{600};
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
 /// Before any thread begins.
-Status confine_to_data(const ServeOptions& options, const Log& log) {
+Status confine_to_data(const ServeOptions& options, Log& log) {
   if (!options.confine) return {};
   MILLRACE_TRY(make_data_folder(options.data));
   const TlsContext::ServerFiles& files = options.tls.files;
