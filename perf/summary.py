@@ -6,7 +6,7 @@ import sys
 import reports
 
 MIB = 1 << 20
-ORDER = ("concurrency", "compare_peers", "fairness", "soak", "signature_cache", "micro", "wire_bytes", "transfer_times")
+ORDER = ("concurrency", "compare_peers", "fairness", "soak", "signature_cache", "tls_cost", "micro", "wire_bytes", "transfer_times")
 
 
 def _table(header, rows):

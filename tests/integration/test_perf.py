@@ -62,6 +62,13 @@ class Benchmarks(PerfTest):
         report = self.run_perf("signature_cache", "--rounds", "1")
         self.assertEqual(set(report["server_seconds_a_download"]), {"0", "16MiB"})
 
+    def test_tls_cost(self):
+        if shutil.which("rsync") is None or shutil.which("sshd", path="/usr/sbin:/usr/bin") is None:
+            self.skipTest("rsync or sshd is not installed")
+        report = self.run_perf("tls_cost")
+        self.assertEqual(set(report["fresh_seconds"]), {"plain", "tls", "rsync over ssh"})
+        self.assertEqual(set(report["handshakes"]), {"full", "resumed"})
+
     def test_compare_peers_with_rsync(self):
         scenarios = {"small-files": ["millrace, durable", "rsync, durable", "millrace", "rsync"], "fresh-durable": ["millrace, durable", "rsync, durable"],
                      "unchanged": ["millrace", "rsync"], "edits": ["millrace", "rsync"]}
