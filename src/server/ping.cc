@@ -32,11 +32,11 @@ Status wait_for_hello(const std::string& host, const std::string& port, bool enc
     stream = std::make_unique<TlsStream>(std::move(below), context, host, [](const TlsPeer&) { return Status(); });
   }
   std::optional<Status> result;
-  const auto session = std::make_shared<Session>(loop, std::move(stream), Mux::Role::kClient, nullptr,
-                                                 [&](const Error& error) {
-                                                   if (!result) result = fail(error);
-                                                   loop.stop();
-                                                 });
+  const auto session =
+      std::make_shared<Session>(loop, std::move(stream), Mux::Role::kClient, nullptr, [&](const Error& error) {
+        if (!result) result = fail(error);
+        loop.stop();
+      });
   carrier->connect(host, port, [&](Status connected) {
     if (connected) return session->start();
     session->close(connected.error());
