@@ -4,6 +4,7 @@ namespace millrace {
 
 namespace {
 constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
@@ -75,9 +76,15 @@ std::vector<std::shared_ptr<Session>> ServingLoop::all_sessions() const {
 
 void ServingLoop::drain(const wire::GoAway& message) {
   loop_->mailbox().post([this, message] {
+    if (stopping_) return;
     draining_ = message;
-    for (const auto& session : all_sessions()) session->leave(message);
+    let_leave();
+    drain_look_ = std::make_unique<Timer>(*loop_, kDrainLook, [this] { let_leave(); });
   });
+}
+
+void ServingLoop::let_leave() {
+  for (const auto& session : all_sessions()) session->leave(*draining_);
 }
 
 void ServingLoop::set_rules(const PeerRules& rules) {
@@ -108,6 +115,7 @@ void ServingLoop::stop() {
   loop_->mailbox().answer([this] {
     stopping_ = true;
     timer_.reset();
+    drain_look_.reset();
     turns_.reset();
     while (!served_.empty()) {
       const auto session = served_.begin()->second.session;
@@ -126,9 +134,6 @@ void ServingLoop::watch_peers() {
 void ServingLoop::tick() {
   ticks_.fetch_add(1, std::memory_order_relaxed);
   watch_peers();
-  if (draining_) {
-    for (const auto& session : all_sessions()) session->leave(*draining_);
-  }
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) {
     const Stream& stream = served.session->stream();

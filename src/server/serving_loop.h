@@ -62,6 +62,7 @@ class ServingLoop {
   void note_end(const Served& served, const Error& error) const;
   void tick();
   void watch_peers();
+  void let_leave();
   /// A copy: a session that ends leaves the table.
   std::vector<std::shared_ptr<Session>> all_sessions() const;
 
@@ -75,6 +76,7 @@ class ServingLoop {
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
   std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Timer> drain_look_;
   std::map<std::uint64_t, Served> served_;  // the loop's thread only
   std::uint64_t next_number_ = 0;
   bool stopping_ = false;

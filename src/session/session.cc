@@ -62,10 +62,8 @@ void Session::leave(const wire::GoAway& message) {
   if (closed_ || closing_) return;
   if (!std::exchange(leaving_, true)) mux_.send_goaway(message);
   flush();
-}
-
-bool Session::has_left() const {
-  return leaving_ && stream_->pending_bytes() == 0 && mux_.standing().is_idle;
+  if (closed_ || closing_) return;
+  if (stream_->pending_bytes() == 0 && mux_.standing().is_idle) close({Code::kBusy, "The server is shutting down"});
 }
 
 void Session::wants_write() {
@@ -136,9 +134,8 @@ void Session::flush() {
     else if (!starved_)
       stream_->resume_reading();
   } else if (stream_->pending_bytes() == 0) {
-    return close(*closing_);
+    close(*closing_);
   }
-  if (has_left()) close({Code::kBusy, "The server is shutting down"});
 }
 
 void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {

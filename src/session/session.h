@@ -24,8 +24,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   std::size_t watch(const PeerRules& rules, std::uint64_t now_ms);
   bool is_too_slow() const { return closing_ && closing_->code == Code::kTooSlow; }
   void start();
-  /// Says GOAWAY: what is open goes on, and behind it the connection closes with kBusy. Again: looks whether that is
-  /// so.
+  /// Says GOAWAY: what is open goes on. Called again and again: closes with kBusy once nothing is open or on its way,
+  /// from within this call only.
   void leave(const wire::GoAway& message);
   /// Called at each GOAWAY of the peer's.
   void set_on_goaway(std::function<void(const wire::GoAway&)> on_goaway) { on_goaway_ = std::move(on_goaway); }
@@ -45,8 +45,6 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   bool may_read() const;
-  /// After leave(): nothing is open or on its way any more.
-  bool has_left() const;
   Loop& loop_;
   const Lanes::Owner owner_;  ///< of its jobs
   std::unique_ptr<Stream> stream_;

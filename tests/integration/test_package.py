@@ -25,7 +25,7 @@ def is_installed(name):
     return subprocess.run(["dpkg-query", "-W", name], capture_output=True, timeout=PATIENCE).returncode == 0
 
 
-@unittest.skipIf(os.environ.get("MILLRACE_SKIP_PACKAGE"), "packages are not built in this run")
+@unittest.skipUnless(os.environ.get("MILLRACE_TEST_PACKAGE") == "1", "packages are built where MILLRACE_TEST_PACKAGE=1 asks for it")
 @unittest.skipUnless(shutil.which("dpkg-shlibdeps"), "this is no Debian with dpkg-dev")
 class Packages(unittest.TestCase):
     @classmethod
