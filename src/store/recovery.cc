@@ -43,8 +43,11 @@ Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) 
     if (!got) return fail(disk_error(got.error(), "read", pending.path));
     found.resize(*got);
     const auto stat = disk.stat_file(*file);
-    if (stat && found == *pending.content && stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode)
-      return last.machine_restarted ? Status() : write_again(disk, *file, pending, *row);
+    if (stat && found == *pending.content) {
+      // Its time may be that of a start that was killed while it wrote again.
+      if (!last.machine_restarted) return write_again(disk, *file, pending, *row);
+      if (stat->mtime_ns == row->stat.mtime_ns && stat->mode == row_mode) return {};
+    }
     // The kernel has lost nothing, and what another program wrote since is kept.
     if (!last.machine_restarted) return {};
   }

@@ -70,8 +70,9 @@ DiskResult<std::size_t> SimulatedDisk::pread(const File& file, MutableBytes into
 
 DiskStatus SimulatedDisk::pwrite(const File& file, ByteView bytes, std::uint64_t offset) {
   const int error = volume_.step(Effect::kGrow, __func__);
+  if (volume_.is_dead()) return disk_fail(EIO);
   // A write that fails may have been made in part.
-  if (error != 0) bytes = bytes.first(volume_.is_dead() ? 0 : volume_.random().below(bytes.size() + 1));
+  if (error != 0) bytes = bytes.first(volume_.random().below(bytes.size() + 1));
   inode(file).write(offset, bytes);
   inode(file).now.mtime_ns = inode(file).now.ctime_ns = volume_.file_time();
   if (error != 0) return disk_fail(error);
