@@ -58,6 +58,7 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   ServeOptions options;
   CLI::App app("millraced: keeps files in step with many clients and sends only what changed");
   app.require_subcommand(1);
+  app.footer("Accounts: millraced account --help, millraced token --help.");
   auto* const command = app.add_subcommand("serve", "serve a data folder");
   options.data = default_data_folder();
   std::string address = "127.0.0.1:5000";
@@ -88,6 +89,13 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   command->add_option("--key", tls.files.key, "PEM");
   command->add_option("--client-ca", tls.files.client_ca,
                       "serve only clients with a certificate that these authorities signed");
+  command->add_flag("--allow-anonymous", options.allow_anonymous,
+                    "serve everybody as long as there are no accounts, off loopback too");
+  command
+      ->add_option("--auth-timeout", limits.peers.auth_seconds,
+                   "seconds from a connection's begin until it has authenticated")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{3600}))
+      ->capture_default_str();
   std::string signature_cache = "16MiB";
   command
       ->add_option("--signature-cache", signature_cache,

@@ -8,6 +8,7 @@
 
 #include "net/lag_meter.h"
 #include "net/timer.h"
+#include "server/accounts.h"
 #include "server/reading_turns.h"
 #include "server/server_counts.h"
 #include "server/server_tls.h"
@@ -19,8 +20,9 @@ namespace millrace {
 class ServingLoop {
  public:
   /// All are shared with other loops; `context` and `counts` outlive this one. `tls`: null where connections are plain.
-  ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
-              std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts);
+  ServingLoop(const ServerContext& context, std::shared_ptr<Accounts> accounts, std::shared_ptr<const ServerTls> tls,
+              std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
+              ServerCounts& counts);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -42,13 +44,22 @@ class ServingLoop {
   struct Served {
     std::shared_ptr<Session> session;
     std::uint64_t moved = 0;  ///< bytes until the last tick
+    std::string address;      ///< see attempt_address()
+    std::shared_ptr<Grant> grant = std::make_shared<Grant>();
+    std::shared_ptr<void> place{};       ///< among its account's connections
+    std::unique_ptr<Timer> held_back{};  ///< the answer to a failed authentication
   };
   void serve(Socket client);
+  void authenticate(std::uint64_t number, std::optional<std::string> token);
+  void on_decided(std::uint64_t number, bool has_token, const Result<Grant>& decided);
+  void turn_away(std::uint64_t number, const Error& error);
+  void watch_grants();
   void end(std::uint64_t number, const Error& error);
   void tick();
   void watch_peers();
 
   const ServerContext& context_;
+  const std::shared_ptr<Accounts> accounts_;
   const std::shared_ptr<const ServerTls> tls_;
   std::unique_ptr<Loop> loop_;
   std::shared_ptr<MemoryBudget> budget_;
