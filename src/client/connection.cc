@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "client/credentials.h"
+
 namespace millrace {
 
 namespace {
@@ -59,6 +61,16 @@ void Connection::tick() {
 
 Status Connection::connect(const Url& url, const Security& security) {
   if (lost_) return fail(*lost_);
+  std::optional<std::string> token;
+  if (!security.token.empty()) token = security.token;
+  if (!token) {
+    MILLRACE_ASSIGN(token, find_token(url, security.token_file));
+  }
+  has_token_ = token.has_value();
+  if (!url.account.empty() && !has_token_)
+    return fail(Code::kNotAuthenticated, "There is no token for the account '" + url.account + "' on " + url.host +
+                                             ":" + url.port +
+                                             "; store one with `millrace login`, or name it with --token-file.");
   MILLRACE_ASSIGN(Dialled dialled, dial(loop_, url, security));
   last_sign_of_life_ = std::chrono::steady_clock::now();
   session_ = std::make_shared<Session>(loop_, std::move(dialled.stream), Mux::Role::kClient, nullptr,
@@ -66,6 +78,11 @@ Status Connection::connect(const Url& url, const Security& security) {
                                          if (!lost_) lost_ = error;
                                          loop_.stop();
                                        });
+  session_->set_on_authenticated([this](const wire::Authenticated& message) {
+    authenticated_ = message;
+    wake();
+  });
+  if (token) session_->mux().authenticate(*token);
   bool connected = false;
   dialled.tcp->connect(url.host, url.port, [this, &connected](Status result) {
     connected = static_cast<bool>(result);
@@ -78,7 +95,19 @@ Status Connection::connect(const Url& url, const Security& security) {
   });
   wait_until([&connected] { return connected; });
   if (lost_) return fail(*lost_);
-  return {};
+  if (url.account.empty()) return {};
+  MILLRACE_ASSIGN(const auto who, wait_authenticated());
+  if (who.account == url.account) return {};
+  session_->close({Code::kNotAuthenticated, "The token is one of the account '" + who.account +
+                                                "', the address names '" + url.account + "'; log in with its own."});
+  return fail(*lost_);
+}
+
+Result<wire::Authenticated> Connection::wait_authenticated() {
+  if (!has_token_) return fail(Code::kNotAuthenticated, "There is no token; store one with `millrace login`.");
+  wait_until([this] { return authenticated_.has_value(); });
+  if (authenticated_) return *authenticated_;
+  return fail(*lost_);
 }
 
 void Connection::wait_until(const std::function<bool()>& over) {

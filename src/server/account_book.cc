@@ -62,8 +62,7 @@ Result<Socket> private_file(const std::string& folder, const std::string& path) 
   if ((own.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     return fail(Code::kNotAllowed,
                 "'" + path + "' can be read or written by others; make it private: chmod 600 '" + path + "'.");
-  if (::geteuid() == 0 && own.st_uid != owner.st_uid &&
-      ::fchown(file.descriptor(), owner.st_uid, owner.st_gid) != 0)
+  if (::geteuid() == 0 && own.st_uid != owner.st_uid && ::fchown(file.descriptor(), owner.st_uid, owner.st_gid) != 0)
     return fail(system_error(errno, "'" + path + "' cannot be given to the data folder's owner"));
   return file;
 }
@@ -80,9 +79,10 @@ Status check_account_name(const std::string& name) {
   if (!name.empty() && name.size() <= kMostNameLength && is_first(name[0]) &&
       std::all_of(name.begin(), name.end(), is_next))
     return {};
-  return fail(Code::kUsage, "'" + printable(name) +
-                                "' cannot be an account's name: take 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or "
-                                "digit first.");
+  return fail(Code::kUsage,
+              "'" + printable(name) +
+                  "' cannot be an account's name: take 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or "
+                  "digit first.");
 }
 
 bool AccountBook::is_required(const std::string& folder) {
@@ -178,23 +178,22 @@ Status AccountBook::add(const Account& account) {
 }
 
 Status AccountBook::set(const Account& account) {
-  return change_one(
-      "UPDATE accounts SET quota_bytes=?,quota_files=?,max_connections=?,max_rate=? WHERE name=?",
-      [&](Statement& update) {
-        update.bind(1, account.limits.quota.bytes)
-            .bind(2, account.limits.quota.files)
-            .bind(3, account.limits.max_connections)
-            .bind(4, account.limits.max_rate)
-            .bind_text(5, account.name);
-      },
-      {Code::kNotFound, "There is no account '" + printable(account.name) + "'."});
+  return change_one("UPDATE accounts SET quota_bytes=?,quota_files=?,max_connections=?,max_rate=? WHERE name=?",
+                    [&](Statement& update) {
+                      update.bind(1, account.limits.quota.bytes)
+                          .bind(2, account.limits.quota.files)
+                          .bind(3, account.limits.max_connections)
+                          .bind(4, account.limits.max_rate)
+                          .bind_text(5, account.name);
+                    },
+                    {Code::kNotFound, "There is no account '" + printable(account.name) + "'."});
 }
 
 Status AccountBook::remove(const std::string& name) {
   MILLRACE_TRY(run("BEGIN IMMEDIATE", [](Statement&) {}));
-  Status done = change_one(
-      "DELETE FROM accounts WHERE name=?", [&](Statement& statement) { statement.bind_text(1, name); },
-      {Code::kNotFound, "There is no account '" + printable(name) + "'."});
+  Status done =
+      change_one("DELETE FROM accounts WHERE name=?", [&](Statement& statement) { statement.bind_text(1, name); },
+                 {Code::kNotFound, "There is no account '" + printable(name) + "'."});
   if (done) done = run("DELETE FROM tokens WHERE account=?", [&](Statement& one) { one.bind_text(1, name); });
   if (done) done = run("COMMIT", [](Statement&) {});
   if (!done) (void)database_.execute("ROLLBACK");
@@ -239,9 +238,9 @@ Status AccountBook::add_token(const TokenEntry& token) {
 
 Result<std::vector<TokenEntry>> AccountBook::tokens() {
   const auto read = [&]() -> Result<std::vector<TokenEntry>> {
-    MILLRACE_ASSIGN(auto query,
-                    database_.prepare("SELECT id,account,secret_hash,scope,prefix,created_s,expires_s,has_expired,label "
-                                      "FROM tokens ORDER BY account,created_s,id"));
+    MILLRACE_ASSIGN(auto query, database_.prepare(
+                                    "SELECT id,account,secret_hash,scope,prefix,created_s,expires_s,has_expired,label "
+                                    "FROM tokens ORDER BY account,created_s,id"));
     std::vector<TokenEntry> found;
     for (;;) {
       MILLRACE_ASSIGN(const bool more, query.step());
@@ -268,9 +267,8 @@ Result<std::vector<TokenEntry>> AccountBook::tokens() {
 }
 
 Status AccountBook::revoke(const std::string& id) {
-  return change_one(
-      "DELETE FROM tokens WHERE id=?", [&](Statement& statement) { statement.bind_text(1, id); },
-      {Code::kNotFound, "There is no token '" + printable(id) + "'; `token list NAME` shows their ids."});
+  return change_one("DELETE FROM tokens WHERE id=?", [&](Statement& statement) { statement.bind_text(1, id); },
+                    {Code::kNotFound, "There is no token '" + printable(id) + "'; `token list NAME` shows their ids."});
 }
 
 Status AccountBook::note_expired(std::uint64_t now_s) {

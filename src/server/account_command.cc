@@ -63,8 +63,9 @@ Result<std::uint64_t> parse_end(const std::string& text) {
     const std::uint64_t total = std::stoull(digits) * seconds[unit];
     if (total > 0 && total <= kMost) return now_s() + total;
   }
-  return fail(Code::kUsage, "'" + printable(text) + "' is not an end; write a time from now such as 30d or 12h, or a day "
-                                                    "such as 2027-01-31.");
+  return fail(Code::kUsage, "'" + printable(text) +
+                                "' is not an end; write a time from now such as 30d or 12h, or a day "
+                                "such as 2027-01-31.");
 }
 
 Status apply(const Arguments& given, AccountLimits& limits) {
@@ -100,7 +101,8 @@ Status add_account(const Arguments& given) {
 Result<AccountBook> existing_book(const Arguments& given) {
   MILLRACE_ASSIGN(auto book, AccountBook::find(given.data));
   if (!book)
-    return fail(Code::kNotFound, "There are no accounts in '" + printable(given.data) + "'; add one with `account add`.");
+    return fail(Code::kNotFound,
+                "There are no accounts in '" + printable(given.data) + "'; add one with `account add`.");
   return std::move(*book);
 }
 
@@ -196,7 +198,8 @@ Status list_tokens(const Arguments& given) {
     add(token.scope.write, "write");
     add(token.scope.remove, "delete");
     const bool is_over = token.has_expired || (token.expires_s > 0 && token.expires_s <= now_s());
-    const std::string end = token.expires_s == 0 ? "never ends" : (is_over ? "ended " : "ends ") + day_of(token.expires_s);
+    const std::string end =
+        token.expires_s == 0 ? "never ends" : (is_over ? "ended " : "ends ") + day_of(token.expires_s);
     std::printf("%s\t%s\tin /%s\tadded %s\t%s\t%s\n", token.id.c_str(), scope.c_str(),
                 printable(token.scope.prefix).c_str(), day_of(token.created_s).c_str(), end.c_str(),
                 printable(token.label).c_str());
@@ -258,7 +261,8 @@ class Commands {
     return command;
   }
   void limits(CLI::App& command) {
-    command.add_option("--quota-bytes", given_.quota_bytes, "of all its files together; 0: no limit")->type_name("SIZE");
+    command.add_option("--quota-bytes", given_.quota_bytes, "of all its files together; 0: no limit")
+        ->type_name("SIZE");
     command.add_option("--quota-files", given_.quota_files, "number of its files; 0: no limit")
         ->type_name("N")
         ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62).description(""));

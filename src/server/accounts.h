@@ -44,8 +44,8 @@ class Accounts {
   bool is_required() const { return required_.load(); }
   /// Blocks. `token`: nothing for who came without. Errors: kNotAuthenticated, the book's.
   Result<Grant> admit(const std::optional<std::string>& token);
-  /// Does not block for long: whether what was granted still counts, by the last refresh(); its limits are brought up to
-  /// date. Errors: kNotAuthenticated.
+  /// Does not block for long: whether what was granted still counts, by the last refresh(); its limits are brought up
+  /// to date. Errors: kNotAuthenticated.
   Status renew(Grant& grant) const;
   /// How long the answer to a failure is held back.
   std::chrono::milliseconds delay_of_failure(const std::string& address, std::uint64_t now_ms);

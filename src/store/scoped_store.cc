@@ -18,7 +18,8 @@ Status check(const Principal& principal, Need need, const std::string& path) {
   const Scope& scope = principal.scope;
   const bool has = need == Need::kRead ? scope.read : need == Need::kWrite ? scope.write : scope.remove;
   const char* const name = need == Need::kRead ? "read" : need == Need::kWrite ? "write" : "delete";
-  if (!has) return fail(Code::kNotAllowed, std::string("This token may not ") + name + "; ask for one with that scope.");
+  if (!has)
+    return fail(Code::kNotAllowed, std::string("This token may not ") + name + "; ask for one with that scope.");
   if (is_within(scope, path)) return {};
   return fail(Code::kNotAllowed, "'" + printable(path) + "' is outside of '" + printable(scope.prefix) +
                                      "', which this token is confined to.");
