@@ -141,7 +141,11 @@ class MILLRACE_API Client {
   /// `address` is millrace://HOST[:PORT], a path behind it is ignored. `loop` is not owned; it must outlive the object
   /// by at least one more turn, in which its handles are closed. The name of HOST is looked up at once, blocking; give
   /// a number where that matters. A bad address or a server that is not there is what every call ends with.
+  /// The server is shown the token that MILLRACE_TOKEN, the file in MILLRACE_TOKEN_FILE or `millrace login` holds, if
+  /// there is one; the functions at the end do the same.
   Client(uv_loop_s* loop, const std::string& address);
+  /// With the token that its operator handed out; empty: none at all. kNotAuthenticated where it does not count.
+  Client(uv_loop_s* loop, const std::string& address, const std::string& token);
   /// Calls that are open end with kCancelled, from within; local files stay as they were. Waits for jobs of its own
   /// that run on worker threads, milliseconds as a rule.
   ~Client();

@@ -17,6 +17,11 @@ Result<Url> parse_url(std::string_view text) {
   std::string_view authority = text.substr(0, slash);
   Url url;
   if (slash != std::string_view::npos) url.path = text.substr(slash + 1);
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    url.account = authority.substr(0, at);
+    authority.remove_prefix(at + 1);
+    if (url.account.empty()) return refuse();
+  }
   const auto colon = authority.rfind(':');
   if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
     url.port = authority.substr(colon + 1);

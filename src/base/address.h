@@ -1,4 +1,4 @@
-// millrace://HOST[:PORT]/PATH. PATH is taken byte for byte.
+// millrace://[ACCOUNT@]HOST[:PORT]/PATH. PATH is taken byte for byte.
 #pragma once
 
 #include <string>
@@ -12,6 +12,7 @@ struct Url {
   std::string host;
   std::string port = "5000";
   std::string path;
+  std::string account{};  ///< empty: whatever the token is of
 };
 
 /// Checks no path. Errors: kUsage.

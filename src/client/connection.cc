@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/path.h"
+#include "client/credentials.h"
 
 namespace millrace {
 
@@ -123,7 +124,18 @@ Status Connection::open() {
   seen_read_ = 0;
   seen_pending_ = 0;
   pinged_ = false;
+  authenticated_.reset();
   const Url& url = url_;
+  std::optional<std::string> token;
+  if (!security_.token.empty()) token = security_.token;
+  if (!token) {
+    MILLRACE_ASSIGN(token, find_token(url, security_.token_file));
+  }
+  has_token_ = token.has_value();
+  if (!url.account.empty() && !has_token_)
+    return fail(Code::kNotAuthenticated, "There is no token for the account '" + url.account + "' on " + url.host +
+                                             ":" + url.port +
+                                             "; store one with `millrace login`, or name it with --token-file.");
   auto dialled_now = dial(loop_, url, security_);
   if (!dialled_now) {
     lost_ = dialled_now.error();
@@ -142,6 +154,11 @@ Status Connection::open() {
     leaving_ = message;
     wake();
   });
+  session_->set_on_authenticated([this](const wire::Authenticated& message) {
+    authenticated_ = message;
+    wake();
+  });
+  if (token) session_->mux().authenticate(*token);
   bool connected = false;
   dialled.tcp->connect(url.host, url.port, [this, &connected](Status result) {
     connected = static_cast<bool>(result);
@@ -154,7 +171,19 @@ Status Connection::open() {
   });
   wait_until([&connected] { return connected; });
   if (lost_) return fail(*lost_);
-  return {};
+  if (url.account.empty()) return {};
+  MILLRACE_ASSIGN(const auto who, wait_authenticated());
+  if (who.account == url.account) return {};
+  session_->close({Code::kNotAuthenticated, "The token is one of the account '" + who.account +
+                                                "', the address names '" + url.account + "'; log in with its own."});
+  return fail(*lost_);
+}
+
+Result<wire::Authenticated> Connection::wait_authenticated() {
+  if (!has_token_) return fail(Code::kNotAuthenticated, "There is no token; store one with `millrace login`.");
+  wait_until([this] { return authenticated_.has_value(); });
+  if (authenticated_) return *authenticated_;
+  return fail(*lost_);
 }
 
 void Connection::wait_until(const std::function<bool()>& over) {

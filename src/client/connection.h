@@ -30,9 +30,13 @@ class Connection {
   /// Called about five times a second while a call waits.
   void set_on_tick(std::function<void()> on_tick) { on_tick_ = std::move(on_tick); }
 
-  /// Returns when the connection stands; neither TLS nor HELLO is waited for. Errors: kNetwork, kTls, kCancelled (a
-  /// signal). Once only; renew() makes the next one.
+  /// Returns when the connection stands; neither TLS nor HELLO is waited for, nor that the server takes the token,
+  /// unless the address names an account. Errors: kNotAuthenticated when the token is another account's or cannot be
+  /// found, kNetwork, kTls, kCancelled (a signal). Once only; renew() makes the next one.
   Status connect(const Url& url, const Security& security);
+  /// Waits until the server has taken the token. Errors: kNotAuthenticated where it does not, or there is none; as
+  /// connect().
+  Result<wire::Authenticated> wait_authenticated();
   /// Runs the loop until `over()`, which is asked after every wake(), holds; or until the connection is lost or a
   /// signal came.
   void wait_until(const std::function<bool()>& over);
@@ -89,6 +93,8 @@ class Connection {
   int renewals_ = 0;
   std::uint64_t sent_before_ = 0;
   std::uint64_t received_before_ = 0;
+  bool has_token_ = false;
+  std::optional<wire::Authenticated> authenticated_;
   std::atomic<int> signal_ = 0;
   std::uint64_t seen_read_ = 0;
   std::size_t seen_pending_ = 0;

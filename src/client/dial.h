@@ -22,6 +22,8 @@ struct Security {
   std::string certificate;  ///< PEM, to show to the server
   std::string key;
   bool strict_pin = false;  ///< a server whose key is not known yet is refused
+  std::string token_file;   ///< empty: see find_token()
+  std::string token;        ///< empty: it is looked for
   std::string known_hosts = KnownHosts::default_path();
   std::function<void(const std::string&)> notice;  ///< what the user should know; may be empty
 };

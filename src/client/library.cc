@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/path.h"
+#include "client/credentials.h"
 #include "client/dial.h"
 #include "client/local_files.h"
 #include "codec/sha256.h"
@@ -79,6 +80,7 @@ void Operation::cancel() {
 
 struct Client::Impl {
   explicit Impl(uv_loop_s* raw) : loop(raw) {}
+  void connect(const Url& server, const std::string& token);
 
   /// Begins what opens one stream after the other, or reports why it cannot begin.
   template <typename T, typename Begin>
@@ -132,12 +134,32 @@ struct Client::Impl {
 };
 
 Client::Client(uv_loop_s* loop, const std::string& address) : impl_(std::make_unique<Impl>(loop)) {
-  Impl* const impl = impl_.get();
-  auto url = parse_url(address);
+  const auto url = parse_url(address);
   if (!url) {
-    impl->lost = url.error();
+    impl_->lost = url.error();
     return;
   }
+  const auto token = find_token(*url, {});
+  if (token) {
+    impl_->connect(*url, token->value_or(""));
+  } else {
+    impl_->lost = token.error();
+  }
+}
+
+Client::Client(uv_loop_s* loop, const std::string& address, const std::string& token)
+    : impl_(std::make_unique<Impl>(loop)) {
+  const auto url = parse_url(address);
+  if (url) {
+    impl_->connect(*url, token);
+  } else {
+    impl_->lost = url.error();
+  }
+}
+
+void Client::Impl::connect(const Url& server, const std::string& token) {
+  Impl* const impl = this;
+  const Url* const url = &server;
   auto dialled = dial(impl->loop, *url, {});
   if (!dialled) {
     impl->lost = dialled.error();
@@ -146,6 +168,7 @@ Client::Client(uv_loop_s* loop, const std::string& address) : impl_(std::make_un
   impl->session = std::make_shared<Session>(impl->loop, std::move(dialled->stream), Mux::Role::kClient, nullptr,
                                             [impl](const millrace::Error& error) { impl->lost = error; });
   // The callback does not come once the stream is closed, and the stream is closed with the Client.
+  if (!token.empty()) impl->session->mux().authenticate(token);
   dialled->tcp->connect(url->host, url->port, [impl](Status connected) {
     if (connected)
       impl->session->start();

@@ -22,9 +22,10 @@ constexpr char kScheme[] = "millrace://";
 
 constexpr char kEpilogue[] =
     "An ADDRESS is millrace://HOST[:PORT]/PATH, or PATH alone when MILLRACE_URL names the server (and a folder on "
-    "it).\n"
+    "it). millrace login and millrace logout keep and forget a server's token (millrace login --help).\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 a source changed while it was read, 10 not found,\n"
-    "11 conflict, 13 not allowed, 14 disk full, 15 integrity, 16 network (may be tried again), 17 TLS, 18 protocol, "
+    "11 conflict, 12 not authenticated, 13 not allowed, 14 quota or disk full, 15 integrity, 16 network (may be tried "
+    "again), 17 TLS, 18 protocol, "
     "130/143 "
     "signals.";
 
@@ -167,6 +168,7 @@ void add_security_options(CLI::App& command, Security& security) {
       ->envname("MILLRACE_CACERT");
   command.add_option("--certificate", security.certificate, "show this certificate to the server")->type_name("FILE");
   command.add_option("--key", security.key, "its key")->type_name("FILE");
+  command.add_option("--token-file", security.token_file, "show the token in FILE to the server")->type_name("FILE");
   command.add_flag("--strict-pin", security.strict_pin, "refuse a server whose key is not known yet");
 }
 

@@ -9,6 +9,7 @@
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "net/allocator.h"
+#include "server/accounts.h"
 #include "server/confinement.h"
 #include "server/memory_return.h"
 #include "server/reload.h"
@@ -16,11 +17,13 @@
 #include "server/service_manager.h"
 #include "store/chores.h"
 #include "store/disk.h"
+#include "store/scoped_store.h"
 
 namespace millrace {
 
 namespace {
 
+constexpr std::chrono::seconds kAccountsInterval{1};
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
 constexpr std::chrono::seconds kFirstScrub{600};
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
@@ -38,6 +41,40 @@ Status confine_to_data(const ServeOptions& options, Log& log) {
   if (confined == Confined::kNotSupported)
     log.warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
   return {};
+}
+
+std::uint64_t seconds_since_1970() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+/// Says what is wrong when it begins, not each second.
+std::chrono::nanoseconds look_at(Accounts& accounts, Log& log) {
+  static bool was_readable = true;  // one thread's
+  const Status read = accounts.refresh();
+  if (!read && was_readable) log.warn(read.error().sentence);
+  was_readable = static_cast<bool>(read);
+  return kAccountsInterval;
+}
+
+/// Off loopback somebody must say who is served.
+Status may_listen(const ServeOptions& options, const Accounts& accounts) {
+  const bool decided = accounts.is_required() || options.allow_anonymous || !options.tls.files.client_ca.empty();
+  if (decided || is_loopback(options.host)) return {};
+  return fail(Code::kUsage,
+              "There are no accounts, so everybody who reaches " + options.host +
+                  " could read and write everything. Add one with `millraced account add NAME --data " + options.data +
+                  "` and a token with `millraced token add NAME`; or serve everybody with --allow-anonymous.");
+}
+
+void warn_of_openness(const ServeOptions& options, const Accounts& accounts, bool is_encrypted, Log& log) {
+  if (is_loopback(options.host)) return;
+  if (!accounts.is_required() && options.tls.files.client_ca.empty())
+    log.warn(
+        "--allow-anonymous: there are no accounts, and whoever reaches this port READS AND WRITES "
+        "EVERYTHING.");
+  if (!is_encrypted)
+    log.warn("there is no encryption: whoever is in between reads and changes everything, tokens too.");
 }
 
 /// A server that listens, and what signals and the service manager have it do.
@@ -146,6 +183,9 @@ int serve(const ServeOptions& given) {
   auto store = open_directory_store(options.data, std::move(store_options));
   if (!store) return complain(store.error());
   const std::shared_ptr<LocalStore> owned = std::move(*store);
+  const auto accounts = Accounts::open(options.data, seconds_since_1970);
+  if (!accounts) return complain(accounts.error());
+  if (const Status may = may_listen(options, **accounts); !may) return complain(may.error());
   auto tls = open_server_tls(options.tls, options.host, options.data);
   if (!tls) return complain(tls.error());
   ScanLimits scan_limits;
@@ -167,18 +207,16 @@ int serve(const ServeOptions& given) {
       },
       std::chrono::seconds(1));
   chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
+  chores.add([&accounts, &log] { return look_at(**accounts, log); }, kAccountsInterval);
   chores.start();
   Loop loop;
-  ServerContext context{owned, {make_sha256, make_zstd_codec, system_random()}};
+  ServerContext context{make_scoped_store(owned), {make_sha256, make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-  Server server(loop, std::move(context), *tls, budget, limits, journal);
+  Server server(loop, std::move(context), *accounts, *tls, budget, limits, journal);
   const Status listens =
       handed_over->is_open() ? server.listen_on(std::move(*handed_over)) : server.listen(options.host, options.port);
   if (!listens) return complain(listens.error());
-  if (!is_loopback(options.host)) {
-    log.warn(std::string("there is no login yet: whoever reaches this port reads and writes everything") +
-             (*tls ? "" : ", and there is no encryption: whoever is in between does too") + ".");
-  }
+  warn_of_openness(options, **accounts, *tls != nullptr, log);
   Service(loop, server, tls->get(), options, manager, journal).run();
   return 0;
 }

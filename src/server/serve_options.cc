@@ -98,6 +98,7 @@ int complain(const Error& error) {
 std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   CLI::App app("millraced: keeps files in step with many clients and sends only what changed");
   app.require_subcommand(1);
+  app.footer("Accounts: millraced account --help, millraced token --help.");
   auto* const serve = app.add_subcommand("serve", "serve a data folder");
   auto* const check = app.add_subcommand("check-config", "say what is wrong with the configuration: exit code 2");
   auto* const print = app.add_subcommand("print-config", "print each setting and where its value comes from, as TOML");

@@ -28,6 +28,7 @@ struct ServeOptions {
   std::uint16_t port = 0;  ///< 0: a free one
   Durability durability = Durability::kFull;
   TlsChoice tls;
+  bool allow_anonymous = false;  ///< off loopback too
   ServerLimits limits;
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan

@@ -12,8 +12,9 @@ constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
 }  // namespace
 
-Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
-               std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits, const Journal& journal)
+Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<Accounts> accounts,
+               std::shared_ptr<const ServerTls> tls, std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits,
+               const Journal& journal)
     : acceptor_(acceptor),
       context_(std::move(context)),
       limits_(limits),
@@ -22,7 +23,8 @@ Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<const Serv
       lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       refusals_(acceptor, tls, [this] { on_refusal_ended(); }) {
   for (unsigned i = 0; i < limits_.loops; ++i)
-    loops_.push_back(std::make_unique<ServingLoop>(context_, tls, lanes_, budget_, limits_.peers, counts_, journal_));
+    loops_.push_back(
+        std::make_unique<ServingLoop>(context_, accounts, tls, lanes_, budget_, limits_.peers, counts_, journal_));
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
   acceptor_.mailbox().expect();
 }
@@ -93,7 +95,7 @@ std::string Server::summary() {
   out += "; memory " + human_size(budget_->used()) + " of " + human_size(budget_->limit()) + ", most " +
          human_size(budget_->most_used()) + "; loop lag p99 " + ms(lag.value_at(0.99)) + "; refused " +
          std::to_string(counts_.refused) + ", busy " + std::to_string(counts_.requests_busy) + ", too slow " +
-         std::to_string(counts_.too_slow);
+         std::to_string(counts_.too_slow) + ", not authenticated " + std::to_string(counts_.not_authenticated);
   return out;
 }
 

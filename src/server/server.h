@@ -16,9 +16,10 @@ namespace millrace {
 class Server {
  public:
   /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
-  /// `tls`: null for plain connections.
-  Server(Loop& acceptor, ServerContext context, std::shared_ptr<const ServerTls> tls,
-         std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits, const Journal& journal);
+  /// `tls`: null for plain connections. `accounts`: null where everybody is served.
+  Server(Loop& acceptor, ServerContext context, std::shared_ptr<Accounts> accounts,
+         std::shared_ptr<const ServerTls> tls, std::shared_ptr<MemoryBudget> budget, const ServerLimits& limits,
+         const Journal& journal);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

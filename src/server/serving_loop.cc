@@ -8,10 +8,12 @@ constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
-ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls,
-                         std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
-                         ServerCounts& counts, const Journal& journal)
+ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<Accounts> accounts,
+                         std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
+                         std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts,
+                         const Journal& journal)
     : context_(context),
+      accounts_(std::move(accounts)),
       tls_(std::move(tls)),
       loop_(std::make_unique<Loop>(std::move(lanes))),
       budget_(std::move(budget)),
@@ -45,12 +47,13 @@ void ServingLoop::serve(Socket client) {
   if (journal_.log->wants(LogLevel::kInfo))
     journal_.log->write(LogLevel::kInfo, "connection opened",
                         LogFields().add("connection", served.id).add("peer", served.peer));
+  served.address = attempt_address(client.descriptor());
   auto tcp = std::make_unique<TcpStream>(*loop_);
   if (stopping_ || !tcp->adopt(std::move(client)))
     return end(number, {Code::kNetwork, "The connection was lost before it began."});
   // The table outlives the session's calls, which come before its end.
-  const auto accept = [this, &served](FrameType type, ByteView payload, StreamPort& port) {
-    const Principal principal;
+  const auto accept = [this, &served, grant = served.grant](FrameType type, ByteView payload, StreamPort& port) {
+    const Principal& principal = grant->principal;
     return with_journal(
         journal_, {served.id, ++served.requests, principal.account}, type, payload, port,
         [&](StreamPort& its_port) { return make_server_conversation(context_, principal, type, payload, its_port); });
@@ -62,6 +65,8 @@ void ServingLoop::serve(Socket client) {
   session->set_on_starved([this, weak = std::weak_ptr<Session>(session)] {
     if (const auto starved = weak.lock(); starved && turns_) turns_->add(starved);
   });
+  if (accounts_)
+    session->set_gate([this, number](std::optional<std::string> token) { authenticate(number, std::move(token)); });
   session->start();
   if (draining_) session->leave(*draining_);
 }
@@ -89,6 +94,82 @@ void ServingLoop::let_leave() {
 
 void ServingLoop::set_rules(const PeerRules& rules) {
   loop_->mailbox().post([this, rules] { rules_ = rules; });
+}
+
+void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> token) {
+  const bool has_token = token.has_value();
+  const auto decided = std::make_shared<Result<Grant>>(Grant{});
+  served_.at(number).session->run(
+      Lane::kCatalogue,
+      [accounts = accounts_, token = std::move(token), decided] { *decided = accounts->admit(token); },
+      [this, number, has_token, decided] { on_decided(number, has_token, *decided); });
+}
+
+void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<Grant>& decided) {
+  const auto found = served_.find(number);
+  if (found == served_.end()) return;
+  Served& served = found->second;
+  if (!decided) {
+    const bool is_attempt = has_token && decided.error().code == Code::kNotAuthenticated;
+    if (!is_attempt) return turn_away(number, decided.error());
+    const auto delay = accounts_->delay_of_failure(served.address, uv_now(loop_->raw()));
+    served.held_back =
+        std::make_unique<Timer>(*loop_, delay, [this, number, error = decided.error()] { turn_away(number, error); });
+    return;
+  }
+  *served.grant = *decided;
+  const Grant& grant = *served.grant;
+  if (grant.use) {
+    const std::uint64_t most = grant.limits.max_connections;
+    const std::size_t before = grant.use->connections.fetch_add(1);
+    served.place = std::shared_ptr<void>(nullptr, [use = grant.use](void*) { use->connections.fetch_sub(1); });
+    if (most > 0 && before >= most) {
+      served.place.reset();
+      return turn_away(number,
+                       {Code::kBusy, "The account '" + grant.principal.account + "' has " + std::to_string(most) +
+                                         " connections already, as many as it may; try again later."});
+    }
+    // Always: a limit may be set while it is served.
+    served.session->set_meter([grant = served.grant](std::uint64_t bytes) {
+      if (grant->limits.max_rate == 0) return std::chrono::milliseconds(0);
+      const std::lock_guard lock(grant->use->mutex);
+      const auto now = std::chrono::steady_clock::now().time_since_epoch();
+      return std::chrono::ceil<std::chrono::milliseconds>(grant->use->bucket.take(grant->limits.max_rate, bytes, now));
+    });
+  }
+  std::optional<wire::Authenticated> answer;
+  if (has_token) {
+    const Scope& scope = grant.principal.scope;
+    answer.emplace();
+    answer->account = grant.principal.account;
+    answer->scope = (scope.read ? 1u : 0u) | (scope.write ? 2u : 0u) | (scope.remove ? 4u : 0u);
+    answer->prefix = scope.prefix;
+    answer->expires_s = grant.expires_s;
+  }
+  const auto session = served.session;
+  session->admit(answer);
+}
+
+/// Never called where the session's own code goes on with what ends here.
+void ServingLoop::turn_away(std::uint64_t number, const Error& error) {
+  const auto found = served_.find(number);
+  if (found == served_.end()) return;
+  if (error.code == Code::kNotAuthenticated) counts_.not_authenticated.fetch_add(1, std::memory_order_relaxed);
+  const auto session = found->second.session;
+  const Error told = error;  // the timer that holds it may go
+  found->second.held_back.reset();
+  session->turn_away(told);
+}
+
+/// Tokens that were revoked or have ended, accounts that are no more or have other limits.
+void ServingLoop::watch_grants() {
+  if (!accounts_) return;
+  std::vector<std::pair<std::uint64_t, Error>> over;
+  for (auto& [number, served] : served_) {
+    if (!served.session || !served.session->mux().is_admitted() || served.session->is_closing()) continue;
+    if (const Status counts = accounts_->renew(*served.grant); !counts) over.emplace_back(number, counts.error());
+  }
+  for (const auto& [number, error] : over) turn_away(number, error);
 }
 
 void ServingLoop::end(std::uint64_t number, const Error& error) {
@@ -127,13 +208,16 @@ void ServingLoop::stop() {
 void ServingLoop::watch_peers() {
   const std::uint64_t now_ms = uv_now(loop_->raw());
   std::uint64_t busy = 0;
-  for (const auto& session : all_sessions()) busy += session->watch(rules_, now_ms) + session->mux().take_refusals();
+  PeerRules rules = rules_;
+  rules.needs_token = accounts_ && accounts_->is_required();
+  for (const auto& session : all_sessions()) busy += session->watch(rules, now_ms) + session->mux().take_refusals();
   counts_.requests_busy.fetch_add(busy, std::memory_order_relaxed);
 }
 
 void ServingLoop::tick() {
   ticks_.fetch_add(1, std::memory_order_relaxed);
   watch_peers();
+  watch_grants();
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) {
     const Stream& stream = served.session->stream();

@@ -10,6 +10,7 @@
 
 #include "net/lag_meter.h"
 #include "net/timer.h"
+#include "server/accounts.h"
 #include "server/logged_request.h"
 #include "server/reading_turns.h"
 #include "server/server_counts.h"
@@ -22,9 +23,9 @@ namespace millrace {
 class ServingLoop {
  public:
   /// All are shared with other loops; `context` and `counts` outlive this one. `tls`: null where connections are plain.
-  ServingLoop(const ServerContext& context, std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
-              std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts,
-              const Journal& journal);
+  ServingLoop(const ServerContext& context, std::shared_ptr<Accounts> accounts, std::shared_ptr<const ServerTls> tls,
+              std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
+              ServerCounts& counts, const Journal& journal);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -55,8 +56,16 @@ class ServingLoop {
     std::string peer;      ///< its address
     std::uint64_t requests = 0;
     std::uint64_t moved = 0;  ///< bytes until the last tick
+    std::string address;      ///< see attempt_address()
+    std::shared_ptr<Grant> grant = std::make_shared<Grant>();
+    std::shared_ptr<void> place{};       ///< among its account's connections
+    std::unique_ptr<Timer> held_back{};  ///< the answer to a failed authentication
   };
   void serve(Socket client);
+  void authenticate(std::uint64_t number, std::optional<std::string> token);
+  void on_decided(std::uint64_t number, bool has_token, const Result<Grant>& decided);
+  void turn_away(std::uint64_t number, const Error& error);
+  void watch_grants();
   void end(std::uint64_t number, const Error& error);
   /// How it ended, for whoever reads the log.
   void note_end(const Served& served, const Error& error) const;
@@ -67,6 +76,7 @@ class ServingLoop {
   std::vector<std::shared_ptr<Session>> all_sessions() const;
 
   const ServerContext& context_;
+  const std::shared_ptr<Accounts> accounts_;
   const std::shared_ptr<const ServerTls> tls_;
   std::unique_ptr<Loop> loop_;
   std::shared_ptr<MemoryBudget> budget_;

@@ -135,6 +135,26 @@ std::vector<Setting> make_table() {
        .description = "which code for processors to take",
        .apply = [](Options&, const Value& value) { return choose_cpu_path(value.text); }});
   row({.section = "server",
+       .key = "allow_anonymous",
+       .flag = "allow-anonymous",
+       .kind = kFlag,
+       .initial = "false",
+       .description = "serve everybody off loopback too, as long as there are no accounts",
+       .apply = [](Options& o, const Value& v) {
+         o.allow_anonymous = v.number != 0;
+         return Status();
+       }});
+  row({.section = "server",
+       .key = "auth_timeout",
+       .flag = "auth-timeout",
+       .kind = kSeconds,
+       .initial = "30s",
+       .least = 1,
+       .most = 3600,
+       .description = "from a connection's first moment until it has authenticated (without accounts: said HELLO)",
+       .takes = Takes::kReload,
+       .apply = [](Options& o, const Value& v) { return put(o.limits.peers.auth_seconds, v); }});
+  row({.section = "server",
        .key = "confine",
        .flag = "confine",
        .kind = kChoice,

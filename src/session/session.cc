@@ -8,6 +8,7 @@ namespace millrace {
 namespace {
 constexpr std::size_t kWriteHighWater = 2u << 20;
 constexpr std::size_t kWriteBatch = 1u << 20;
+constexpr std::size_t kMeteredBatch = 64u << 10;  ///< a batch is what a limited rate overshoots by
 constexpr std::size_t kShortMessage = 1024;
 constexpr std::uint64_t kMostLeaveMs = 5000;
 
@@ -74,6 +75,46 @@ bool Session::may_read() const {
   return !budget_->over() || is_guest_ || mux_.has_oldest_transfer();
 }
 
+/// The meter lets nothing move for now.
+bool Session::rests() {
+  if (!meter_ || closing_) return false;
+  if (rest_) return true;
+  const std::uint64_t moved = stream_->bytes_read() + stream_->bytes_written();
+  const auto wait = meter_(moved - std::exchange(metered_, moved));
+  if (wait.count() <= 0) return false;
+  rest_ = std::make_unique<Timer>(loop_, wait, [this] {
+    const auto self = shared_from_this();
+    rest_.reset();
+    flush();
+  });
+  return true;
+}
+
+void Session::admit(const std::optional<wire::Authenticated>& answer) {
+  const auto self = shared_from_this();
+  if (closed_ || closing_) return;
+  metered_ = stream_->bytes_read() + stream_->bytes_written();
+  if (auto status = mux_.admit(answer); !status) {
+    closing_ = status.error();
+    stream_->pause_reading();
+  }
+  flush();
+}
+
+void Session::turn_away(const Error& error) {
+  const auto self = shared_from_this();
+  if (closed_ || closing_) return;
+  closing_ = error;
+  lingers_ = true;
+  mux_.abort(error);
+  stream_->pause_reading();
+  flush();
+}
+
+void Session::on_authenticated(const wire::Authenticated& message) {
+  if (on_authenticated_) on_authenticated_(message);
+}
+
 void Session::read_again() {
   starved_ = false;
   flush();
@@ -88,12 +129,21 @@ std::size_t Session::watch(const PeerRules& rules, std::uint64_t now_ms) {
     if (now_ms - *closing_since_ >= kMostLeaveMs) close(*closing_);
     return 0;
   }
+  if (!begun_ms_) begun_ms_ = now_ms;
+  const bool is_known = rules.needs_token ? mux_.is_admitted() : mux_.hello_received();
+  if (gate_ && !is_known && !mux_.awaits_admission() && now_ms - *begun_ms_ >= rules.auth_seconds * 1000) {
+    turn_away({Code::kTooSlow, "The connection was not " +
+                                   std::string(rules.needs_token ? "authenticated" : "begun with HELLO") + " in " +
+                                   std::to_string(rules.auth_seconds) + " seconds; connect again."});
+    return 0;
+  }
   const std::size_t ended = mux_.end_long_waits(now_ms, rules.memory_wait_seconds * 1000);
   const Mux::Standing standing = mux_.standing();
   const bool is_contended = budget_ && (budget_->waiting() > 0 || budget_->over());
   const bool holds = !mux_.hello_received() || standing.holds || stream_->pending_bytes() > 0 ||
                      (standing.transfers > 0 && is_contended);
-  const bool is_ours_to_go_on = jobs_ > 0 || standing.waits_for_memory || (starved_ && stream_->unread_bytes() > 0);
+  const bool is_ours_to_go_on = jobs_ > 0 || rest_ || mux_.awaits_admission() || standing.waits_for_memory ||
+                                (starved_ && stream_->unread_bytes() > 0);
   const PeerWatch::Standing seen{holds && !is_ours_to_go_on, standing.is_idle && stream_->pending_bytes() == 0,
                                  standing.moved};
   const auto error = peer_watch_.look(rules, now_ms, seen);
@@ -112,10 +162,11 @@ std::function<void(std::function<void()>)> Session::poster() {
 void Session::flush() {
   if (flushing_ || closed_) return;
   flushing_ = true;
-  while (stream_->pending_bytes() < kWriteHighWater) {
+  const std::size_t batch = meter_ ? kMeteredBatch : kWriteBatch;
+  while (stream_->pending_bytes() < kWriteHighWater && !rests()) {
     std::vector<WritePiece> pieces;
     std::size_t bytes = 0;
-    while (bytes < kWriteBatch) {
+    while (bytes < batch) {
       auto piece = mux_.next_output();
       if (!piece) break;
       bytes += piece->header.size() + piece->payload.view.size();
@@ -129,13 +180,22 @@ void Session::flush() {
   flushing_ = false;
   // A peer that does not read what it asks for is not read from either.
   if (!closing_) {
-    if (stream_->pending_bytes() >= kWriteHighWater)
+    if (stream_->pending_bytes() >= kWriteHighWater || rest_ || mux_.awaits_admission())
       stream_->pause_reading();
     else if (!starved_)
       stream_->resume_reading();
   } else if (stream_->pending_bytes() == 0) {
-    close(*closing_);
+    finish_closing();
   }
+}
+
+/// The last words have left.
+void Session::finish_closing() {
+  if (!lingers_) return close(*closing_);
+  if (std::exchange(said_all_, true)) return;
+  stream_->finish_writing();
+  starved_ = false;
+  stream_->resume_reading();
 }
 
 void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
@@ -203,6 +263,7 @@ void Session::close(const Error& error) {
   if (closed_) return;
   const auto self = shared_from_this();
   closed_ = true;
+  rest_.reset();
   stream_->close();
   mux_.on_transport_closed(error);
   // What has not begun is nobody's any more.

@@ -3,6 +3,7 @@
 
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/timer.h"
 #include "sync/mux.h"
 #include "sync/peer_watch.h"
 
@@ -22,7 +23,21 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   /// A server calls it about once a second: ends transfers that waited too long for memory, and the connection of a
   /// peer that is too slow. Returns how many transfers it ended.
   std::size_t watch(const PeerRules& rules, std::uint64_t now_ms);
+  bool is_closing() const { return closed_ || closing_; }
   bool is_too_slow() const { return closing_ && closing_->code == Code::kTooSlow; }
+  /// Server: decides about the peer; see Mux::Owner::on_authenticate. Before start().
+  using Gate = std::function<void(std::optional<std::string> token)>;
+  void set_gate(Gate gate) { gate_ = std::move(gate); }
+  void admit(const std::optional<wire::Authenticated>& answer);
+  /// The peer is told why, and what it still sends is dropped until it has read that, or some seconds have passed: a
+  /// socket that is closed over unread bytes would drop the last words.
+  void turn_away(const Error& error);
+  void set_on_authenticated(std::function<void(const wire::Authenticated&)> call) {
+    on_authenticated_ = std::move(call);
+  }
+  /// Told how many bytes have moved in both directions since the last call; says how long nothing is to move then.
+  using Meter = std::function<std::chrono::milliseconds(std::uint64_t bytes)>;
+  void set_meter(Meter meter) { meter_ = std::move(meter); }
   void start();
   /// Says GOAWAY: what is open goes on. Called again and again: closes with kBusy once nothing is open or on its way,
   /// from within this call only.
@@ -37,6 +52,9 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   void run(JobKind kind, std::function<void()> work, std::function<void()> done) override;
   void run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) override;
   Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override;
+  bool has_gate() const override { return static_cast<bool>(gate_); }
+  void on_authenticate(std::optional<std::string> token) override { gate_(std::move(token)); }
+  void on_authenticated(const wire::Authenticated& message) override;
   Link link() const override;
   void on_goaway(const wire::GoAway& message) override;
   std::shared_ptr<MemoryBudget> budget() const override { return budget_; }
@@ -45,6 +63,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   bool may_read() const;
+  bool rests();
+  void finish_closing();
   Loop& loop_;
   const Lanes::Owner owner_;  ///< of its jobs
   std::unique_ptr<Stream> stream_;
@@ -57,6 +77,14 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   bool is_guest_ = false;
   std::size_t jobs_ = 0;  ///< under way or waiting
   PeerWatch peer_watch_;
+  Gate gate_;
+  std::function<void(const wire::Authenticated&)> on_authenticated_;
+  Meter meter_;
+  std::uint64_t metered_ = 0;
+  std::unique_ptr<Timer> rest_;  ///< while the meter lets nothing move
+  std::optional<std::uint64_t> begun_ms_;
+  bool said_all_ = false;
+  bool lingers_ = false;  ///< the peer's bytes are dropped until it has closed
   std::optional<std::uint64_t> closing_since_;
   bool started_ = false;
   bool flushing_ = false;

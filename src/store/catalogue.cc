@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kSchema = 3;
+constexpr std::uint64_t kSchema = 4;
 constexpr const char* kLogPages = "PRAGMA wal_autocheckpoint=16384";  ///< a checkpoint comes earlier as a rule
 
 /// From schema 1 to 2. A new catalogue is made as 1 and takes the same way as an old one.
@@ -23,6 +23,14 @@ constexpr const char* kUpgradeTo3 = R"(
 BEGIN IMMEDIATE;
 ALTER TABLE pending ADD COLUMN content BLOB;
 UPDATE meta SET value=3 WHERE key='schema';
+COMMIT;
+)";
+
+constexpr const char* kUpgradeTo4 = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE usage(account BLOB PRIMARY KEY, bytes INTEGER NOT NULL, files INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO usage SELECT substr(path,1,instr(path,x'2f')-1),sum(bytes),count(*) FROM versions WHERE instr(path,x'2f')>0 GROUP BY 1;
+UPDATE meta SET value=4 WHERE key='schema';
 COMMIT;
 )";
 
@@ -94,6 +102,8 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, std:
                 "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
   if (schema < 2) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo2));
   if (schema < 3) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo3));
+  if (schema < 4) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo4));
+  MILLRACE_TRY(catalogue->load_usage());
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));
   return catalogue;
@@ -301,10 +311,14 @@ Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
   const std::lock_guard lock(mutex_);
   MILLRACE_TRY(writable());
   MILLRACE_TRY(database_.execute("BEGIN IMMEDIATE"));
+  changing_.clear();
+  std::map<std::string, Usage> changed;
   // The error that matters is the first; a rollback fails only where there is nothing left to roll back.
-  if (Status status = body(); !status) {
+  Status made = body();
+  if (made) made = write_usage(changed);
+  if (!made) {
     (void)database_.execute("ROLLBACK");
-    return status;
+    return made;
   }
   Status status;
   if (const auto allowed = disk.before_transaction(); !allowed) {
@@ -315,8 +329,55 @@ Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
   if (!status) {
     (void)database_.execute("ROLLBACK");
     if (status.error().code != Code::kQuota) stop_writing(status.error());
+    return status;
   }
+  const std::lock_guard usage_lock(usage_mutex_);
+  for (const auto& [account, usage] : changed) usage_[account] = usage;
   return status;
+}
+
+Usage Catalogue::usage(const std::string& account) const {
+  const std::lock_guard lock(usage_mutex_);
+  const auto found = usage_.find(account);
+  return found == usage_.end() ? Usage{} : found->second;
+}
+
+Status Catalogue::load_usage() {
+  MILLRACE_ASSIGN(auto query, database_.prepare("SELECT account,bytes,files FROM usage"));
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return {};
+    usage_[std::string(as_text(query.blob(0)))] = {query.unsigned_integer(1), query.unsigned_integer(2)};
+  }
+}
+
+Status Catalogue::note_change(const std::string& path, const std::optional<std::uint64_t>& bytes) {
+  const auto slash = path.find('/');
+  if (slash == std::string::npos) return {};
+  Status status;
+  auto& query = statement("SELECT bytes FROM versions WHERE path=?", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  MILLRACE_ASSIGN(const bool was_there, query.bind_blob(1, as_bytes(path)).step());
+  UsageChange& change = changing_[path.substr(0, slash)];
+  change.bytes += static_cast<std::int64_t>(bytes.value_or(0)) - (was_there ? query.integer(0) : 0);
+  change.files += (bytes ? 1 : 0) - (was_there ? 1 : 0);
+  return {};
+}
+
+Status Catalogue::write_usage(std::map<std::string, Usage>& changed) {
+  for (const auto& [account, change] : changing_) {
+    if (change.bytes == 0 && change.files == 0) continue;
+    const Usage before = usage(account);
+    const Usage now{before.bytes + static_cast<std::uint64_t>(change.bytes),
+                    before.files + static_cast<std::uint64_t>(change.files)};
+    Status status;
+    auto& insert = statement("INSERT OR REPLACE INTO usage VALUES(?,?,?)", status);
+    MILLRACE_TRY(status);
+    MILLRACE_TRY(insert.bind_blob(1, as_bytes(account)).bind(2, now.bytes).bind(3, now.files).run());
+    changed[account] = now;
+  }
+  return {};
 }
 
 Result<std::uint64_t> Catalogue::next_sequence() {
@@ -332,6 +393,7 @@ Result<std::uint64_t> Catalogue::next_sequence() {
 }
 
 Status Catalogue::put(const std::string& path, const Row& row) {
+  MILLRACE_TRY(note_change(path, row.version.bytes));
   Status status;
   auto& insert = statement("INSERT OR REPLACE INTO versions VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", status);
   MILLRACE_TRY(status);
@@ -363,6 +425,7 @@ Status Catalogue::erase(const std::string& path, std::uint64_t sequence) {
 }
 
 Status Catalogue::forget(const std::string& path) {
+  MILLRACE_TRY(note_change(path, std::nullopt));
   Status status;
   auto& remove = statement("DELETE FROM versions WHERE path=?", status);
   MILLRACE_TRY(status);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -53,6 +54,13 @@ struct Pending {
   std::optional<Buffer> content = std::nullopt;
 };
 
+/// What the rows below one folder of the root, an account's, take together.
+struct Usage {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  bool operator==(const Usage&) const = default;
+};
+
 class Catalogue {
  public:
   /// Errors: kVersion for a catalogue of a newer program, kIntegrity for a damaged one.
@@ -77,6 +85,8 @@ class Catalogue {
   Status distrust_files();
 
   Result<std::optional<Row>> find(const std::string& path);
+  /// Of all that was committed. Waits for no transaction.
+  Usage usage(const std::string& account) const;
   /// Copies what the log holds into the catalogue's file, so that the log can begin anew.
   Status checkpoint_log();
   Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
@@ -112,6 +122,17 @@ class Catalogue {
   std::string stopped_;  ///< why writing stopped
   std::function<void(const std::string&)> on_stop_;
   std::uint64_t epoch_ = 0;
+  struct UsageChange {
+    std::int64_t bytes = 0;
+    std::int64_t files = 0;
+  };
+  std::map<std::string, UsageChange> changing_;  ///< usage, by the transaction that is open
+  mutable std::mutex usage_mutex_;
+  std::map<std::string, Usage> usage_;  ///< as in the table
+  Status load_usage();
+  /// The row at `path` is about to become one of so many bytes, or nothing.
+  Status note_change(const std::string& path, const std::optional<std::uint64_t>& bytes);
+  Status write_usage(std::map<std::string, Usage>& changed);
   Statement& statement(const char* sql, Status& status);
   std::vector<std::pair<const char*, std::unique_ptr<Statement>>> statements_;
 };

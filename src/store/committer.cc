@@ -34,12 +34,29 @@ bool holds(const Expected& expected, const std::optional<Row>& now) {
 
 }  // namespace
 
+Status fits_quota(const QuotaShare& share, const Usage& used, std::int64_t more_bytes, std::int64_t more_files,
+                  const std::string& path) {
+  const auto& [bytes, files] = share.quota;
+  const auto over = [](std::uint64_t limit, std::uint64_t now, std::int64_t more) {
+    return limit > 0 && more > 0 && (now > limit || static_cast<std::uint64_t>(more) > limit - now);
+  };
+  if (over(bytes, used.bytes, more_bytes))
+    return fail(Code::kQuota, "'" + printable(path) + "' does not fit: the account '" + share.account + "' may have " +
+                                  std::to_string(bytes) + " bytes, has " + std::to_string(used.bytes) +
+                                  " and would need " + std::to_string(more_bytes) + " more; delete something first.");
+  if (over(files, used.files, more_files))
+    return fail(Code::kQuota, "'" + printable(path) + "' does not fit: the account '" + share.account + "' has " +
+                                  std::to_string(used.files) + " files, as many as it may; delete something first.");
+  return {};
+}
+
 /// What fails is swept at the next start.
 void Committer::drop(const std::string& staged) {
   (void)parts_.disk().unlink({Area::kStaging, staged});
 }
 
-Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there) {
+Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there,
+                                                            std::map<std::string, Usage>& group) {
   if (*draft.superseded) {
     return fail(Code::kConflict,
                 "A newer attempt to upload '" + printable(draft.path) + "' has taken over from this one.");
@@ -51,7 +68,18 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
     there = before->version;
     return std::nullopt;
   }
+  // Modulo 2^64 where a version gets shorter.
+  const std::uint64_t more_bytes = draft.stat.bytes - (before ? before->version.bytes : 0);
+  const std::uint64_t more_files = before ? 0 : 1;
+  Usage& grown = group[draft.share.account];
+  Usage used = parts_.catalogue->usage(draft.share.account);
+  used.bytes += grown.bytes;
+  used.files += grown.files;
+  MILLRACE_TRY(fits_quota(draft.share, used, static_cast<std::int64_t>(more_bytes),
+                          static_cast<std::int64_t>(more_files), draft.path));
   if (!before) MILLRACE_TRY(make_parents(parts_, draft.path));
+  grown.bytes += more_bytes;
+  grown.files += more_files;
   Admitted admitted;
   admitted.row.version.bytes = draft.stat.bytes;
   admitted.row.version.attributes = {draft.attributes.mtime_ns, draft.attributes.mode & 0777};
@@ -87,9 +115,10 @@ void Committer::commit(std::vector<ReadyDraft> group) {
   {
     const std::lock_guard lock(parts_.mutex);
     Status allowed = flushed ? parts_.catalogue->writable() : flushed;
+    std::map<std::string, Usage> grown;
     for (ReadyDraft& draft : group) {
       std::optional<Version> there;
-      auto entry = allowed ? admit(draft, there) : fail(allowed.error());
+      auto entry = allowed ? admit(draft, there, grown) : fail(allowed.error());
       if (!entry || !*entry) {
         drop(draft.staged);
         ended.emplace_back(std::move(draft), entry ? Result<Version>(*there) : fail(entry.error()));

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,17 @@
 namespace millrace {
 
 inline constexpr std::size_t kMaxContentInRow = 32u << 10;  ///< bytes; larger files are flushed themselves
+
+/// What a draft counts against.
+struct QuotaShare {
+  std::string account;
+  Quota quota;
+  std::uint64_t replaced_bytes = 0;  ///< when it began; what counts is looked at again when it is committed
+};
+
+/// Whether `account` may come to have `bytes` and `files` more. Errors: kQuota.
+Status fits_quota(const QuotaShare& share, const Usage& used, std::int64_t more_bytes, std::int64_t more_files,
+                  const std::string& path);
 
 /// A draft whose bytes are complete and, where its content does not travel in the row, flushed.
 struct ReadyDraft {
@@ -28,6 +40,7 @@ struct ReadyDraft {
   std::optional<Buffer> content;  ///< for the pending row
   std::shared_ptr<const std::atomic<bool>> superseded;
   Committed done;
+  QuotaShare share = {};
 };
 
 class Committer {
@@ -54,7 +67,9 @@ class Committer {
   };
   void drop(const std::string& staged);
   /// Nothing: the version that is there already will do.
-  Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there);
+  /// `group`: what those that were admitted before it add to the usage of each account.
+  Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there,
+                                        std::map<std::string, Usage>& group);
   Result<Version> put_in_place(Admitted& admitted);
   Status give_up_replaced(const std::vector<UnsettledPut>& puts);
   Status flush_contents(const std::vector<UnsettledPut>& puts);

@@ -118,6 +118,7 @@ class DirectoryStore final : public LocalStore {
     }
     DraftRequest full = request;
     full.path = below(principal, request.path);
+    MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes));
     std::shared_ptr<std::atomic<bool>> superseded;
     {
       // Not the store's lock: whoever begins does not wait for a group of commits.
@@ -133,7 +134,7 @@ class DirectoryStore final : public LocalStore {
     parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
         parts_, std::move(full), name, id_of(*stat), [this](ReadyDraft draft) { queue_->add(std::move(draft)); },
-        std::move(superseded));
+        std::move(superseded), std::move(share));
   }
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,
@@ -230,7 +231,9 @@ class DirectoryStore final : public LocalStore {
   Result<Version> restore(const Principal& principal, const std::string& path, std::int64_t trashed_ns,
                           const std::string& to, Force force) override {
     MILLRACE_TRY(committer_.checkpoint());
-    return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, below(principal, to), force, new_name(),
+    const std::string full_to = below(principal, to);
+    MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0));
+    return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, full_to, force, new_name(), share,
                               [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
 
@@ -328,6 +331,19 @@ class DirectoryStore final : public LocalStore {
   }
   static std::string above(const Principal& principal, const std::string& path) {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
+  }
+
+  /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit.
+  Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes) {
+    QuotaShare share{principal.account, principal.quota};
+    if (share.quota == Quota{}) return share;
+    MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
+    if (row) share.replaced_bytes = row->version.bytes;
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+    const auto more =
+        static_cast<std::int64_t>(std::min(bytes, kMost)) - static_cast<std::int64_t>(share.replaced_bytes);
+    MILLRACE_TRY(fits_quota(share, parts_->catalogue->usage(share.account), more, row ? 0 : 1, full));
+    return share;
   }
 
   /// Where, in bytes, `found` is no longer what the root's chunks say; 0 where those are not known.

@@ -38,7 +38,8 @@ Result<ReadyDraft> make_ready(StoreParts& parts, const std::string& to, const st
 }  // namespace
 
 Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted, const std::string& to, Force force,
-                                   const std::string& staged, const std::function<void(ReadyDraft)>& ready) {
+                                   const std::string& staged, const QuotaShare& share,
+                                   const std::function<void(ReadyDraft)>& ready) {
   Disk& disk = parts.disk();
   MILLRACE_ASSIGN(const TrashedName name, parts.trash->find(wanted.path, wanted.trashed_ns));
   const Place kept{Area::kTrash, trashed_path(name)};
@@ -53,6 +54,7 @@ Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted,
     return fail(std::move(draft).error());
   }
   draft->expected.kind = force == Force::kYes ? Expected::Kind::kAny : Expected::Kind::kNone;
+  draft->share = share;
   const std::uint64_t inode = draft->stat.inode;
   std::promise<Result<Version>> committed;
   draft->done = [&committed](Result<Version> version) { committed.set_value(std::move(version)); };

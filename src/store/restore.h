@@ -11,9 +11,10 @@
 namespace millrace {
 
 /// Makes a version in the trash the current one of `to`, below files/. It gets a second name in staging, which is what
-/// is committed; only then it loses that in the trash, so that whatever fails it is still there. `staged` is free.
-/// Waits for the commit. Errors: kNotFound, kConflict, commit's, the system's.
+/// is committed; only then it loses that in the trash, so that whatever fails it is still there. `staged` is free,
+/// `share` is what `to` counts against. Waits for the commit. Errors: kNotFound, kConflict, commit's, the system's.
 Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted, const std::string& to, Force force,
-                                   const std::string& staged, const std::function<void(ReadyDraft)>& ready);
+                                   const std::string& staged, const QuotaShare& share,
+                                   const std::function<void(ReadyDraft)>& ready);
 
 }  // namespace millrace

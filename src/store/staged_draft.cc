@@ -15,13 +15,14 @@ constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
 StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
-                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded)
+                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share)
     : parts_(std::move(parts)),
       request_(std::move(request)),
       name_(std::move(name)),
       id_(id),
       ready_(std::move(ready)),
-      superseded_(std::move(superseded)) {}
+      superseded_(std::move(superseded)),
+      share_(std::move(share)) {}
 
 StagedDraft::~StagedDraft() {
   parts_->files.forget(id_);
@@ -45,6 +46,14 @@ Status StagedDraft::still_wanted() const {
 
 Status StagedDraft::write(ByteView bytes) {
   MILLRACE_TRY(still_wanted());
+  if (share_.quota.bytes > 0) {
+    // What others have committed meanwhile counts too: there is no use in taking what cannot be committed.
+    const auto more =
+        static_cast<std::int64_t>(size_ + bytes.size()) - static_cast<std::int64_t>(share_.replaced_bytes);
+    const Status fits = fits_quota(share_, parts_->catalogue->usage(share_.account), more, 0, request_.path);
+    if (!fits) useless_ = true;
+    MILLRACE_TRY(fits);
+  }
   if (all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && bytes.size() >= kHoleBytes && all_zero(bytes)) {
     size_ += bytes.size();
     return {};
@@ -211,6 +220,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   ready.root = root;
   ready.attributes = attributes;
   ready.superseded = superseded_;
+  ready.share = share_;
   return ready;
 }
 

@@ -20,9 +20,27 @@
 
 namespace millrace {
 
+/// What a principal may do; see scoped_store.h.
+struct Scope {
+  bool read = true;
+  bool write = true;
+  bool remove = true;
+  std::string prefix;  ///< the path that it is confined to, with what lies below; empty: all
+  bool operator==(const Scope&) const = default;
+};
+
+/// What all files of an account together may take; 0: no limit.
+struct Quota {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  bool operator==(const Quota&) const = default;
+};
+
 /// Who asks. `account` is empty for anonymous service: the root folder is then DIR/files itself.
 struct Principal {
   std::string account;
+  Scope scope;
+  Quota quota;
 };
 
 enum class EntryKind : std::uint8_t { kFile = 0, kFolder = 1, kSymlink = 2 };

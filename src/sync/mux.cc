@@ -9,6 +9,8 @@ namespace {
 constexpr std::size_t kMaxQueuedControl =
     4u << 20;  ///< bytes of unsent control frames: past that the peer asks without reading
 
+constexpr std::size_t kMostUnasked = 1u << 20;  ///< bytes that are kept until the peer is let in
+
 constexpr std::uint8_t kFirstAnswer = 32;  ///< types below 16 are the connection's own
 
 Error must_be_known(std::uint8_t type) {
@@ -66,7 +68,7 @@ void Mux::Impl::drop_outbox(Stream& stream) {
 }
 
 void Mux::Impl::count_messages() {
-  messages_held.resize(control_bytes + message_bytes + decoder.held_bytes());
+  messages_held.resize(control_bytes + message_bytes + decoder.held_bytes() + first_request.size());
 }
 
 void Mux::Impl::make_ready(Stream& stream) {
@@ -157,6 +159,13 @@ Status Mux::Impl::on_frame(const FrameHeader& header, ByteView payload) {
     }
     case FrameType::kPong:
       return {};
+    case FrameType::kAuthenticate:
+      return on_authenticate(payload);
+    case FrameType::kAuthenticated: {
+      MILLRACE_ASSIGN(const auto message, wire::decode<wire::Authenticated>(payload));
+      if (role == Role::kClient) owner.on_authenticated(message);
+      return {};
+    }
     case FrameType::kGoAway: {
       MILLRACE_ASSIGN(const auto message, wire::decode<wire::GoAway>(payload));
       peer_leaves = true;
@@ -222,6 +231,13 @@ std::size_t Mux::Impl::held_streams() const {
 Status Mux::Impl::on_request(const FrameHeader& header, ByteView payload) {
   // Frames for a stream that has ended cross its end on the wire.
   if (!is_request_type(header.type) || role == Role::kClient) return {};
+  if (entrance == Entrance::kNotAsked && owner.has_gate()) {
+    entrance = Entrance::kAsked;
+    append_frame_header(first_request, header);
+    append(first_request, payload);
+    owner.on_authenticate(std::nullopt);
+    return {};
+  }
   if (!claim(header.stream)) return fail(Code::kProtocol, "A request came on a stream that cannot be new.");
   const bool full = held_streams() >= own.max_streams;
   if (full || leaving) {
@@ -242,6 +258,30 @@ Status Mux::Impl::on_request(const FrameHeader& header, ByteView payload) {
     stream->fail(conversation.error());
   }
   return {};
+}
+
+Status Mux::Impl::on_authenticate(ByteView payload) {
+  MILLRACE_ASSIGN(auto message, wire::decode<wire::Authenticate>(payload));
+  if (role == Role::kClient || entrance != Entrance::kNotAsked || next_peer_id != 1)
+    return fail(Code::kProtocol, "AUTHENTICATE comes once, before the first request.");
+  if (!owner.has_gate()) return fail(Code::kNotAuthenticated, "This server has no accounts; connect without a token.");
+  entrance = Entrance::kAsked;
+  owner.on_authenticate(std::move(message.token));
+  return {};
+}
+
+/// Bytes for the decoder. What fails is the end of the connection.
+Status Mux::Impl::feed(ByteView bytes) {
+  Status status = decoder.feed(bytes, *this);
+  if (status && decoder.held_bytes() > kMaxFramePayload + kMostUnasked)
+    status = fail(Code::kProtocol, "The peer sends on without waiting to be let in.");
+  count_messages();
+  if (!status) {
+    broken = status.error();
+    control_error(0, status.error());
+  }
+  owner.wants_write();
+  return status;
 }
 
 Status Mux::Impl::on_hello(ByteView payload) {
@@ -380,21 +420,36 @@ Result<std::uint32_t> Mux::open(const std::function<std::shared_ptr<Conversation
 
 Status Mux::on_bytes(ByteView bytes) {
   if (impl_->broken) return fail(*impl_->broken);
-  Status status;
   if (std::exchange(impl_->first_bytes, impl_->first_bytes && bytes.empty()) && !bytes.empty() &&
       bytes[0] != static_cast<Byte>(FrameType::kHello)) {
-    status = fail(Impl::not_ours());
-  } else {
-    impl_->moved += bytes.size();
-    status = impl_->decoder.feed(bytes, *impl_);
-    impl_->count_messages();
+    abort(Impl::not_ours());
+    return fail(*impl_->broken);
   }
-  if (!status) {
-    impl_->broken = status.error();
-    impl_->control_error(0, status.error());
-  }
-  impl_->owner.wants_write();
-  return status;
+  impl_->moved += bytes.size();
+  return impl_->feed(bytes);
+}
+
+void Mux::Owner::on_authenticate(std::optional<std::string>) {}
+void Mux::Owner::on_authenticated(const wire::Authenticated&) {}
+
+void Mux::authenticate(const std::string& token) {
+  impl_->control(FrameType::kAuthenticate, 0, wire::encode(wire::Authenticate{token}), kMustUnderstand);
+}
+
+Status Mux::admit(const std::optional<wire::Authenticated>& answer) {
+  if (impl_->broken) return fail(*impl_->broken);
+  impl_->entrance = Impl::Entrance::kAdmitted;
+  if (answer) impl_->control(FrameType::kAuthenticated, 0, wire::encode(*answer));
+  Buffer waiting = std::exchange(impl_->first_request, {});
+  append(waiting, impl_->decoder.take_rest());
+  return impl_->feed(waiting);
+}
+
+bool Mux::awaits_admission() const {
+  return impl_->entrance == Impl::Entrance::kAsked;
+}
+bool Mux::is_admitted() const {
+  return impl_->entrance == Impl::Entrance::kAdmitted;
 }
 
 void Mux::on_transport_closed(const Error& error) {
@@ -434,7 +489,7 @@ std::size_t Mux::open_streams() const {
 Mux::Standing Mux::standing() const {
   Standing out;
   out.moved = impl_->moved;
-  out.is_idle = impl_->streams.empty() && impl_->retired.empty() && !impl_->decoder.in_frame();
+  out.is_idle = !awaits_admission() && impl_->streams.empty() && impl_->retired.empty() && !impl_->decoder.in_frame();
   out.holds = impl_->decoder.in_frame() || impl_->control_bytes > 0 || impl_->message_bytes > 0;
   for (const auto& [id, stream] : impl_->streams) {
     out.transfers += stream->place ? 1 : 0;

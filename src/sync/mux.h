@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "sync/stream.h"
 
@@ -33,6 +35,14 @@ class Mux {
     virtual std::shared_ptr<MemoryBudget> budget() const { return nullptr; }
     /// Where there is a budget: calls what it is given on the loop, whatever thread it is called on.
     virtual std::function<void(std::function<void()>)> poster() { return nullptr; }
+    /// Server only: whether the peer is served is decided before its first request is looked at.
+    virtual bool has_gate() const { return false; }
+    /// Where there is a gate, once: the peer's token, or nothing where its first request came without. Whoever decides
+    /// calls admit() or abort() later, never from within. Until then nothing more of the peer's is looked at, and it
+    /// should not be read from.
+    virtual void on_authenticate(std::optional<std::string> token);
+    /// Client only: the server took the token.
+    virtual void on_authenticated(const wire::Authenticated& message);
     /// GOAWAY from the peer.
     virtual void on_goaway(const wire::GoAway& message) = 0;
   };
@@ -51,6 +61,14 @@ class Mux {
   /// Bytes from the transport. An error is fatal to the connection and given again at each further call: flush the
   /// output (it has an ERROR on stream 0 and nothing of the streams any more), then close.
   Status on_bytes(ByteView bytes);
+  /// Client: says who it is. Once, before the first stream is opened.
+  void authenticate(const std::string& token);
+  /// Server: the peer is served, and told so where it had a token. What it sent meanwhile is looked at within. Errors:
+  /// as on_bytes().
+  Status admit(const std::optional<wire::Authenticated>& answer);
+  /// The gate was asked and has not answered.
+  bool awaits_admission() const;
+  bool is_admitted() const;
   /// The transport is gone or given up: every conversation gets on_closed(error).
   void on_transport_closed(const Error& error);
 

@@ -24,6 +24,8 @@ class Mux::Impl final : public FrameDecoder::Sink {
 
   Status on_data(const FrameHeader& header, ByteView part, bool last) override;
   Status on_frame(const FrameHeader& header, ByteView payload) override;
+  bool is_done() const override { return entrance == Entrance::kAsked; }
+  Status feed(ByteView bytes);
 
   void control(FrameType type, std::uint32_t stream, const Buffer& payload, std::uint8_t flags = 0);
   void control_error(std::uint32_t stream, const Error& error, std::uint8_t flags = 0);
@@ -47,6 +49,9 @@ class Mux::Impl final : public FrameDecoder::Sink {
   Owner& owner;
   FrameDecoder decoder;
   bool hello_received = false;
+  enum class Entrance : std::uint8_t { kNotAsked, kAsked, kAdmitted };
+  Entrance entrance = Entrance::kNotAsked;
+  Buffer first_request;  ///< came without a token; a whole frame
   bool first_bytes = true;
   bool leaving = false;                        ///< GOAWAY was sent: no request is taken any more
   bool peer_leaves = false;                    ///< GOAWAY came: no stream is opened any more
@@ -73,6 +78,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
   Status on_hello(ByteView payload);
   Status on_window(const FrameHeader& header, ByteView payload);
   Status on_request(const FrameHeader& header, ByteView payload);
+  Status on_authenticate(ByteView payload);
   /// Uses up a stream id of the peer's. Requests come when they are ready, not in the order of their ids: ids below the
   /// highest that did not come yet are remembered, as many as may be open at once.
   bool claim(std::uint32_t id);

@@ -14,6 +14,8 @@ struct PeerRules {
   std::uint64_t window_seconds = 30;        ///< over which it is measured
   std::uint64_t idle_seconds = 0;           ///< without an open request, 0: no limit
   std::uint64_t memory_wait_seconds = 300;  ///< of a transfer for its turn or for room
+  std::uint64_t auth_seconds = 30;          ///< from the connection's first moment until it is known who it is
+  bool needs_token = false;                 ///< else HELLO is enough for that
 };
 
 class PeerWatch {

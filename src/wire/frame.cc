@@ -16,6 +16,8 @@ bool is_known_type(std::uint8_t type) {
     case FrameType::kGoAway:
     case FrameType::kPing:
     case FrameType::kPong:
+    case FrameType::kAuthenticate:
+    case FrameType::kAuthenticated:
     case FrameType::kUpload:
     case FrameType::kUploadDelta:
     case FrameType::kDownload:
@@ -50,6 +52,10 @@ void append_frame_header(Buffer& to, const FrameHeader& header) {
 
 Status FrameDecoder::feed(ByteView bytes, Sink& sink) {
   while (!bytes.empty()) {
+    if (state_ == State::kHeader && held_.empty() && sink.is_done()) {
+      append(rest_, bytes);
+      return {};
+    }
     if (state_ == State::kHeader) {
       held_.push_back(bytes[0]);
       bytes = bytes.subspan(1);

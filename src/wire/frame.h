@@ -28,6 +28,8 @@ enum class FrameType : std::uint8_t {
   kGoAway = 5,
   kPing = 6,
   kPong = 7,
+  kAuthenticate = 8,
+  kAuthenticated = 9,
   kUpload = 16,
   kUploadDelta = 17,
   kDownload = 18,
@@ -80,19 +82,24 @@ class FrameDecoder {
     virtual Status on_data(const FrameHeader& header, ByteView part, bool last) = 0;
     /// A whole frame of any other type; the view is valid during the call only.
     virtual Status on_frame(const FrameHeader& header, ByteView payload) = 0;
+    /// Asked after each whole frame that is not DATA: true leaves what follows undecoded.
+    virtual bool is_done() const { return false; }
   };
 
   /// Decodes all of `bytes`. Errors: kTooLarge (a payload over its limit), kProtocol, or the sink's; the decoder is
   /// then spent.
   Status feed(ByteView bytes, Sink& sink);
+  /// Bytes behind a frame after which the sink was done for now (see Sink::is_done): feed them later. Given once.
+  Buffer take_rest() { return std::exchange(rest_, {}); }
   /// Of a frame that is not complete.
-  std::size_t held_bytes() const { return held_.size(); }
+  std::size_t held_bytes() const { return held_.size() + rest_.size(); }
   bool in_frame() const { return state_ != State::kHeader || !held_.empty(); }
 
  private:
   enum class State { kHeader, kPayload, kData };
   State state_ = State::kHeader;
   Buffer held_;
+  Buffer rest_;
   FrameHeader header_;
   std::size_t remaining_ = 0;
 };

@@ -242,6 +242,21 @@ void describe(M& m, V& v) {
 }
 
 template <typename M, typename V>
+requires std::is_same_v<std::remove_const_t<M>, Authenticate>
+void describe(M& m, V& v) {
+  v.text(1, m.token);
+}
+
+template <typename M, typename V>
+requires std::is_same_v<std::remove_const_t<M>, Authenticated>
+void describe(M& m, V& v) {
+  v.text(1, m.account);
+  v.number(2, m.scope);
+  v.text(3, m.prefix);
+  v.number(4, m.expires_s);
+}
+
+template <typename M, typename V>
 requires std::is_base_of_v<UploadFields, std::remove_const_t<M>>
 void describe(M& m, V& v) {
   v.text(1, m.path);
@@ -463,6 +478,8 @@ template Buffer encode(const Cancel&);
 template Buffer encode(const GoAway&);
 template Buffer encode(const Ping&);
 template Buffer encode(const Pong&);
+template Buffer encode(const Authenticate&);
+template Buffer encode(const Authenticated&);
 template Buffer encode(const Download&);
 template Buffer encode(const List&);
 template Buffer encode(const Stat&);
@@ -511,6 +528,14 @@ Result<Ping> decode<Ping>(ByteView payload) {
 template <>
 Result<Pong> decode<Pong>(ByteView payload) {
   return decode_fields<Pong>(payload, "PONG");
+}
+template <>
+Result<Authenticate> decode<Authenticate>(ByteView payload) {
+  return decode_fields<Authenticate>(payload, "AUTHENTICATE");
+}
+template <>
+Result<Authenticated> decode<Authenticated>(ByteView payload) {
+  return decode_fields<Authenticated>(payload, "AUTHENTICATED");
 }
 template <>
 Result<Download> decode<Download>(ByteView payload) {

@@ -80,6 +80,24 @@ struct Pong {
   bool operator==(const Pong&) const = default;
 };
 
+/// The client, behind HELLO at most once and before its first request: who it is. Requests may follow in the same
+/// flight.
+struct Authenticate {
+  static constexpr FrameType kType = FrameType::kAuthenticate;
+  std::string token;  // 1: as the server's operator handed it out
+  bool operator==(const Authenticate&) const = default;
+};
+
+/// The server's answer; a token that does not count gets ERROR on the connection instead.
+struct Authenticated {
+  static constexpr FrameType kType = FrameType::kAuthenticated;
+  std::string account;          // 1
+  std::uint64_t scope = 0;      // 2: bit set: 1 read, 2 write, 4 delete
+  std::string prefix;           // 3: the folder that the token is confined to, empty: all of the account
+  std::uint64_t expires_s = 0;  // 4: since 1970, 0: never
+  bool operator==(const Authenticated&) const = default;
+};
+
 /// The fields of UPLOAD (a patch against nothing follows at once as DATA) and UPLOAD_DELTA (BASIS is awaited).
 struct UploadFields {
   std::string path;            // 1

@@ -120,6 +120,8 @@ Examples all_examples() {
   add(out, "GOAWAY", 0, wire::GoAway{5000, 1000, "restart"});
   add(out, "PING", 0, wire::Ping{77});
   add(out, "PONG", 0, wire::Pong{77});
+  add(out, "AUTHENTICATE", 0, wire::Authenticate{"mr1_0123456789abcdef_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"});
+  add(out, "AUTHENTICATED", 0, wire::Authenticated{"alice", 3, "reports", 1'800'000'000});
   add(out, "UPLOAD", 1, upload_fields<wire::Upload>());
   add(out, "UPLOAD_DELTA", 1, upload_fields<wire::UploadDelta>());
   wire::Download download;

@@ -169,13 +169,13 @@ class Servers(ServerTest):
         self.assertIn("error[E_", done.stderr)
 
     def test_beyond_loopback_it_warns(self):
-        server = subprocess.Popen([MILLRACED, "serve", "--data", self.path("other"), "--listen", "0.0.0.0:0"],
+        server = subprocess.Popen([MILLRACED, "serve", "--data", self.path("other"), "--allow-anonymous", "--listen", "0.0.0.0:0"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertIn("listening on", server.stdout.readline())
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=PATIENCE)
         self.assertEqual(server.returncode, 0)
-        self.assertIn("no login", errors)
+        self.assertIn("READS AND WRITES EVERYTHING", errors)
         self.assertNotIn("no encryption", errors)  # it speaks TLS there
 
 

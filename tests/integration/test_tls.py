@@ -224,7 +224,7 @@ class Mismatches(TlsTest):
         self.client("list", "--tls", self.url)
 
     def test_off_loopback_tls_is_the_default(self):
-        server = Server(self.path("open"), listen="0.0.0.0:0")
+        server = Server(self.path("open"), "--allow-anonymous", listen="0.0.0.0:0")
         self.addCleanup(server.stop)
         self.client("list", "--tls", server.url)
         self.client("list", "--plain", server.url, code=17)

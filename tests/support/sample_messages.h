@@ -67,6 +67,8 @@ void each_message(Visit visit) {
   on_connection("GOAWAY", GoAway{30'000, 5'000, "restart"});
   on_connection("PING", Ping{300});
   on_connection("PONG", Pong{300});
+  on_connection("AUTHENTICATE", Authenticate{"mr1_7_c2VjcmV0"}, kMustUnderstand);
+  on_connection("AUTHENTICATED", Authenticated{"alice", 7, "reports", 1'800'000'000});
 
   Upload upload;
   static_cast<UploadFields&>(upload) = sample_upload();

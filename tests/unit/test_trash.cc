@@ -151,8 +151,10 @@ TEST_CASE_METHOD(Fixture, "pages of the trash show each version once") {
 }
 
 TEST_CASE_METHOD(Fixture, "accounts see their own trash only") {
-  const Principal anna{"anna"};
-  const Principal ben{"ben"};
+  Principal anna;
+  anna.account = "anna";
+  Principal ben;
+  ben.account = "ben";
   const Buffer content = test::random_bytes(100, 1);
   DraftRequest request;
   request.path = "f";
