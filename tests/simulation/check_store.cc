@@ -93,6 +93,10 @@ void check_store(Simulation& simulation, SimulatedVolume& volume, LocalStore& st
 
 void check_end(Simulation& simulation, SimulatedVolume& volume, LocalStore& store) {
   check_store(simulation, volume, store);
+  if (const auto flushed = store.flush(); !flushed) simulation.fail("flush: " + flushed.error().sentence);
+  simulation.clock.pass(kLongerThanPartials);
+  (void)store.sweep_partials();
+  for (const std::string& path : volume.files_below("staging")) simulation.fail(path + " is left for ever");
   for (const std::string& path : simulation.model.paths()) {
     const auto content = new_content(simulation, FileModel::kAbsent);
     const auto& bytes = simulation.model.content(content).bytes;
@@ -114,9 +118,7 @@ void check_end(Simulation& simulation, SimulatedVolume& volume, LocalStore& stor
   }
   if (const auto flushed = store.flush(); !flushed) simulation.fail("flush: " + flushed.error().sentence);
   check_store(simulation, volume, store);
-  simulation.clock.pass(kLongerThanPartials);
-  (void)store.sweep_partials();
-  for (const std::string& path : volume.files_below("staging")) simulation.fail(path + " is left for ever");
+  for (const std::string& path : volume.files_below("staging")) simulation.fail(path + " is left by a commit");
 }
 
 }  // namespace millrace::simulation
