@@ -29,11 +29,17 @@ void reload(ServerTls* tls) {
 /// Before any thread begins.
 Status confine_to_data(const ServeOptions& options) {
   MILLRACE_TRY(make_data_folder(options.data));
+  if (options.confine == ConfineMode::kOff) return {};
   const TlsContext::ServerFiles& files = options.tls.files;
   MILLRACE_ASSIGN(const Confined confined,
                   confine(confinement_of(options.data, {files.certificate, files.key, files.client_ca})));
-  if (confined == Confined::kNotSupported)
-    std::fprintf(stderr, "warning: this kernel cannot confine the server to its data folder (Landlock, since 5.19).\n");
+  if (confined == Confined::kYes) return {};
+  if (options.confine == ConfineMode::kOn)
+    return fail(
+        Code::kUsage,
+        "This kernel cannot confine the server to its data folder (Landlock, since 5.19), and --confine on asks "
+        "for it.");
+  std::fprintf(stderr, "warning: this kernel cannot confine the server to its data folder (Landlock, since 5.19).\n");
   return {};
 }
 

@@ -88,6 +88,14 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
   command->add_option("--key", tls.files.key, "PEM");
   command->add_option("--client-ca", tls.files.client_ca,
                       "serve only clients with a certificate that these authorities signed");
+  std::string confine = "auto";
+  command
+      ->add_option(
+          "--confine", confine,
+          "to the data folder (Landlock); auto: where the kernel can; on: else do not start; off: for profilers "
+          "and other tools that write elsewhere from within the server")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
   std::string signature_cache = "16MiB";
   command
       ->add_option("--signature-cache", signature_cache,
@@ -151,6 +159,10 @@ std::variant<ServeOptions, int> parse_serve_command(int argc, char** argv) {
       std::map<std::string, TlsChoice::Mode>{
           {"auto", TlsChoice::Mode::kAuto}, {"on", TlsChoice::Mode::kOn}, {"off", TlsChoice::Mode::kOff}}
           .at(tls_mode);
+  options.confine =
+      std::map<std::string, ConfineMode>{
+          {"auto", ConfineMode::kAuto}, {"on", ConfineMode::kOn}, {"off", ConfineMode::kOff}}
+          .at(confine);
   if (const Status taken = take_address(address, options); !taken) return complain(taken.error());
   if (const Status fitting = check(tls, options.host); !fitting) return complain(fitting.error());
   return options;

@@ -11,12 +11,16 @@
 
 namespace millrace {
 
+/// Whether the server takes from itself what it does not need of the file system. kAuto: where the kernel can do it.
+enum class ConfineMode { kAuto, kOn, kOff };
+
 struct ServeOptions {
   std::string data;  ///< folder
   std::string host;
   std::uint16_t port = 0;  ///< 0: a free one
   Durability durability = Durability::kFull;
   TlsChoice tls;
+  ConfineMode confine = ConfineMode::kAuto;
   ServerLimits limits;
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan

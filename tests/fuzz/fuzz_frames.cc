@@ -42,8 +42,7 @@ void fuzz::run(ByteView bytes) {
   Log whole;
   FrameDecoder at_once;
   const Status status = at_once.feed(stream, whole);
-  require(whole.frames.size() <= stream.size() &&
-              std::equal(whole.frames.begin(), whole.frames.end(), stream.begin()),
+  require(whole.frames.size() <= stream.size() && std::equal(whole.frames.begin(), whole.frames.end(), stream.begin()),
           "frames, coded again, are the bytes that were fed");
 
   Log pieces;

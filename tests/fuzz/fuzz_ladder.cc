@@ -85,8 +85,7 @@ void check_searcher(fuzz::Input& input) {
 void check_holder(fuzz::Input& input) {
   std::vector<ByteRange> lacking;
   for (std::uint64_t at = 0, count = 1 + input.byte() % 16; count > 0 && at < own_content().size(); --count) {
-    const std::uint64_t length =
-        std::min<std::uint64_t>(1 + input.number<std::uint16_t>(), own_content().size() - at);
+    const std::uint64_t length = std::min<std::uint64_t>(1 + input.number<std::uint16_t>(), own_content().size() - at);
     lacking.push_back({at, length});
     at += length;
   }

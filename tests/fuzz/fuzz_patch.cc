@@ -1,5 +1,6 @@
-// The receiver of a patch: whatever a peer sends, nothing outside of the basis, the draft and the limits is touched, and
-// what is built has the digests that it is said to have. The first byte chooses the basis and whether a repair comes.
+// The receiver of a patch: whatever a peer sends, nothing outside of the basis, the draft and the limits is touched,
+// and what is built has the digests that it is said to have. The first byte chooses the basis and whether a repair
+// comes.
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "delta/part_encoder.h"
@@ -139,9 +140,9 @@ Buffer sample_patch(Addressing addressing, int level, bool with_basis) {
     auto plan = planner.next_part(20'000);
     last = !plan;
     if (last) plan.emplace().root = build_tree(chunks, *make_sha256()).root;
-    const EncodedPart part = encode_part(*plan, encode_instructions(*plan, cursor), start, kWindow,
-                                         BufferSource(target), {}, *codec, level)
-                                 .value();
+    const EncodedPart part =
+        encode_part(*plan, encode_instructions(*plan, cursor), start, kWindow, BufferSource(target), {}, *codec, level)
+            .value();
     append(out, part.head);
     for (const SharedBytes& piece : part.literals) append(out, piece.view);
   }

@@ -133,29 +133,27 @@ class ClientSession {
       if (!chunks) chunks = std::make_shared<ChunkList>();
       return std::make_unique<test::MemoryDownload>(std::move(held), std::move(chunks), built, kMostFileBytes);
     };
-    const auto begun_one = begin_download([this](const auto& make) { return side.mux.open(make); }, target, options,
-                                          toolbox(),
-                                          [this](const Result<TransferResult>& result) {
-                                            ++ended;
-                                            if (result) downloaded = *result;
-                                          },
-                                          nullptr);
+    const auto begun_one =
+        begin_download([this](const auto& make) { return side.mux.open(make); }, target, options, toolbox(),
+                       [this](const Result<TransferResult>& result) {
+                         ++ended;
+                         if (result) downloaded = *result;
+                       },
+                       nullptr);
     require(begun_one.has_value(), "a stream can be opened before HELLO");
   }
   template <typename Query>
   void query(const Query& message) {
     ++begun;
-    const auto opened = side.mux.open([&](StreamPort& port) {
-      return make_query(port, message, [this](const Result<wire::Entries>&) { ++ended; });
-    });
+    const auto opened = side.mux.open(
+        [&](StreamPort& port) { return make_query(port, message, [this](const Result<wire::Entries>&) { ++ended; }); });
     require(opened.has_value(), "a stream can be opened before HELLO");
   }
   template <typename Request>
   void request(const Request& message) {
     ++begun;
-    const auto opened = side.mux.open([&](StreamPort& port) {
-      return make_request(port, message, [this](const Result<wire::Done>&) { ++ended; });
-    });
+    const auto opened = side.mux.open(
+        [&](StreamPort& port) { return make_request(port, message, [this](const Result<wire::Done>&) { ++ended; }); });
     require(opened.has_value(), "a stream can be opened before HELLO");
   }
 };
