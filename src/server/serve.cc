@@ -30,16 +30,21 @@ constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
 
 /// Before any thread begins.
 Status confine_to_data(const ServeOptions& options, Log& log) {
-  if (!options.confine) return {};
   MILLRACE_TRY(make_data_folder(options.data));
+  if (options.confine == ConfineMode::kOff) return {};
   const TlsContext::ServerFiles& files = options.tls.files;
   Confinement needed =
       confinement_of(options.data, {files.certificate, files.key, files.client_ca, options.sources.file});
   // It is opened anew on SIGHUP.
   if (!options.audit_log.empty()) needed.writable.push_back(std::filesystem::absolute(options.audit_log).parent_path());
   MILLRACE_ASSIGN(const Confined confined, confine(needed));
-  if (confined == Confined::kNotSupported)
-    log.warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
+  if (confined == Confined::kYes) return {};
+  if (options.confine == ConfineMode::kOn)
+    return fail(
+        Code::kUsage,
+        "This kernel cannot confine the server to its data folder (Landlock, since 5.19), and --confine on asks "
+        "for it.");
+  log.warn("this kernel cannot confine the server to its data folder (Landlock, since 5.19).");
   return {};
 }
 

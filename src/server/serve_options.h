@@ -21,6 +21,8 @@ struct ConfigSources {
   std::vector<std::string> environment;                    ///< NAME=VALUE
   std::vector<std::pair<std::string, std::string>> flags;  ///< without dashes
 };
+/// Whether the server takes from itself what it does not need of the file system. kAuto: where the kernel can do it.
+enum class ConfineMode { kAuto, kOn, kOff };
 
 struct ServeOptions {
   std::string data;  ///< folder
@@ -29,13 +31,13 @@ struct ServeOptions {
   Durability durability = Durability::kFull;
   TlsChoice tls;
   bool allow_anonymous = false;  ///< off loopback too
+  ConfineMode confine = ConfineMode::kAuto;
   ServerLimits limits;
   std::size_t signature_cache = 16u << 20;  ///< bytes
   std::chrono::seconds scan_interval{0};    ///< 0: no scan
   ScrubLimits scrub;                        ///< an interval of 0: none
   std::chrono::seconds trash_keep{0};       ///< 0: nothing is kept
   unsigned trash_percent = 10;              ///< of the file system
-  bool confine = true;                      ///< to the data folder, by Landlock
   std::chrono::seconds drain_timeout{30};   ///< 0: ends at once
   Log::Options log;
   std::string audit_log;  ///< file; empty: none

@@ -158,12 +158,13 @@ std::vector<Setting> make_table() {
        .key = "confine",
        .flag = "confine",
        .kind = kChoice,
-       .initial = "on",
-       .choices = {"on", "off"},
-       .description = "take from the process what it does not need of the file system (Landlock); off: for tools that "
-                      "have it write elsewhere, such as those that measure coverage",
+       .initial = "auto",
+       .choices = {"auto", "on", "off"},
+       .description =
+           "take from the process what it does not need of the file system (Landlock); on: do not start where "
+           "the kernel has none; off: for profilers and the like, which have it write elsewhere",
        .apply = [](Options& o, const Value& v) {
-         o.confine = v.text == "on";
+         o.confine = v.text == "on" ? ConfineMode::kOn : v.text == "off" ? ConfineMode::kOff : ConfineMode::kAuto;
          return Status();
        }});
   row({.section = "tls",

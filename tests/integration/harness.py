@@ -15,6 +15,7 @@ import unittest
 
 MILLRACE = os.environ["MILLRACE"]
 MILLRACED = os.environ["MILLRACED"]
+SERVE_OPTIONS = os.environ.get("SERVE_OPTIONS", "").split()  # for all servers; tools/coverage gives some
 LEAST_PART = 1 << 20  # of a draft that counts as begun
 KEPT_PART = 16 << 20  # of a draft that is kept when its upload is cut off
 # Servers end at once when they are told to; tests of draining say how long they may take.
@@ -43,7 +44,7 @@ class Server:
 
     def __init__(self, data, *extra, listen="127.0.0.1:0"):
         self.data = data
-        self.process = subprocess.Popen([MILLRACED, "serve", "--data", data, "--listen", listen, *extra],
+        self.process = subprocess.Popen([MILLRACED, "serve", "--data", data, "--listen", listen, *SERVE_OPTIONS, *extra],
                                         stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if "listening on" not in line:

@@ -4,7 +4,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import MILLRACE, PATIENCE, ServerTest, noise
+from harness import MILLRACE, PATIENCE, Server, ServerTest, noise
 
 ROUNDS = 60
 
@@ -36,6 +36,24 @@ class Landlock(ServerTest):
         self.assertEqual(self.server.stored("b"), b"new")
         # Not acknowledged: it may have happened or not.
         self.assertIn(self.server.stored("d/a"), (b"before", b"after"))
+
+
+class Choice(ServerTest):
+    """--confine: what the kernel says of the process."""
+
+    def confined(self, mode):
+        self.server.stop()
+        self.server = Server(self.server.data, "--confine", mode)
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return "NoNewPrivs:\t1" in status.read()
+
+    def test_the_option_decides(self):
+        if not self.confined("auto"):
+            self.skipTest("this kernel has no Landlock")
+        self.assertTrue(self.confined("on"))
+        self.assertFalse(self.confined("off"))
+        self.run_client("upload", "-q", self.write("f", b"not confined"), self.url + "f")
+        self.assertEqual(self.server.stored("f"), b"not confined")
 
 
 class Swaps(ServerTest):
