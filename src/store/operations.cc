@@ -61,19 +61,24 @@ bool is_replaced_version(const Pending& pending, const FileStat& stat) {
 }
 
 /// Gives what came out of an exchange its place back if it is not what was to be replaced.
-Result<Outcome> check_replaced(Disk& disk, const Pending& pending) {
+Result<Outcome> check_replaced(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
   const Place staged{Area::kStaging, pending.other};
   const auto came_out = disk.stat(staged);
   if (!came_out && came_out.error() == ENOENT) return Outcome::kDone;
   if (!came_out) return fail(disk_error(came_out.error(), "stat", pending.other));
   if (is_replaced_version(pending, *came_out)) return Outcome::kDone;
   const auto back = disk.exchange(staged, {Area::kFiles, pending.path});
-  if (!back) return fail(disk_error(back.error(), "give back its place to", pending.path));
+  if (back) return Outcome::kForeign;
+  // Its place went with a folder that another program moved: it is kept in the trash, where there is one.
+  const bool is_kept = is_missing(back.error()) && parts.trash->keeps() && parts.trash->take(staged, pending.path);
+  if (!is_kept) return fail(disk_error(back.error(), "give back its place to", pending.path));
   return Outcome::kForeign;
 }
 
 /// New: rename. Replacement: exchange, then a look at what came out.
-Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
+Result<Outcome> rename_or_exchange(StoreParts& parts, const Pending& pending) {
+  Disk& disk = parts.disk();
   const Place place{Area::kFiles, pending.path};
   const Place staged{Area::kStaging, pending.other};
   auto moved = disk.rename_noreplace(staged, place);
@@ -84,20 +89,20 @@ Result<Outcome> rename_or_exchange(Disk& disk, const Pending& pending) {
   }
   if (!moved && is_missing(moved.error())) return Outcome::kForeign;
   if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
-  return check_replaced(disk, pending);
+  return check_replaced(parts, pending);
 }
 
 Result<Outcome> put_in_place(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
   MILLRACE_ASSIGN(const bool is_placed, has_inode(disk, {Area::kFiles, pending.path}, pending.inode));
-  if (is_placed) return check_replaced(disk, pending);
+  if (is_placed) return check_replaced(parts, pending);
   MILLRACE_ASSIGN(const bool is_staged, has_inode(disk, {Area::kStaging, pending.other}, pending.inode));
   if (!is_staged) return Outcome::kGone;
   if (auto made = make_parents(parts, pending.path); !made) {
     if (made.error().code == Code::kConflict) return Outcome::kForeign;
     return fail(std::move(made).error());
   }
-  return rename_or_exchange(disk, pending);
+  return rename_or_exchange(parts, pending);
 }
 
 Result<Outcome> move_to_place(StoreParts& parts, const Pending& pending) {
@@ -183,7 +188,7 @@ Result<Outcome> materialise(StoreParts& parts, const Pending& pending, Flush flu
 }
 
 Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
-  if (auto outcome = rename_or_exchange(parts.disk(), pending); outcome && *outcome == Outcome::kDone) return outcome;
+  if (auto outcome = rename_or_exchange(parts, pending); outcome && *outcome == Outcome::kDone) return outcome;
   // Whatever has changed since its draft was admitted: the long way finds out.
   return materialise(parts, pending);
 }
@@ -202,8 +207,7 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   return catalogue.transaction(parts.disk(), [&]() -> Status {
     for (auto& [path, row] : rows) {
       const auto stat = parts.disk().stat({Area::kFiles, path});
-      if (!stat && stat.error() != ENOENT && stat.error() != ENOTDIR)
-        return fail(disk_error(stat.error(), "stat", path));
+      if (!stat && !is_missing(stat.error())) return fail(disk_error(stat.error(), "stat", path));
       if (outcome == Outcome::kDone && stat) {
         row.stat = *stat;
         row.indexed_ns = 0;

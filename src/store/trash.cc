@@ -41,7 +41,7 @@ std::optional<TrashedName> parse_trashed_path(std::string_view path) {
 }
 
 DiskStatus Trash::take(const Place& from, const std::string& path) {
-  if (limits_.keep.count() <= 0) return disk_.unlink(from);
+  if (!keeps()) return disk_.unlink(from);
   const auto stat = disk_.stat(from);
   if (!stat) return disk_fail(stat.error());
   TrashedName name{path, now_ns_()};

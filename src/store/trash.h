@@ -36,6 +36,7 @@ class Trash {
   Trash(Disk& disk, std::function<std::int64_t()> now_ns, const TrashLimits& limits)
       : disk_(disk), now_ns_(std::move(now_ns)), limits_(limits) {}
 
+  bool keeps() const { return limits_.keep.count() > 0; }
   /// Takes the file at `from` away from there: into the trash, or for good where nothing is kept or the disk has no
   /// room for the name. `path`: where it belonged, below files/. Errors: ENOENT and the like when nothing is there.
   DiskStatus take(const Place& from, const std::string& path);

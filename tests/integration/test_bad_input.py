@@ -37,7 +37,7 @@ class LocalFiles(ServerTest):
         options = {}
         if os.getuid() == 0:
             os.chmod(self.folder, 0o755)
-            options = {"user": 65534, "group": 65534, "extra_groups": []}
+            options = {"user": 65534, "group": 65534, "extra_groups": [], "env": {**os.environ, "HOME": "/nonexistent"}}
             if subprocess.run(["test", "-x", harness.MILLRACE], **options).returncode != 0:
                 self.skipTest("this runs as root, who may read everything, and another user cannot reach the program")
         done = self.run_client("upload", secret, self.url + "f", code=13, **options)

@@ -29,7 +29,7 @@ class Memory(ServerTest):
             r"millraced: sessions (?P<sessions>\d+); transfers (?P<transfers>\d+), waiting for memory (?P<waiting>\d+)"
             r"(; (cpu|disk|catalogue) queue \d+, waits p50 [\d.]+ ms p99 [\d.]+ ms of \d+){3}"
             r"; memory (?P<memory>[\d.]+ [KMG]?i?B) of (?P<budget>[\d.]+ MiB), most (?P<most>[\d.]+ [KMG]?i?B)"
-            r"; loop lag p99 (?P<lag>[\d.]+) ms; refused (?P<refused>\d+), busy (?P<busy>\d+), too slow (?P<slow>\d+)\n", line)
+            r"; loop lag p99 (?P<lag>[\d.]+) ms; refused (?P<refused>\d+), busy (?P<busy>\d+), too slow (?P<slow>\d+), not authenticated \d+\n", line)
         self.assertIsNotNone(found, line)
         return found.groupdict()
 

@@ -114,7 +114,15 @@ class Pages(unittest.TestCase):
     def test_every_option_of_the_server_is_in_its_page(self):
         for option in self.options(MILLRACED, "serve"):
             self.assertIn(f"*{option}*", page("man/millraced.1.scd"))
-            self.assertIn(f"`{option} ", page("OPERATIONS.md"))
+            self.assertRegex(page("OPERATIONS.md"), f"`{option}[` ]")
+
+    def test_every_promise_has_its_test(self):
+        rows = [line.split("|") for line in page("SECURITY.md").splitlines() if re.match(r"\| \d+\. ", line)]
+        self.assertGreaterEqual(len(rows), 10)
+        for _, promise, tests, _ in rows:
+            named = [name.strip() for name in tests.split(",")]
+            for name in named:
+                self.assertTrue(os.path.isfile(os.path.join(os.environ["SOURCE_ROOT"], name)), (promise, name))
 
     def test_exit_codes_agree(self):
         in_help = subprocess.run([MILLRACE, "--help"], capture_output=True, text=True, check=True).stdout
