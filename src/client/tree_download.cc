@@ -276,7 +276,13 @@ void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> 
   };
   const std::string remote = ready.candidate.remote;
   const std::string shown = ready.place.shown();
-  const auto again = [this, ready, number, over] { fetch(ready, number, over); };
+  const auto again = [this, ready, number, over] {
+    Ready anew = ready;
+    // It may have been complete and have taken its place just when the connection was lost.
+    auto there = FileSource::open(ready.place);
+    anew.basis = there ? std::move(*there) : nullptr;
+    fetch(std::move(anew), number, over);
+  };
   const auto done = [this, remote, shown, basis = ready.basis, over, again](const Result<TransferResult>& result) {
     if (!result && run_.connection.try_later(result.error(), again)) return;
     Status status = result ? Status() : Status(fail(result.error()));
