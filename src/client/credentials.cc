@@ -7,40 +7,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
-#include <vector>
 
 #include "client/descriptor.h"
+#include "session/token_source.h"
 
 namespace millrace {
-
-namespace {
-
-constexpr std::size_t kMostBytes = 1u << 20;
-
-/// Nothing: there is no such file.
-Result<std::optional<std::string>> read_private(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    return fail(system_error(errno, "'" + path + "' cannot be read"));
-  }
-  struct stat stat {};
-  if (::fstat(file.number(), &stat) != 0) return fail(system_error(errno, "'" + path + "' cannot be looked at"));
-  if (S_ISREG(stat.st_mode) && (stat.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return fail(Code::kNotAllowed,
-                "'" + path + "' holds a token and others may read it; make it private: chmod 600 '" + path + "'.");
-  std::string content;
-  char piece[4096];
-  for (;;) {
-    const ssize_t got = ::read(file.number(), piece, sizeof piece);
-    if (got < 0) return fail(system_error(errno, "'" + path + "' cannot be read"));
-    if (got == 0) return std::optional<std::string>(std::move(content));
-    content.append(piece, static_cast<std::size_t>(got));
-    if (content.size() > kMostBytes) return fail(Code::kUsage, "'" + path + "' is too long to hold tokens.");
-  }
-}
-
-}  // namespace
 
 std::string Credentials::default_path() {
   if (const char* config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && *config != '\0')
@@ -52,7 +23,7 @@ std::string Credentials::default_path() {
 
 Result<std::optional<std::string>> Credentials::find(const Url& server) const {
   if (path_.empty()) return std::nullopt;
-  MILLRACE_ASSIGN(const auto content, read_private(path_));
+  MILLRACE_ASSIGN(const auto content, read_private_file(path_));
   std::istringstream lines(content.value_or(""));
   for (std::string host, port, token; lines >> host >> port >> token;) {
     if (host == server.host && port == server.port) return std::optional<std::string>(token);
@@ -62,7 +33,7 @@ Result<std::optional<std::string>> Credentials::find(const Url& server) const {
 
 Status Credentials::keep(const Url& server, const std::optional<std::string>& token) const {
   if (path_.empty()) return fail(Code::kFailed, "There is no home folder to keep a token in; set XDG_CONFIG_HOME.");
-  MILLRACE_ASSIGN(const auto content, read_private(path_));
+  MILLRACE_ASSIGN(const auto content, read_private_file(path_));
   std::string fresh;
   std::istringstream lines(content.value_or(""));
   for (std::string host, port, other; lines >> host >> port >> other;) {
@@ -83,24 +54,9 @@ Status Credentials::keep(const Url& server, const std::optional<std::string>& to
   return {};
 }
 
-Result<std::string> read_token_file(const std::string& path) {
-  MILLRACE_ASSIGN(const auto content, read_private(path));
-  if (!content) return fail(Code::kNotFound, "There is no file '" + path + "' to read a token from.");
-  std::istringstream words(*content);
-  std::string token;
-  if (!(words >> token)) return fail(Code::kUsage, "'" + path + "' holds no token.");
-  return token;
-}
-
 Result<std::optional<std::string>> find_token(const Url& server, const std::string& token_file) {
-  const auto of_file = [](const std::string& path) -> Result<std::optional<std::string>> {
-    MILLRACE_ASSIGN(auto token, read_token_file(path));
-    return std::optional<std::string>(std::move(token));
-  };
-  if (!token_file.empty()) return of_file(token_file);
-  if (const char* token = std::getenv("MILLRACE_TOKEN"); token != nullptr && *token != '\0')
-    return std::optional<std::string>(token);
-  if (const char* path = std::getenv("MILLRACE_TOKEN_FILE"); path != nullptr && *path != '\0') return of_file(path);
+  MILLRACE_ASSIGN(auto given, given_token(token_file));
+  if (given) return given;
   return Credentials(Credentials::default_path()).find(server);
 }
 

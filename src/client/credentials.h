@@ -27,12 +27,7 @@ class Credentials {
   std::string path_;
 };
 
-/// The token in a file: its first line. Errors: kNotAllowed when others may read it, kUsage for an empty one, the
-/// system's.
-Result<std::string> read_token_file(const std::string& path);
-
-/// The token for a server: out of `token_file`, MILLRACE_TOKEN, the file that MILLRACE_TOKEN_FILE names, or what login
-/// kept; the first that there is.
+/// The token for a server: one that was given for this run (see given_token), or what login kept.
 Result<std::optional<std::string>> find_token(const Url& server, const std::string& token_file);
 
 }  // namespace millrace

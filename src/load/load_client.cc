@@ -80,6 +80,7 @@ void LoadClient::start_session(const Step& then) {
                                          if (self->done_) return self->end_later(error);
                                          if (self->on_lost_) self->on_lost_(error);
                                        });
+  if (const auto& token = context_.options.token) session_->mux().authenticate(*token);
   connecting->connect(context_.options.url.host, context_.options.url.port,
                       [weak = weak_from_this(), session = std::weak_ptr(session_), then](Status result) {
                         const auto self = weak.lock();

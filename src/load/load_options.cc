@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/address.h"
 #include "base/cpu.h"
 #include "base/random.h"
 #include "base/units.h"
 #include "load/rate_search.h"
 #include "load/words.h"
+#include "session/token_source.h"
 
 namespace millrace {
 
@@ -126,6 +128,12 @@ Status complete(LoadOptions& options, const Words& words) {
   MILLRACE_ASSIGN(options.url, parse_url(options.url_text));
   if (!options.url.path.empty())
     return fail(Code::kUsage, "--url names a server only, millrace://HOST:PORT; the files are below load/ there.");
+  MILLRACE_ASSIGN(options.token, given_token(options.token_file));
+  if (options.token && !options.tls && !is_loopback(options.url.host))
+    return fail(Code::kUsage, "A token would go to " + options.url.host + " unencrypted; add --tls.");
+  if (options.token && options.slow_clients > 0)
+    return fail(Code::kUsage,
+                "--slow-clients show no token, so a server with accounts would turn them away; leave them out.");
   MILLRACE_ASSIGN(options.operation, parse_operation(words.operation));
   MILLRACE_ASSIGN(options.size, parse_size_range(options.size_text));
   MILLRACE_ASSIGN(const std::uint64_t edit_bytes, parse_size(words.edit_size));
@@ -179,6 +187,8 @@ class ScenarioFile final : public CLI::ConfigTOML {
 void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_option("--url", options.url_text, "the server, millrace://HOST:PORT")->required();
   run.add_flag("--tls", options.tls, "encrypt; the server's certificate is not looked at");
+  run.add_option("--token-file", options.token_file,
+                 "the token that every client shows; else MILLRACE_TOKEN (or _FILE)");
   run.add_option("--op", words.operation, "upload, upload-delta, download, download-delta, list, idle or mixed");
   run.add_option("--mix", words.mix, "with --op mixed: upload-delta=70,download=20,list=10");
   run.add_option("--clients", options.clients, "connections")->check(CLI::Range(1u, kMostClients));

@@ -64,6 +64,8 @@ struct LoadOptions {
   std::string change_text = "overwrite";
   std::uint64_t seed = 1;
   bool tls = false;
+  std::string token_file;                 ///< as given
+  std::optional<std::string> token = {};  ///< what every client shows
   bool verify = false;
   bool cleanup = false;
   bool quiet = false;

@@ -32,7 +32,28 @@ void AuditLog::record(std::string_view account, std::string_view what, std::stri
   const std::string line =
       "{\"time\":\"" + json_time(std::chrono::system_clock::now()) + "\"" + fields.as_json() + more.as_json() + "}\n";
   const std::lock_guard lock(mutex_);
-  (void)!::write(file_.descriptor(), line.data(), line.size());
+  const bool written = ::write(file_.descriptor(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const bool says = !written && !fails_;
+  fails_ = !written;
+  if (says && on_failure_) on_failure_(system_error(errno, "Lines of the audit log '" + path_ + "' are lost").sentence);
+}
+
+void AuditLog::record_refused(std::string_view what, std::string_view result, LogFields more,
+                              std::chrono::steady_clock::time_point now) {
+  static constexpr std::uint64_t kMostAMinute = 60;
+  {
+    const std::lock_guard lock(mutex_);
+    if (now - minute_began_ >= std::chrono::minutes(1)) {
+      minute_began_ = now;
+      refused_ = 0;
+    }
+    if (++refused_ > kMostAMinute) {
+      ++left_out_;
+      return;
+    }
+    if (left_out_ > 0) more.add("left_out", std::exchange(left_out_, 0));
+  }
+  record("", what, "", result, more);
 }
 
 Status AuditLog::reopen() {

@@ -177,6 +177,7 @@ int serve(const ServeOptions& given) {
     auto opened = AuditLog::open(options.audit_log);
     if (!opened) return complain(opened.error());
     audit = std::move(*opened);
+    audit->set_on_failure([&log](const std::string& sentence) { log.warn(sentence); });
   }
   const Journal journal{&log, audit.get()};
   const std::size_t descriptors = raise_descriptor_limit();

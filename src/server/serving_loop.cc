@@ -109,6 +109,14 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
   const auto found = served_.find(number);
   if (found == served_.end()) return;
   Served& served = found->second;
+  if (journal_.audit != nullptr && (has_token || !decided)) {
+    const LogFields who = LogFields().add("connection", served.id).add("peer", served.peer);
+    if (decided) {
+      journal_.audit->record(decided->principal.account, "authenticate", "", "ok", who);
+    } else {
+      journal_.audit->record_refused("authenticate", code_name(decided.error().code), who);
+    }
+  }
   if (!decided) {
     const bool is_attempt = has_token && decided.error().code == Code::kNotAuthenticated;
     if (!is_attempt) return turn_away(number, decided.error());

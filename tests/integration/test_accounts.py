@@ -1,4 +1,5 @@
 """Accounts, tokens, scopes and quotas with the real programs."""
+import json
 import os
 import re
 import subprocess
@@ -78,6 +79,29 @@ class Tokens(AccountsTest):
         while "not authenticated" not in line:
             line = self.server.process.stdout.readline()
         self.assertGreaterEqual(int(re.search(r"not authenticated (\d+)", line).group(1)), 5)
+
+    def test_the_audit_log_says_who_came_in_and_who_did_not(self):
+        self.account("add", "anna")
+        token = self.token("anna")
+        self.server.stop()
+        self.server = Server(self.server.data, "--audit-log", self.path("audit"))
+        self.as_token(token, "list", self.url)
+        self.as_token(token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB"), "list", self.url, code=12)
+        with open(self.path("audit")) as file:
+            text = file.read()
+        lines = [json.loads(line) for line in text.splitlines()]
+        self.assertEqual([(line["who"], line["what"], line["result"]) for line in lines],
+                         [("anna", "authenticate", "ok"), ("-", "authenticate", "E_NOT_AUTHENTICATED")])
+        self.assertNotIn(token[-20:], text)
+
+    def test_the_load_generator_shows_a_token(self):
+        self.account("add", "anna")
+        run = [os.environ["MILLRACE_LOAD"], "run", "--url", self.url.rstrip("/"), "--clients", "3", "--transfers", "6", "--size", "4KiB", "--verify", "-q"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_TOKEN")}
+        done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertNotEqual(done.returncode, 0)
+        done = subprocess.run(run, env={**environment, "MILLRACE_TOKEN": self.token("anna")}, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_revoked_token_ends_its_connections(self):
         self.account("add", "alice")
