@@ -105,7 +105,7 @@ class ListFeed final : public ItemFeed {
 CommandRun::CommandRun(const CommandOptions& given)
     : options(given),
       toolbox{make_sha256, make_zstd_codec, system_random()},
-      connection(given.timeout),
+      connection(given.timeout, given.retries),
       report(given) {}
 
 bool CommandRun::connect(const Url& url) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "base/path.h"
 #include "client/credentials.h"
@@ -13,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{200};
 constexpr std::chrono::milliseconds kShortestPause{100};
 constexpr std::chrono::milliseconds kLongestPause{15'000};
+constexpr std::chrono::milliseconds kRetryPause{1000};
 constexpr int kMostAttempts = 8;  ///< with pauses from 1 s on: a minute and a quarter
 constexpr int kMostRenewals = 8;
 
@@ -24,12 +26,13 @@ Error silent(std::chrono::seconds timeout) {
 
 }  // namespace
 
-Connection::Connection(std::chrono::seconds timeout)
+Connection::Connection(std::chrono::seconds timeout, unsigned retries)
     : interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
       terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }),
       hang_up_(loop_, SIGHUP, [this] { on_signal(SIGHUP); }),
       timer_(loop_, kTick, [this] { tick(); }),
-      timeout_(timeout) {}
+      timeout_(timeout),
+      retries_(retries) {}
 
 Connection::~Connection() {
   on_tick_ = nullptr;
@@ -57,7 +60,9 @@ void Connection::tick() {
     return;
   }
   if (now - last_sign_of_life_ >= timeout_) {
-    session_->close(silent(timeout_));
+    // Not tried again: a new connection would be as silent, for as long.
+    lost_ = silent(timeout_);
+    session_->close(*lost_);
   } else if (!pinged_ && now - last_sign_of_life_ >= timeout_ / 2 && session_->mux().hello_received()) {
     // A server that hashes a large file is silent but answers this.
     pinged_ = true;
@@ -75,7 +80,16 @@ bool Connection::may_renew() const {
   return leaving_ && signal_ == 0 && renewals_ < kMostRenewals;
 }
 
+void Connection::note_loss(const Error& error) {
+  const bool stood = session_ && session_->mux().hello_received();
+  if (error.code != Code::kNetwork || !stood || lost_ || leaving_ || retries_ == 0) return;
+  --retries_;
+  was_lost_ = true;
+  leaving_ = wire::GoAway{0, static_cast<std::uint64_t>(kRetryPause.count()), error.sentence};
+}
+
 bool Connection::try_later(const Error& error, std::function<void()> again) {
+  note_loss(error);
   const bool is_of_leaving = error.code == Code::kBusy || error.code == Code::kNetwork;
   if (!is_of_leaving || !may_renew()) return false;
   later_.push_back(std::move(again));
@@ -98,7 +112,8 @@ void Connection::pause(std::chrono::milliseconds time) {
 Status Connection::renew() {
   ++renewals_;
   const std::chrono::milliseconds asked(std::min<std::uint64_t>(leaving_->retry_after_ms, kLongestPause.count()));
-  if (security_.notice) security_.notice("The server goes away (" + printable(leaving_->reason) + "); trying again.");
+  const char* const what = std::exchange(was_lost_, false) ? "The connection was lost (" : "The server goes away (";
+  if (security_.notice) security_.notice(what + printable(leaving_->reason) + "); trying again.");
   session_->close({Code::kBusy, "The server goes away."});
   Status opened;
   auto wait = std::max(asked, kShortestPause);
@@ -147,6 +162,7 @@ Status Connection::open() {
   received_before_ = bytes_received();
   session_ = std::make_shared<Session>(loop_, std::move(dialled.stream), Mux::Role::kClient, nullptr,
                                        [this](const Error& error) {
+                                         note_loss(error);
                                          if (!lost_) lost_ = error;
                                          loop_.stop();
                                        });

@@ -21,7 +21,8 @@ class Connection {
  public:
   /// `timeout` of a silent server, 0: none. From here on SIGINT, SIGTERM and SIGHUP end what runs instead of the
   /// process.
-  explicit Connection(std::chrono::seconds timeout);
+  /// `retries`: how often a connection that was lost is made anew; see renew().
+  explicit Connection(std::chrono::seconds timeout, unsigned retries = 0);
   /// Open calls end with kCancelled.
   ~Connection();
   Connection(const Connection&) = delete;
@@ -49,12 +50,13 @@ class Connection {
   /// (share) all that it touches.
   void start_job(std::function<void()> work, std::function<void()> done);
 
-  /// The server said GOAWAY on this connection: it takes no new requests. renew() when nothing is open any more.
+  /// The server said GOAWAY on this connection and takes no new requests, or the connection was lost while it stood.
+  /// renew() when nothing is open any more.
   bool leaving() const { return leaving_.has_value(); }
   /// So, and not tried often enough yet.
   bool may_renew() const;
-  /// What failed because the server goes away is called again behind renew(), whether that succeeds or not. False: it
-  /// failed for another reason, or it was tried often enough.
+  /// What failed because the server goes away, or the connection was lost, is called again behind renew(), whether that
+  /// succeeds or not. False: it failed for another reason, or it was tried often enough.
   bool try_later(const Error& error, std::function<void()> again);
   /// A new connection instead of one that is leaving(); waits, and tries again, with growing pauses. Errors: as
   /// connect(); then the connection is lost.
@@ -75,6 +77,8 @@ class Connection {
   void tick();
   /// One attempt, within connect() and renew().
   Status open();
+  /// Notes a lost connection as leaving(), if it may be made anew.
+  void note_loss(const Error& error);
   void pause(std::chrono::milliseconds time);
 
   std::optional<Error> lost_;  ///< outlives the loop, whose last jobs ask for it
@@ -84,11 +88,13 @@ class Connection {
   SignalWatch hang_up_;
   Timer timer_;
   std::chrono::seconds timeout_;
+  unsigned retries_;  ///< of lost connections, still to come
   std::function<void()> on_tick_;
   std::shared_ptr<Session> session_;
   Url url_;
   Security security_;
   std::optional<wire::GoAway> leaving_;
+  bool was_lost_ = false;  ///< leaving_ is this side's word for it
   std::vector<std::function<void()>> later_;
   int renewals_ = 0;
   std::uint64_t sent_before_ = 0;

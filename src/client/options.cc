@@ -192,6 +192,12 @@ void add_options(CLI::App& command, const VerbInfo& verb, CommandOptions& option
                   "seconds without a sign of life after which the server counts as gone; 0: never")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
       ->type_name("SECONDS");
+  command
+      .add_option("--retries", options.retries,
+                  "how often a connection that is lost is made anew, with growing pauses; 0: never")
+      ->check(CLI::Range(0u, 1000u).description(""))
+      ->envname("MILLRACE_RETRIES")
+      ->type_name("N");
   add_security_options(command, options.security);
   command.add_option("--cpu", options.cpu, "auto, avx512, avx2 or plain: which code for processors to take");
   switch (verb.verb) {

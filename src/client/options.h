@@ -54,6 +54,7 @@ struct CommandOptions {
   Security security;
   std::string depth;  ///< empty, "full" or a number
   std::string cpu = "auto";
+  unsigned retries = 8;              ///< of connections that are lost
   std::chrono::seconds timeout{60};  ///< of a server that says nothing; 0: none
   ProgressStyle progress = ProgressStyle::kAuto;
 

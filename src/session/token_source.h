@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-/// What is in a file that only its owner may read; nothing where there is none. Errors: kNotAllowed when others may read
-/// it, kUsage for one of more than 1 MiB, the system's.
+/// What is in a file that only its owner may read; nothing where there is none. Errors: kNotAllowed when others may
+/// read it, kUsage for one of more than 1 MiB, the system's.
 Result<std::optional<std::string>> read_private_file(const std::string& path);
 
 /// The token in a file: its first word. Errors: kNotFound, kUsage for an empty one, read_private_file's.

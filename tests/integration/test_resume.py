@@ -3,10 +3,66 @@ import os
 import signal
 import unittest
 
-from harness import KEPT_PART, PATIENCE, ServerTest, noise, wait_for
+from harness import KEPT_PART, PATIENCE, Server, ServerTest, noise, wait_for
 
 MIB = 1 << 20
 SIZE = 96 * MIB
+
+
+class Retries(ServerTest):
+    """A client whose connection is lost looks for the server again and goes on."""
+
+    def kill_and_restart(self):
+        """On the same port; a connection that stood gets lost."""
+        port = self.server.port
+        self.server.kill()
+        self.server = Server(self.server.data, listen=f"127.0.0.1:{port}")
+
+    def test_an_upload_goes_on_by_itself(self):
+        content = noise(SIZE, 3)
+        local = self.write("local", content)
+        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "--json", "--retries", "2", local, self.url + "f", least=KEPT_PART)
+        self.kill_and_restart()
+        [kept] = self.server.partials()
+        client.send_signal(signal.SIGCONT)
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        self.assertIn(b"notice: The connection was lost", errors)
+        self.assertGreater(kept, 0)
+        self.assertEqual(self.server.stored("f"), content)
+
+    def test_a_folder_goes_on_by_itself(self):
+        os.mkdir(self.path("tree"))
+        for number in range(400):
+            self.write(f"tree/{number}", noise(70_000, number))
+        client = self.start_client("upload", "-q", "-r", "--retries", "5", self.path("tree"), self.url)
+        wait_for(lambda: client.poll() is not None or os.path.isdir(self.server.stored_path("tree")), "the first files")
+        self.kill_and_restart()
+        _, errors = client.communicate(timeout=PATIENCE)
+        self.assertEqual(client.returncode, 0, errors)
+        for number in range(400):
+            self.assertEqual(self.server.stored(f"tree/{number}"), noise(70_000, number))
+
+    def test_a_download_goes_on_by_itself(self):
+        content = noise(SIZE, 3)
+        self.run_client("upload", "-q", self.write("local", content), self.url + "f")
+        client = self.start_client("download", "-q", "--retries", "2", self.url + "f", self.path("back"))
+        self.kill_and_restart()
+        _, errors = client.communicate(timeout=PATIENCE)
+        # It may have been killed before it stood: then there was no connection to be lost.
+        self.assertIn(client.returncode, (0, 16), errors)
+        if client.returncode == 0:
+            self.assertEqual(self.read("back"), content)
+
+    def test_without_retries_and_without_a_server_it_ends(self):
+        local = self.write("local", noise(SIZE, 3))
+        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "-q", "--retries", "0", local, self.url + "f", least=KEPT_PART)
+        self.server.kill()
+        client.send_signal(signal.SIGCONT)
+        self.assertEqual(client.wait(PATIENCE), 16)
+        # Nobody there from the start is no lost connection.
+        self.run_client("list", "--retries", "9", self.url, code=16)
+        self.restart()
 
 
 class Resume(ServerTest):
