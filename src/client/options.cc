@@ -49,8 +49,9 @@ constexpr VerbInfo kVerbs[] = {
     {Verb::kStat, "stat", "", "stat ADDRESS: one entry", 0, 1},
     {Verb::kDelete, "delete", "rm", "delete ADDRESS: a file, or with -r a folder", 1, 1},
     {Verb::kMove, "move", "mv", "move ADDRESS NEWPATH, on the same server", 2, 2},
-    {Verb::kVerify, "verify", "", "verify ADDRESS: the server reads the file again and compares it with its catalogue",
-     1, 1},
+    {Verb::kVerify, "verify", "",
+     "verify ADDRESS [LOCAL]: the server reads the file again and compares it with its catalogue, and with LOCAL", 1,
+     2},
     {Verb::kRestore, "restore", "", "restore ADDRESS: bring back what was replaced or deleted last, or at --at TIME", 1,
      1},
 };

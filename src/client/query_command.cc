@@ -2,7 +2,9 @@
 #include "base/path.h"
 #include "client/ask.h"
 #include "client/command_run.h"
+#include "client/local_files.h"
 #include "client/selection.h"
+#include "delta/source_root.h"
 
 namespace millrace {
 
@@ -74,6 +76,27 @@ Status request(CommandRun& run, const Request& message) {
   return reply ? Status() : Status(fail(reply.error()));
 }
 
+/// The server reads its file again; with a local file, that is what stands there is what stands here.
+Status verify(CommandRun& run, const std::string& path) {
+  MILLRACE_ASSIGN(const auto reply, ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) {
+                    return make_request(port, wire::Verify{path}, done);
+                  }));
+  if (run.options.arguments.size() < 2) {
+    run.report.request_done(path, "intact");
+    return {};
+  }
+  const std::string& local = run.options.arguments[1];
+  MILLRACE_ASSIGN(const auto source, FileSource::open(local));
+  auto root = std::make_shared<Result<Digest>>(Digest{});
+  run.connection.run_job([root, source, hasher = run.toolbox.hasher] { *root = source_root(*source, *hasher()); });
+  if (!*root) return fail(root->error());
+  if (!reply.version || reply.version->token.root != **root)
+    return fail(Code::kIntegrity, "'" + printable(local) + "' holds something else than '" + printable(path) +
+                                      "' on the server, which is intact there; one of them has another version.");
+  run.report.request_done(path, "intact, and the same here");
+  return {};
+}
+
 /// The path that a move's second argument means: a path on the same server, or a whole address of it.
 Result<std::string> move_target(const CommandOptions& options, const Url& from) {
   const std::string& argument = options.arguments[1];
@@ -138,9 +161,7 @@ Status carry_out(CommandRun& run, const std::string& path, const std::string& mo
       run.report.request_done(path, "restored");
       return {};
     default:
-      MILLRACE_TRY(request(run, wire::Verify{path}));
-      run.report.request_done(path, "intact");
-      return {};
+      return verify(run, path);
   }
 }
 

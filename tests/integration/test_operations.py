@@ -9,7 +9,7 @@ from harness import (CHANGES, ENTRIES, HELLO, MILLRACE, MILLRACED, RawClient, Se
                      wait_for)
 
 SOURCE = os.environ["SOURCE_ROOT"]
-COMMANDS = ("upload", "download", "list", "stat", "delete", "move", "verify")
+COMMANDS = ("upload", "download", "list", "stat", "delete", "move", "verify", "restore", "login", "logout")
 
 
 def page(name):
@@ -48,6 +48,16 @@ class Folder(ServerTest):
                 os.remove(os.path.join(self.server.data, name))
         self.restart()
         self.run_client("verify", self.url + "f")
+
+    def test_verify_compares_with_a_local_file(self):
+        content = noise(5 << 20)
+        local = self.write("local", content)
+        self.run_client("upload", "-q", local, self.url + "v")
+        done = self.run_client("verify", self.url + "v", local)
+        self.assertIn(b"intact, and the same here", done.stdout)
+        other = self.write("other", content[:-1] + bytes([content[-1] ^ 1]))
+        self.run_client("verify", self.url + "v", other, code=15)
+        self.run_client("verify", self.url + "v", self.path("nothing"), code=10)
 
     def test_a_change_by_another_program_is_noticed(self):
         self.run_client("upload", "-q", self.write("local", noise(100_000, 1)), self.url + "f")
