@@ -104,9 +104,12 @@ DiskStatus SimulatedVolume::rename_noreplace(const std::string& from, const std:
   if (!target) return disk_fail(target.error());
   if (!source->inode) return disk_fail(ENOENT);
   if (target->inode) return disk_fail(EEXIST);
+  // Nobody flushes the trash: what goes there goes with the flush of where it was.
+  std::vector<InodePtr> flushed_by{target->folder};
+  if (to.starts_with("trash/")) flushed_by.push_back(source->folder);
   apply(
       {{{source->folder, source->name, source->inode, nullptr}, {target->folder, target->name, nullptr, source->inode}},
-       {source->folder, target->folder},
+       std::move(flushed_by),
        nullptr});
   return {};
 }

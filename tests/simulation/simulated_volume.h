@@ -1,10 +1,10 @@
 // A file system in memory, as its programs see it and as the platter has it. It outlives crashes.
 //
 // Names change by operations that are whole or did not happen: a new name, a removal, a rename, an exchange. One is
-// durable once the folder that it was made in (of a rename one of its two) was flushed; whatever it builds
-// upon is durable with it. A new folder is durable once the folder above it was flushed, and if it is lost all that is
-// in it is lost. When the power is cut any of the others are lost, or all behind a point, as a journal does; those that
-// build upon a lost one are lost too. Numbers of inodes are used again at once.
+// durable once the folder that it was made in (of a rename the folder that it went to, or into the trash one of its
+// two) was flushed; whatever it builds upon is durable with it. A new folder is durable once the folder above it was
+// flushed, and if it is lost all that is in it is lost. When the power is cut any of the others are lost, or all behind
+// a point, as a journal does; those that build upon a lost one are lost too. Numbers of inodes are used again at once.
 #pragma once
 
 #include <list>
