@@ -26,20 +26,14 @@ RootAllowed root_allowed(Verb verb) {
   return verb == Verb::kList || verb == Verb::kStat ? RootAllowed::kYes : RootAllowed::kNo;
 }
 
-Status list(CommandRun& run, const std::string& path) {
-  MILLRACE_ASSIGN(const Selection selection, load_selection(run.options));
-  wire::List request;
-  request.path = path;
-  request.recursive = run.options.recursive;
+/// Asks for one page after the other and shows each entry.
+template <typename Request, typename Show>
+Status show_pages(CommandRun& run, Request request, const Show& show) {
   for (;;) {
     MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
                       return make_query(port, request, done);
                     }));
-    for (const auto& entry : reply.entries) {
-      const bool folder = entry.kind == static_cast<std::uint32_t>(EntryKind::kFolder);
-      const std::string_view below = std::string_view(entry.path).substr(path.empty() ? 0 : path.size() + 1);
-      if (!selection.patterns.hides(below, folder ? EntryType::kFolder : EntryType::kFile)) run.report.entry(entry);
-    }
+    for (const auto& entry : reply.entries) show(entry);
     if (reply.next_cursor.empty()) return {};
     if (reply.next_cursor == request.cursor)
       return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
@@ -47,19 +41,22 @@ Status list(CommandRun& run, const std::string& path) {
   }
 }
 
+Status list(CommandRun& run, const std::string& path) {
+  MILLRACE_ASSIGN(const Selection selection, load_selection(run.options));
+  wire::List request;
+  request.path = path;
+  request.recursive = run.options.recursive;
+  return show_pages(run, std::move(request), [&](const wire::EntryMessage& entry) {
+    const bool folder = entry.kind == static_cast<std::uint32_t>(EntryKind::kFolder);
+    const std::string_view below = std::string_view(entry.path).substr(path.empty() ? 0 : path.size() + 1);
+    if (!selection.patterns.hides(below, folder ? EntryType::kFolder : EntryType::kFile)) run.report.entry(entry);
+  });
+}
+
 Status list_trash(CommandRun& run, const std::string& path) {
   wire::ListTrash request;
   request.path = path;
-  for (;;) {
-    MILLRACE_ASSIGN(const auto reply, ask<wire::Entries>(run.connection, [&](StreamPort& port, auto done) {
-                      return make_query(port, request, done);
-                    }));
-    for (const auto& entry : reply.entries) run.report.trashed(entry);
-    if (reply.next_cursor.empty()) return {};
-    if (reply.next_cursor == request.cursor)
-      return fail(Code::kProtocol, "The server's listing does not go on from where it stopped.");
-    request.cursor = reply.next_cursor;
-  }
+  return show_pages(run, std::move(request), [&run](const wire::EntryMessage& entry) { run.report.trashed(entry); });
 }
 
 Result<wire::EntryMessage> stat(CommandRun& run, const std::string& path) {
@@ -70,17 +67,14 @@ Result<wire::EntryMessage> stat(CommandRun& run, const std::string& path) {
 }
 
 template <typename Request>
-Status request(CommandRun& run, const Request& message) {
-  const auto reply =
-      ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) { return make_request(port, message, done); });
-  return reply ? Status() : Status(fail(reply.error()));
+Result<wire::Done> request(CommandRun& run, const Request& message) {
+  return ask<wire::Done>(run.connection,
+                         [&](StreamPort& port, auto done) { return make_request(port, message, done); });
 }
 
 /// The server reads its file again; with a local file, that is what stands there is what stands here.
 Status verify(CommandRun& run, const std::string& path) {
-  MILLRACE_ASSIGN(const auto reply, ask<wire::Done>(run.connection, [&](StreamPort& port, auto done) {
-                    return make_request(port, wire::Verify{path}, done);
-                  }));
+  MILLRACE_ASSIGN(const wire::Done reply, request(run, wire::Verify{path}));
   if (run.options.arguments.size() < 2) {
     run.report.request_done(path, "intact");
     return {};

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/path.h"
+#include "net/socket.h"
 
 namespace millrace {
 
@@ -32,33 +33,17 @@ constexpr std::uint64_t kNever = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_
                                  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
                                  LANDLOCK_ACCESS_FS_MAKE_SYM;
 
-/// A descriptor that closes itself.
-class Opened {
- public:
-  explicit Opened(int descriptor) : descriptor_(descriptor) {}
-  Opened(const Opened&) = delete;
-  Opened& operator=(const Opened&) = delete;
-  ~Opened() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-  bool is_open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
-
 Error problem(const std::string& what) {
   return system_error(errno, "The server could not confine itself (" + what + ")");
 }
 
 Status allow(int rules, const std::string& path, std::uint64_t rights, std::uint64_t rights_for_files) {
-  const Opened at(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  const Socket at(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!at.is_open()) return fail(problem("'" + printable(path) + "'"));
   struct stat seen {};
-  if (::fstat(at.get(), &seen) != 0) return fail(problem("'" + printable(path) + "'"));
+  if (::fstat(at.descriptor(), &seen) != 0) return fail(problem("'" + printable(path) + "'"));
   landlock_path_beneath_attr rule{};
-  rule.parent_fd = at.get();
+  rule.parent_fd = at.descriptor();
   rule.allowed_access = S_ISDIR(seen.st_mode) ? rights : rights_for_files;
   if (::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
     return fail(problem("'" + printable(path) + "'"));
@@ -73,17 +58,18 @@ Result<Confined> confine(const Confinement& wanted) {
   const std::uint64_t truncate = abi >= kAbiOfTruncate ? kTruncate : 0;
   landlock_ruleset_attr handled{};
   handled.handled_access_fs = kRead | kWrite | kNever | truncate | (abi >= kAbiOfDeviceControl ? kDeviceControl : 0);
-  const Opened rules(
+  const Socket rules(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0)));
   if (!rules.is_open()) return fail(problem("no set of rules"));
   for (const std::string& path : wanted.writable)
-    MILLRACE_TRY(allow(rules.get(), path, kRead | kWrite | truncate, kReadFile | kWriteFile | truncate));
+    MILLRACE_TRY(allow(rules.descriptor(), path, kRead | kWrite | truncate, kReadFile | kWriteFile | truncate));
   for (const std::string& path : wanted.readable) {
     if (::access(path.c_str(), F_OK) != 0) continue;
-    MILLRACE_TRY(allow(rules.get(), path, kRead, kReadFile));
+    MILLRACE_TRY(allow(rules.descriptor(), path, kRead, kReadFile));
   }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(problem("no new privileges"));
-  if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) return fail(problem("the rules were not taken"));
+  if (::syscall(SYS_landlock_restrict_self, rules.descriptor(), 0) != 0)
+    return fail(problem("the rules were not taken"));
   return Confined::kYes;
 }
 

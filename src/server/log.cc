@@ -4,10 +4,10 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
 #include "base/path.h"
+#include "base/timestamp.h"
 
 namespace millrace {
 
@@ -51,15 +51,9 @@ std::string json_string(std::string_view value) {
 }
 
 std::string json_time(std::chrono::system_clock::time_point now) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char day[32];
-  std::strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-  char text[48];
-  std::snprintf(text, sizeof text, "%s.%03dZ", day, static_cast<int>(ms % 1000));
-  return text;
+  static constexpr std::size_t kToMilliseconds = 23;
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+  return format_timestamp(ns).substr(0, kToMilliseconds) + "Z";
 }
 
 LogFields& LogFields::add(std::string_view name, std::string_view value) {
