@@ -1,7 +1,11 @@
 """Whatever stands under files/ by the hand of others, the server reads and writes nowhere but in its data folder."""
+import ctypes
+import itertools
 import os
+import random
 import subprocess
 import threading
+import time
 import unittest
 
 from harness import MILLRACE, PATIENCE, Server, ServerTest, noise
@@ -12,6 +16,12 @@ ROUNDS = 60
 def attempt(*arguments):
     """The exit code of a client that may or may not succeed."""
     return subprocess.run([MILLRACE, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode
+
+
+def exchange(one, other):
+    renameat2, at_cwd, rename_exchange = ctypes.CDLL(None, use_errno=True).renameat2, -100, 2
+    if renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), rename_exchange) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
 
 
 class Landlock(ServerTest):
@@ -60,14 +70,20 @@ class Swaps(ServerTest):
     """Folders under files/ become symlinks to outside and back while clients write, read, move and delete there."""
 
     def swap_without_end(self, place, link, stop):
-        """`link` is a symlink beside the folder `place`; the two change names."""
-        spare = place + ".spare"
-        while not stop.is_set():
-            for first, second in ((place, spare), (link, place), (place, link), (spare, place)):
-                try:
-                    os.rename(first, second)
-                except OSError:
-                    pass  # a client's delete or upload came in between
+        """`link` is a symlink beside the folder `place`: the two exchange their names, and now and then the place is empty for a moment."""
+        pauses, spare = random.Random(1), place + ".spare"
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            exchange(place, link)
+            time.sleep(pauses.choice((0, 0.0005, 0.003)))
+            os.rename(place, spare)
+            time.sleep(pauses.choice((0, 0.0005)))
+            try:
+                os.rename(spare, place)
+            except OSError:  # a client has made it again
+                exchange(spare, place)
+                os.rename(spare, f"{place}.{number}")
 
     def test_nothing_is_touched_outside(self):
         os.makedirs(self.path("outside/sub"))
