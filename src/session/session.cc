@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "session/hello.h"
+
 namespace millrace {
 
 namespace {
@@ -11,16 +13,6 @@ constexpr std::size_t kWriteBatch = 1u << 20;
 constexpr std::size_t kMeteredBatch = 64u << 10;  ///< a batch is what a limited rate overshoots by
 constexpr std::size_t kShortMessage = 1024;
 constexpr std::uint64_t kMostLeaveMs = 5000;
-
-/// Windows that fit into the budget some hundred times: what a peer may send before anybody was asked.
-wire::Hello hello_for(const MemoryBudget* budget) {
-  wire::Hello hello;
-  hello.connection_window = 4u << 20;
-  if (budget == nullptr) return hello;
-  hello.stream_window = std::clamp<std::uint64_t>(budget->limit() / 1024, 16u << 10, hello.stream_window);
-  hello.connection_window = std::clamp<std::uint64_t>(budget->limit() / 64, 64u << 10, hello.connection_window);
-  return hello;
-}
 }  // namespace
 
 Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,

@@ -126,12 +126,8 @@ class ClientSession {
     DownloadTarget target;
     target.path = "file";
     if (!basis.empty()) target.basis = std::make_shared<BufferSource>(basis);
-    target.open_draft = [this](std::shared_ptr<const Source> source,
-                               std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
-      Buffer held(source ? source->size() : 0);
-      if (source) MILLRACE_TRY(source->read_at(0, held));
-      if (!chunks) chunks = std::make_shared<ChunkList>();
-      return std::make_unique<test::MemoryDownload>(std::move(held), std::move(chunks), built, kMostFileBytes);
+    target.open_draft = [this](const auto& source, const auto& chunks) {
+      return test::open_memory_download(source, chunks, built, kMostFileBytes);
     };
     const auto begun_one =
         begin_download([this](const auto& make) { return side.mux.open(make); }, target, options, toolbox(),

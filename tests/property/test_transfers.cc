@@ -60,11 +60,9 @@ struct Fixture {
     target.path = "file";
     target.basis = std::make_shared<BufferSource>(basis);
     into = basis;
-    target.open_draft = [&](std::shared_ptr<const Source> source,
-                            std::shared_ptr<const ChunkList> chunks) -> Result<std::unique_ptr<DownloadDraft>> {
-      Buffer held(source->size());
-      REQUIRE(source->read_at(0, held));
-      return std::make_unique<test::MemoryDownload>(std::move(held), std::move(chunks), into);
+    target.open_draft = [&](const auto& source, const auto& chunks) {
+      REQUIRE(source);
+      return test::open_memory_download(source, chunks, into);
     };
     REQUIRE(begin_download([&](const auto& make) { return loopback.client().open(make); }, target, options, tools,
                            [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr));

@@ -4,8 +4,8 @@
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
-#include "simulation/downloads_in_memory.h"
 #include "simulation/paths_and_contents.h"
+#include "support/memory_download.h"
 #include "sync/download_attempts.h"
 #include "sync/query_client.h"
 #include "sync/upload_client.h"
@@ -193,7 +193,9 @@ void SimulatedClient::download(const OperationPtr& operation) {
     *bytes = simulation_.model.content(operation->basis).bytes;
     target.basis = std::make_shared<BufferSource>(*bytes);
   }
-  target.open_draft = [bytes](const auto& basis, const auto& chunks) { return open_download(basis, chunks, bytes); };
+  target.open_draft = [bytes](const auto& basis, const auto& chunks) {
+    return test::open_memory_download(basis, chunks, *bytes);
+  };
   const auto begun = begin_download([session = session_](const auto& make) { return session->mux().open(make); },
                                     std::move(target), operation->options, toolbox_,
                                     [this, operation, bytes](const Result<TransferResult>& result) {

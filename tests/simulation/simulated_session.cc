@@ -2,22 +2,14 @@
 
 #include <algorithm>
 
+#include "session/hello.h"
+
 namespace millrace::simulation {
 
 namespace {
 
 constexpr std::size_t kShortMessage = 1024;
 constexpr std::uint64_t kMostLeaveMs = 5000;
-
-/// As Session's: windows that fit into the budget some hundred times.
-wire::Hello hello_for(const MemoryBudget* budget) {
-  wire::Hello hello;
-  hello.connection_window = 4u << 20;
-  if (budget == nullptr) return hello;
-  hello.stream_window = std::clamp<std::uint64_t>(budget->limit() / 1024, 16u << 10, hello.stream_window);
-  hello.connection_window = std::clamp<std::uint64_t>(budget->limit() / 64, 64u << 10, hello.connection_window);
-  return hello;
-}
 
 /// What a deferred job answers, once: when it is finished, or when it goes without having begun.
 class Answer {

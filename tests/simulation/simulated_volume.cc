@@ -97,20 +97,27 @@ DiskStatus SimulatedVolume::remove(const std::string& path, FileKind kind) {
   return {};
 }
 
-DiskStatus SimulatedVolume::rename_noreplace(const std::string& from, const std::string& to) {
-  const auto source = look_up(from);
+DiskResult<std::pair<SimulatedVolume::Name, SimulatedVolume::Name>> SimulatedVolume::look_up_there_and_free(
+    const std::string& there, const std::string& free) const {
+  const auto source = look_up(there);
   if (!source) return disk_fail(source.error());
-  const auto target = look_up(to);
+  const auto target = look_up(free);
   if (!target) return disk_fail(target.error());
   if (!source->inode) return disk_fail(ENOENT);
   if (target->inode) return disk_fail(EEXIST);
+  return std::pair(*source, *target);
+}
+
+DiskStatus SimulatedVolume::rename_noreplace(const std::string& from, const std::string& to) {
+  const auto names = look_up_there_and_free(from, to);
+  if (!names) return disk_fail(names.error());
+  const auto& [source, target] = *names;
   // Nobody flushes the trash: what goes there goes with the flush of where it was.
-  std::vector<InodePtr> flushed_by{target->folder};
-  if (to.starts_with("trash/")) flushed_by.push_back(source->folder);
-  apply(
-      {{{source->folder, source->name, source->inode, nullptr}, {target->folder, target->name, nullptr, source->inode}},
-       std::move(flushed_by),
-       nullptr});
+  std::vector<InodePtr> flushed_by{target.folder};
+  if (to.starts_with("trash/")) flushed_by.push_back(source.folder);
+  apply({{{source.folder, source.name, source.inode, nullptr}, {target.folder, target.name, nullptr, source.inode}},
+         std::move(flushed_by),
+         nullptr});
   return {};
 }
 
@@ -125,13 +132,10 @@ DiskStatus SimulatedVolume::exchange(const std::string& staged, const std::strin
 }
 
 DiskStatus SimulatedVolume::link(const std::string& from, const std::string& to) {
-  const auto source = look_up(from);
-  if (!source) return disk_fail(source.error());
-  const auto target = look_up(to);
-  if (!target) return disk_fail(target.error());
-  if (!source->inode) return disk_fail(ENOENT);
-  if (target->inode) return disk_fail(EEXIST);
-  apply({{{target->folder, target->name, nullptr, source->inode}}, {target->folder}, nullptr});
+  const auto names = look_up_there_and_free(from, to);
+  if (!names) return disk_fail(names.error());
+  const auto& [source, target] = *names;
+  apply({{{target.folder, target.name, nullptr, source.inode}}, {target.folder}, nullptr});
   return {};
 }
 

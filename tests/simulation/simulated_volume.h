@@ -83,6 +83,8 @@ class SimulatedVolume {
     InodePtr inode;  ///< null: nothing stands there
   };
   DiskResult<Name> look_up(std::string_view path) const;
+  /// A name that must be there and one that must not.
+  DiskResult<std::pair<Name, Name>> look_up_there_and_free(const std::string& there, const std::string& free) const;
   static bool builds_upon(const Operation& later, const Operation& earlier);
   void apply(Operation operation);
   void bind(const InodePtr& folder, const std::string& name, const InodePtr& inode);

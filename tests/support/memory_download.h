@@ -49,4 +49,14 @@ class MemoryDownload final : public DownloadDraft {
   const std::uint64_t most_bytes_;
 };
 
+/// As DownloadTarget::open_draft: `basis` and `chunks` may be null. `result` outlives the download.
+inline Result<std::unique_ptr<DownloadDraft>> open_memory_download(
+    const std::shared_ptr<const Source>& basis, std::shared_ptr<const ChunkList> chunks, Buffer& result,
+    std::uint64_t most_bytes = std::numeric_limits<std::uint64_t>::max()) {
+  Buffer held(basis ? basis->size() : 0);
+  if (basis) MILLRACE_TRY(basis->read_at(0, held));
+  if (!chunks) chunks = std::make_shared<const ChunkList>();
+  return std::make_unique<MemoryDownload>(std::move(held), std::move(chunks), result, most_bytes);
+}
+
 }  // namespace millrace::test
