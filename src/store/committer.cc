@@ -50,6 +50,20 @@ Status fits_quota(const QuotaShare& share, const Usage& used, std::int64_t more_
   return {};
 }
 
+Status hold_content(StoreParts& parts, const File& file, std::uint64_t bytes, const std::string& path,
+                    ReadyDraft& draft) {
+  if (parts.durability != Durability::kFull) return {};
+  if (bytes > kMaxContentInRow) {
+    const auto flushed = parts.disk().fsync(file);
+    return flushed ? Status() : fail(disk_error(flushed.error(), "flush the new version of", path));
+  }
+  draft.content.emplace(bytes);
+  const auto got = parts.disk().pread(file, *draft.content, 0);
+  if (!got) return fail(disk_error(got.error(), "read the new version of", path));
+  if (*got == bytes) return {};
+  return fail(Code::kSourceChanged, "The new version of '" + printable(path) + "' got shorter on the server's disk.");
+}
+
 /// What fails is swept at the next start.
 void Committer::drop(const std::string& staged) {
   (void)parts_.disk().unlink({Area::kStaging, staged});
@@ -245,7 +259,7 @@ Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {
     if (put.content_flushed || !parts_.unsettled.is_latest(put)) continue;
     auto file = parts_.disk().open({Area::kFiles, put.path}, Access::kRead);
     // Gone, or no file any more: another program's doing.
-    if (!file && (is_missing(file.error()) || file.error() == EISDIR || file.error() == ENXIO)) continue;
+    if (!file && is_no_file(file.error())) continue;
     if (!file && !parts_.unsettled.is_latest(put)) continue;
     if (!file) return fail(disk_error(file.error(), "open for its flush", put.path));
     const auto stat = parts_.disk().stat_file(*file);

@@ -43,6 +43,11 @@ struct ReadyDraft {
   QuotaShare share = {};
 };
 
+/// What lets a commit count on a draft's bytes: small ones go into `draft.content`, the file of larger ones is flushed.
+/// Nothing where the durability asks for less. Errors: the system's.
+Status hold_content(StoreParts& parts, const File& file, std::uint64_t bytes, const std::string& path,
+                    ReadyDraft& draft);
+
 class Committer {
  public:
   /// What makes the next checkpoint due.

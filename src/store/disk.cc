@@ -374,6 +374,10 @@ bool is_missing(int errno_value) {
   return errno_value == ENOENT || errno_value == ENOTDIR || errno_value == ELOOP;
 }
 
+bool is_no_file(int errno_value) {
+  return is_missing(errno_value) || errno_value == EISDIR || errno_value == ENXIO;
+}
+
 Error disk_error(int errno_value, std::string_view what, std::string_view path) {
   if (errno_value == ENXIO) return not_a_file(FileKind::kSpecial, path);
   if (errno_value == ELOOP) return not_a_file(FileKind::kSymlink, path);

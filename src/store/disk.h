@@ -137,6 +137,8 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir);
 /// The name, or a folder on the way to it, is gone, or is something else by now: what other programs may do at any
 /// time, and no failure of the disk.
 bool is_missing(int errno_value);
+/// So, or what stands there is no file.
+bool is_no_file(int errno_value);
 
 /// "Could not WHAT 'PATH': reason", with the code that fits.
 Error disk_error(int errno_value, std::string_view what, std::string_view path);

@@ -16,15 +16,7 @@ Result<ReadyDraft> make_ready(StoreParts& parts, const std::string& to, const st
   const auto hasher = parts.hasher();
   MILLRACE_ASSIGN(const Indexed indexed, index_file(disk, *file, to, *hasher));
   ReadyDraft draft;
-  if (parts.durability == Durability::kFull) {
-    if (indexed.stat.bytes <= kMaxContentInRow) {
-      draft.content.emplace(indexed.stat.bytes);
-      const auto got = disk.pread(*file, *draft.content, 0);
-      if (!got) return fail(disk_error(got.error(), "read the kept version of", to));
-    } else if (const auto flushed = disk.fsync(*file); !flushed) {
-      return fail(disk_error(flushed.error(), "flush the kept version of", to));
-    }
-  }
+  MILLRACE_TRY(hold_content(parts, *file, indexed.stat.bytes, to, draft));
   MILLRACE_ASSIGN(draft.chunk_row, parts.prepare_chunks(indexed.root, indexed.chunks));
   draft.path = to;
   draft.staged = staged;

@@ -1,7 +1,6 @@
 #include "store/scrub.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/path.h"
 
@@ -46,7 +45,7 @@ std::chrono::nanoseconds Scrub::begin_file(const std::string& path) {
   auto file = store_.disk.open({Area::kFiles, path}, Access::kRead);
   const auto stat = file ? store_.disk.stat_file(*file) : DiskResult<FileStat>(disk_fail(file.error()));
   if (!stat) {
-    const bool is_others = is_missing(stat.error()) || stat.error() == EISDIR || stat.error() == ENXIO;
+    const bool is_others = is_no_file(stat.error());
     if (is_others) ++counts_.skipped;
     if (!is_others) damaged(path, disk_error(stat.error(), "open", path).sentence);
     return rest;

@@ -202,14 +202,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   if (file_bytes_ != size_) MILLRACE_TRY(check(disk.truncate(*open, size_), "size the new version of"));
   MILLRACE_TRY(check(disk.set_attributes(*open, disk_mode(attributes), attributes.mtime_ns), "set mode and time of"));
   ReadyDraft ready;
-  if (parts_->durability == Durability::kFull) {
-    if (size_ <= kMaxContentInRow) {
-      ready.content.emplace(size_);
-      MILLRACE_TRY(read_at(0, *ready.content));
-    } else {
-      MILLRACE_TRY(check(disk.fsync(*open), "flush the new version of"));
-    }
-  }
+  MILLRACE_TRY(hold_content(*parts_, *open, size_, request_.path, ready));
   const auto stat = disk.stat_file(*open);
   MILLRACE_TRY(check(stat, "stat the new version of"));
   MILLRACE_ASSIGN(ready.chunk_row, parts_->prepare_chunks(root, chunks_));

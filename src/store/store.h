@@ -136,6 +136,7 @@ struct Listing {
 struct TrashedEntry {
   Entry entry;
   std::int64_t trashed_ns = 0;  ///< when it went, since 1970; with the path it names the version
+  std::string cursor;           ///< a listing goes on behind it from here
 };
 
 struct TrashListing {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <utility>
 
 #include "base/path.h"
 #include "base/timestamp.h"
@@ -157,8 +158,8 @@ Result<TrashListing> Trash::list(const std::string& account, const std::string& 
   for (Entry& entry : listing->entries) {
     const auto trashed = entry.kind == EntryKind::kFile ? parse_trashed_path(entry.path) : std::nullopt;
     if (!trashed || (!is_folder && trashed->path != path)) continue;
-    entry.path = trashed->path;
-    out.entries.push_back({std::move(entry), trashed->trashed_ns});
+    std::string cursor = std::exchange(entry.path, trashed->path);
+    out.entries.push_back({std::move(entry), trashed->trashed_ns, std::move(cursor)});
   }
   return out;
 }

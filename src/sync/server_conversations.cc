@@ -72,59 +72,67 @@ Result<wire::Entries> stat_all(Store& store, const Principal& principal, const s
   return out;
 }
 
-Result<wire::Entries> list(Store& store, const Principal& principal, const wire::List& request) {
-  MILLRACE_ASSIGN(const Listing listing,
-                  store.list(principal, request.path, request.recursive ? Recursive::kYes : Recursive::kNo,
-                             request.cursor, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
-  wire::Entries out;
-  std::size_t bytes = 0;
-  for (const Entry& entry : listing.entries) {
-    // A message holds at most kMaxFramePayload: the cursor goes on from the last entry that fits.
-    bytes += entry.path.size() + 128;
-    if (bytes > kMaxFramePayload / 2 && !out.entries.empty()) {
-      out.next_cursor = out.entries.back().path;
-      return out;
-    }
-    out.entries.push_back(to_message(entry));
+/// Entries as long as one message has room for them.
+class Page {
+ public:
+  /// False: it does not fit any more, the next page goes on from the last entry that did. The first always fits.
+  bool add(wire::EntryMessage message) {
+    bytes_ += message.path.size() + kRoomForFields;
+    if (bytes_ > kMaxFramePayload / 2 && !entries_.empty()) return false;
+    entries_.push_back(std::move(message));
+    return true;
   }
-  out.next_cursor = listing.next_cursor;
-  return out;
+  wire::Entries take(std::string next_cursor) { return {std::move(entries_), std::move(next_cursor)}; }
+
+ private:
+  static constexpr std::size_t kRoomForFields = 128;
+  std::vector<wire::EntryMessage> entries_;
+  std::size_t bytes_ = 0;
+};
+
+std::size_t page_limit(std::uint64_t asked) {
+  return std::clamp<std::uint64_t>(asked, 1, kMaxListing);
+}
+
+Result<wire::Entries> list(Store& store, const Principal& principal, const wire::List& request) {
+  const Recursive recursive = request.recursive ? Recursive::kYes : Recursive::kNo;
+  MILLRACE_ASSIGN(const Listing listing,
+                  store.list(principal, request.path, recursive, request.cursor, page_limit(request.limit)));
+  Page page;
+  std::string last;
+  for (const Entry& entry : listing.entries) {
+    if (!page.add(to_message(entry))) return page.take(std::move(last));
+    last = entry.path;
+  }
+  return page.take(listing.next_cursor);
 }
 
 Result<wire::Entries> changes(Store& store, const Principal& principal, const wire::Changes& request) {
-  MILLRACE_ASSIGN(const auto found,
-                  store.changes(principal, request.since, std::clamp<std::uint64_t>(request.limit, 1, kMaxListing)));
-  wire::Entries out;
-  std::size_t bytes = 0;
+  MILLRACE_ASSIGN(const auto found, store.changes(principal, request.since, page_limit(request.limit)));
+  Page page;
   for (const Change& change : found) {
-    bytes += change.path.size() + 128;
-    if (bytes > kMaxFramePayload / 2 && !out.entries.empty()) break;
     wire::EntryMessage message;
     message.path = change.path;
     message.kind = change.version ? 0 : 255;
     if (change.version) message.version = *change.version;
     message.version.token.sequence = change.sequence;
-    out.entries.push_back(std::move(message));
+    if (!page.add(std::move(message))) break;
   }
-  return out;
+  return page.take({});
 }
 
 Result<wire::Entries> list_trash(Store& store, const Principal& principal, const wire::ListTrash& request) {
-  std::size_t limit = std::clamp<std::uint64_t>(request.limit, 1, kMaxListing);
-  TrashListing listing;
-  for (;; limit = limit / 2) {
-    MILLRACE_ASSIGN(listing, store.list_trash(principal, request.path, request.cursor, limit));
-    std::size_t bytes = 0;
-    for (const TrashedEntry& trashed : listing.entries) bytes += trashed.entry.path.size() + 128;
-    if (bytes <= kMaxFramePayload / 2 || limit == 1) break;
-  }
-  wire::Entries out;
-  out.next_cursor = std::move(listing.next_cursor);
+  MILLRACE_ASSIGN(const TrashListing listing,
+                  store.list_trash(principal, request.path, request.cursor, page_limit(request.limit)));
+  Page page;
+  std::string last;
   for (const TrashedEntry& trashed : listing.entries) {
-    out.entries.push_back(to_message(trashed.entry));
-    out.entries.back().trashed_ns = trashed.trashed_ns;
+    wire::EntryMessage message = to_message(trashed.entry);
+    message.trashed_ns = trashed.trashed_ns;
+    if (!page.add(std::move(message))) return page.take(std::move(last));
+    last = trashed.cursor;
   }
-  return out;
+  return page.take(listing.next_cursor);
 }
 
 }  // namespace

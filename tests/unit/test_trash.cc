@@ -146,6 +146,12 @@ TEST_CASE_METHOD(Fixture, "pages of the trash show each version once") {
     for (const auto& entry : page.entries) seen.emplace_back(entry.entry.path, entry.trashed_ns);
     cursor = page.next_cursor;
   } while (!cursor.empty());
+  // From any entry on, as a message that has no room for all of a page goes on.
+  const auto all = store->list_trash({}, "", "", 100).value();
+  const auto rest = store->list_trash({}, "", all.entries[24].cursor, 100).value();
+  REQUIRE(rest.entries.size() == 15);
+  CHECK(rest.entries[0].entry.path == all.entries[25].entry.path);
+  CHECK(rest.entries[0].trashed_ns == all.entries[25].trashed_ns);
   CHECK(seen.size() == 40);
   CHECK(std::set(seen.begin(), seen.end()).size() == 40);
 }
