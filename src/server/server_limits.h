@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sync/peer_watch.h"
+#include "base/peer_watch.h"
 
 namespace millrace {
 
