@@ -36,6 +36,8 @@ struct HttpRequestParser::Engine {
     settings.on_header_value = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_value(at, n); };
     settings.on_header_value_complete = [](llhttp_t* p) { return of(p).end_header(); };
     settings.on_headers_complete = [](llhttp_t* p) { return of(p).end_head(); };
+    settings.on_chunk_extension_name = [](llhttp_t* p, const char*, std::size_t n) { return of(p).count_overhead(n); };
+    settings.on_chunk_extension_value = [](llhttp_t* p, const char*, std::size_t n) { return of(p).count_overhead(n); };
     settings.on_body = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).body(at, n); };
     settings.on_message_complete = [](llhttp_t* p) { return of(p).end(); };
     llhttp_init(&parser, HTTP_REQUEST, &settings);
@@ -72,19 +74,21 @@ struct HttpRequestParser::Engine {
   }
 
   int add_name(const char* at, std::size_t count) {
+    if (stage != Stage::kHead) return count_overhead(count);
     name.append(at, count);
     return 0;
   }
 
   int add_value(const char* at, std::size_t count) {
+    if (stage != Stage::kHead) return count_overhead(count);
     value.append(at, count);
     return 0;
   }
 
   int end_header() {
+    if (stage != Stage::kHead) return 0;  // a trailer: nobody asks for one
     std::string ended_name = lower(std::exchange(name, {}));
     std::string ended_value = std::exchange(value, {});
-    if (stage != Stage::kHead) return 0;  // a trailer: nobody asks for one
     if (request.headers.size() >= limits.headers)
       return refuse(431, Code::kTooLarge, "A request may have " + std::to_string(limits.headers) + " headers at most.");
     ended_value.resize(ended_value.find_last_not_of(" \t") + 1);
@@ -101,7 +105,7 @@ struct HttpRequestParser::Engine {
     if (const int refused = check_framing(); refused != 0) return refused;
     if (const int refused = split_target(); refused != 0) return refused;
     stage = Stage::kBody;
-    since_body = 0;
+    overhead = 0;
     events.on_head(std::move(request));
     // Whoever takes an upgrade reads no further here; for all others what follows is HTTP.
     parser.upgrade = 0;
@@ -150,8 +154,15 @@ struct HttpRequestParser::Engine {
     return 0;
   }
 
+  /// Extensions of chunks, and trailers.
+  int count_overhead(std::size_t count) {
+    overhead += count;
+    if (overhead <= limits.head_bytes) return 0;
+    return refuse(400, Code::kProtocol, "There is too much around the chunks of the body.");
+  }
+
   int body(const char* at, std::size_t count) {
-    since_body = 0;
+    overhead = 0;
     events.on_body(ByteView(reinterpret_cast<const Byte*>(at), count));
     return 0;
   }
@@ -169,8 +180,9 @@ struct HttpRequestParser::Engine {
     std::size_t taken = 0;
     while (taken < bytes.size() && stage != Stage::kEnded) {
       const bool in_body = stage == Stage::kBody;
-      const std::size_t count = in_body ? bytes.size() - taken : std::min(bytes.size() - taken, limits.head_bytes + 1 - head_bytes);
-      (in_body ? since_body : head_bytes) += count;
+      const std::size_t count =
+          in_body ? bytes.size() - taken : std::min(bytes.size() - taken, limits.head_bytes + 1 - head_bytes);
+      if (!in_body) head_bytes += count;
       const llhttp_errno_t outcome = llhttp_execute(&parser, from + taken, count);
       if (outcome == HPE_PAUSED) {
         taken = static_cast<std::size_t>(llhttp_get_error_pos(&parser) - from);
@@ -182,9 +194,6 @@ struct HttpRequestParser::Engine {
         return http_fail(431, Code::kTooLarge,
                          "The head of a request may have " + std::to_string(limits.head_bytes) + " bytes at most.");
       }
-      // Body bytes set since_body back; what is left are chunk lines, their extensions, and trailers.
-      if (in_body && since_body > limits.head_bytes)
-        return http_fail(400, Code::kProtocol, "There is too much around the chunks of the body.");
     }
     if (stage == Stage::kEnded) events.on_end();
     return taken;
@@ -211,7 +220,7 @@ struct HttpRequestParser::Engine {
   std::string name;
   std::string value;
   std::size_t head_bytes = 0;  ///< fed since the request began
-  std::size_t since_body = 0;  ///< fed since the last byte of the body
+  std::size_t overhead = 0;    ///< fed since the last byte of the body
   std::optional<HttpProblem> problem;
 };
 
