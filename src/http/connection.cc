@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "net/deferred_answer.h"
+#include "net/timer.h"
 
 namespace millrace {
 
@@ -41,6 +42,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
         is_1_0_(request.minor_version == 0),
         keeps_alive_(request.keeps_alive),
         has_body_(request.has_body()),
+        awaits_invitation_(has_body_ && !request.header("expect").empty()),
         left_of_body_(request.content_length) {}
 
   void respond(const HttpHead& head, SharedBytes body) override {
@@ -97,6 +99,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
 
   void resume_body() override {
     if (connection_ == nullptr || !std::exchange(paused_, false)) return;
+    invite_body();
     connection_->stream_->resume_reading();
   }
 
@@ -114,6 +117,18 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
         workers, urgency, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});
   }
 
+  bool is_open() const override { return connection_ != nullptr; }
+  std::weak_ptr<HttpPort> weak() override { return weak_from_this(); }
+
+  void run_after(std::chrono::milliseconds delay, std::function<void()> done) override {
+    if (connection_ == nullptr) return;
+    timer_ = std::make_unique<Timer>(connection_->loop_, delay, [this, end = end_of_job(std::move(done))] {
+      const auto call = end;  // the timer's own goes with it
+      timer_.reset();
+      call();
+    });
+  }
+
   void body(ByteView bytes) {
     if (left_of_body_) *left_of_body_ -= std::min<std::uint64_t>(*left_of_body_, bytes.size());
     if (!ended_) handler_->on_body(bytes);
@@ -129,10 +144,16 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   /// The connection is gone, or the exchange is over.
   void detach() {
     connection_ = nullptr;
+    timer_.reset();
     if (!ended_ && handler_) handler_->on_closed();
   }
 
   void set_handler(std::shared_ptr<HttpHandler> handler) { handler_ = std::move(handler); }
+  /// Whoever waits for it before they send the body hears that it is wanted.
+  void invite_body() {
+    if (begun_ || paused_ || !std::exchange(awaits_invitation_, false)) return;
+    write({text_bytes("HTTP/1.1 100 Continue\r\n\r\n"), nullptr, {}});
+  }
   bool has_begun() const { return begun_; }
   bool has_ended() const { return ended_; }
   bool is_over() const { return ended_ && request_ended_; }
@@ -165,12 +186,14 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   const bool is_1_0_;
   bool keeps_alive_;
   const bool has_body_;
+  bool awaits_invitation_;  ///< Expect: 100-continue
   std::optional<std::uint64_t> left_of_body_;
   bool chunked_ = false;
   bool begun_ = false;          ///< the answer
   bool ended_ = false;          ///< the answer
   bool request_ended_ = false;  ///< its body, too
   bool paused_ = false;
+  std::unique_ptr<Timer> timer_;
 };
 
 HttpConnection::HttpConnection(Loop& loop, std::unique_ptr<Stream> stream, const HttpLimits& limits,
@@ -232,12 +255,8 @@ void HttpConnection::on_head(HttpRequest request) {
   waiting_since_ms_.reset();
   exchange_ = std::make_shared<Exchange>(*this, request);
   const auto exchange = exchange_;
-  const std::string expects(request.header("expect"));
   exchange->set_handler(make_handler_(request, *exchange));
-  if (exchange->has_begun() || !exchange->has_body() || expects.empty() || closed_) return;
-  std::vector<WritePiece> pieces;
-  pieces.push_back({text_bytes("HTTP/1.1 100 Continue\r\n\r\n"), nullptr, {}});
-  write(std::move(pieces));
+  if (!closed_) exchange->invite_body();
 }
 
 void HttpConnection::on_request_end() {

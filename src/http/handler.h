@@ -2,6 +2,7 @@
 // body and finished jobs, and never waits. All on its connection's loop.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,20 @@ class HttpPort {
   /// As run(), for work that goes on after it has returned: `finished` is called once, on any thread.
   virtual void run_deferred(Workers workers, Urgency urgency, std::function<void(std::function<void()> finished)> work,
                             std::function<void()> done) = 0;
+
+  /// `done` on the loop so much later, unless the request is over by then. One at a time.
+  virtual void run_after(std::chrono::milliseconds delay, std::function<void()> done) = 0;
+
+  virtual bool is_open() const = 0;
+  virtual std::weak_ptr<HttpPort> weak() = 0;
+  /// `call`, unless the request is over by then: for answers that come by other ways than run().
+  template <typename Call>
+  auto while_open(Call call) {
+    return [port = weak(), call = std::move(call)](auto&&... arguments) mutable {
+      if (const auto alive = port.lock(); alive && alive->is_open())
+        call(std::forward<decltype(arguments)>(arguments)...);
+    };
+  }
 
   void respond_text(HttpHead head, std::string_view text) {
     Buffer body;

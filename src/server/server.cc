@@ -22,9 +22,8 @@ Server::Server(Loop& acceptor, ServerContext context, std::shared_ptr<Accounts> 
       budget_(std::move(budget)),
       lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       refusals_(acceptor, tls, [this] { on_refusal_ended(); }) {
-  for (unsigned i = 0; i < limits_.loops; ++i)
-    loops_.push_back(
-        std::make_unique<ServingLoop>(context_, accounts, tls, lanes_, budget_, limits_.peers, counts_, journal_));
+  const ServingParts parts{context_, accounts, tls, lanes_, budget_, counts_, recent_, journal_};
+  for (unsigned i = 0; i < limits_.loops; ++i) loops_.push_back(std::make_unique<ServingLoop>(parts, limits_.peers));
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
   acceptor_.mailbox().expect();
 }

@@ -15,6 +15,9 @@ namespace millrace {
 
 class Server {
  public:
+  static constexpr std::size_t kRecentTransfers = 200;
+
+
   /// `acceptor` accepts connections; serving happens on `limits.loops` threads of the server's own.
   /// `tls`: null for plain connections. `accounts`: null where everybody is served.
   Server(Loop& acceptor, ServerContext context, std::shared_ptr<Accounts> accounts,
@@ -54,6 +57,7 @@ class Server {
   const ServerContext context_;
   const ServerLimits limits_;
   ServerCounts counts_;
+  RecentTransfers recent_{kRecentTransfers};
   const Journal journal_;
   const std::shared_ptr<MemoryBudget> budget_;
   const std::shared_ptr<Lanes> lanes_;
