@@ -1,0 +1,80 @@
+// How full the disk is, with the line past which the server accepts nothing more.
+import { Bar } from '../shared/bar';
+import { bytes, count, percent, plural } from '../shared/format';
+import { Icon } from '../shared/icons';
+import type { StorageFigures } from '../shared/types';
+
+function useOf(storage: StorageFigures) {
+  const total = Math.max(1, storage.total_bytes);
+  const other = Math.max(0, total - storage.free_bytes - storage.bytes - storage.trash_bytes);
+  return { total, other, above: storage.free_bytes - storage.reserve_bytes };
+}
+
+export function StorageBar({ storage }: { storage: StorageFigures }) {
+  const { total, other } = useOf(storage);
+  return (
+    <Bar
+      label={`${bytes(storage.bytes)} of files, ${bytes(storage.trash_bytes)} of trash, ${bytes(other)} of other programs, ${bytes(storage.free_bytes)} free of ${bytes(total)}; the last ${bytes(storage.reserve_bytes)} are the reserve`}
+      mark={1 - storage.reserve_bytes / total}
+      parts={[
+        { kind: 'used', share: storage.bytes / total },
+        { kind: 'trash', share: storage.trash_bytes / total },
+        { kind: 'other', share: other / total },
+      ]}
+    />
+  );
+}
+
+export function StorageState({ storage }: { storage: StorageFigures }) {
+  const { above } = useOf(storage);
+  return above > 0 ? (
+    <p class="with-icon">
+      <span class="good">
+        <Icon name="check" />
+      </span>{' '}
+      {bytes(above)} left above the reserve
+    </p>
+  ) : (
+    <p class="with-icon bad">
+      <Icon name="error" /> The reserve is reached: uploads are refused
+    </p>
+  );
+}
+
+export function StorageLegend({ storage }: { storage: StorageFigures }) {
+  const { total, other } = useOf(storage);
+  return (
+    <dl class="legend-list">
+      <dt>
+        <span class="key-mark used" /> Files
+      </dt>
+      <dd>{bytes(storage.bytes)}</dd>
+      <dt>
+        <span class="key-mark trash" /> Trash
+      </dt>
+      <dd>{bytes(storage.trash_bytes)}</dd>
+      <dt>
+        <span class="key-mark other" /> Other programs
+      </dt>
+      <dd>{bytes(other)}</dd>
+      <dt>
+        <span class="key-mark" /> Free
+      </dt>
+      <dd>{bytes(storage.free_bytes)}</dd>
+      <dt>
+        <span class="key-mark mark" /> Reserve
+      </dt>
+      <dd>
+        {bytes(storage.reserve_bytes)} <span class="muted">({percent(storage.reserve_bytes / total)})</span>
+      </dd>
+    </dl>
+  );
+}
+
+export function StorageCounts({ storage }: { storage: StorageFigures }) {
+  return (
+    <p class="muted">
+      {plural(storage.files, 'file', 'files')}, {count(storage.partial_uploads)} partial uploads, disk of {bytes(storage.total_bytes)}
+    </p>
+  );
+}
