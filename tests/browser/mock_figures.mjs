@@ -11,7 +11,7 @@ const kStep = { '5m': [300, 1], '1h': [60, 60], '24h': [1440, 60], '90d': [2160,
 
 /** The same numbers in every run. */
 function wave(at, seed, period) {
-  return 0.5 + 0.3 * Math.sin((at / period) * 2 * Math.PI + seed) + 0.15 * Math.sin((at / period) * 7.3 + seed * 3) + 0.05 * Math.sin(at * 1.7 + seed * 11);
+  return 0.5 + 0.3 * Math.sin((at / period) * 2 * Math.PI + seed) + 0.15 * Math.sin((at / period) * 7.3 + seed * 3) + 0.05 * Math.sin(at * 0.43 + seed * 11);
 }
 
 export class Figures {

@@ -3,7 +3,7 @@ import { rate, span } from '../shared/format';
 import { useSize } from '../shared/use_size';
 import type { Transfer } from '../shared/types';
 import { secondsLeft, transferRate } from './live';
-import { addressOf } from './router';
+import { fragmentOf } from '../shared/places';
 import { CancelButton, Direction, FilePath, ShareText, TransferBar } from './transfer_parts';
 
 const kRow = 33;
@@ -16,7 +16,7 @@ function Row({ transfer }: { transfer: Transfer }) {
   return (
     <tr data-transfer={transfer.id}>
       <td class="wide">
-        <FilePath path={transfer.path} href={addressOf('transfers', transfer.id)} />
+        <FilePath path={transfer.path} href={fragmentOf('transfers', transfer.id)} />
       </td>
       <td class="hide-narrow">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
       <td class="hide-narrow">
@@ -51,7 +51,7 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
           <span class="key-mark literal" /> literal
           <span class="key-mark" /> remaining
         </span>
-        <a href={addressOf('transfers')}>{active.length > shown.length ? `${active.length - shown.length} more` : 'All transfers'}</a>
+        <a href={fragmentOf('transfers')}>{active.length > shown.length ? `${active.length - shown.length} more` : 'All transfers'}</a>
       </div>
       <div class="live-rows" ref={holder}>
         {active.length === 0 ? (

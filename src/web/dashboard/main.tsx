@@ -14,7 +14,8 @@ import { live, type Live, startLive } from './live';
 import { Log } from './log';
 import { Overview } from './overview';
 import { PerformancePlace } from './performance';
-import { addressOf, kPlaces, route, type Route } from './router';
+import { fragmentOf, kPlaces } from '../shared/places';
+import { route, type Route } from './router';
 import { Sessions } from './sessions';
 import { StoragePlace } from './storage';
 import { Transfers } from './transfers';
@@ -53,19 +54,33 @@ function Place({ at, now, status }: { at: Route; now: Live; status: Status }) {
   }
 }
 
+/** Who may not watch the server still has files. */
+function NotAllowed() {
+  return (
+    <section class="card not-allowed">
+      <h1>Not for this account</h1>
+      <p>This account's token does not have the scope to watch the server.</p>
+      <p>
+        <a href="/files/">Go to the files</a>
+      </p>
+    </section>
+  );
+}
+
 function Dashboard({ who }: { who: Whoami }) {
+  const allowed = !who.accounts_required || who.scope.monitor;
   const now = useStore(live);
   const at = useStore(route);
   const label = kPlaces.find(([name]) => name === at.place)?.[1] ?? '';
-  useEffect(() => startLive(), [who.account]);
+  useEffect(() => (allowed ? startLive() : undefined), [who.account, allowed]);
   useEffect(() => {
     document.title = `${label} · Millrace`;
   }, [label]);
-  const places = [...kPlaces.map(([name, text]) => ({ href: addressOf(name), label: text, current: name === at.place })), { href: '/files/', label: 'Files', current: false }];
+  const places = [...kPlaces.map(([name, text]) => ({ href: fragmentOf(name), label: text, current: name === at.place })), { href: '/files/', label: 'Files', current: false }];
   return (
     <>
       <TopBar who={who} places={places}>
-        <ConnectionState now={now} />
+        {allowed && <ConnectionState now={now} />}
       </TopBar>
       {now.phase === 'lost' && (
         <div class="lost" role="alert">
@@ -73,7 +88,9 @@ function Dashboard({ who }: { who: Whoami }) {
         </div>
       )}
       <main id="main" tabIndex={-1} class={`place ${at.place}`}>
-        {now.status === null ? (
+        {!allowed ? (
+          <NotAllowed />
+        ) : now.status === null ? (
           <p class="empty" aria-busy="true">
             Waiting for the first figures …
           </p>

@@ -4,15 +4,19 @@ import { getJson } from '../shared/api';
 import { moment } from '../shared/format';
 import { Icon } from '../shared/icons';
 import type { Health, Problem, StorageFigures } from '../shared/types';
-import { addressOf } from './router';
+import { useSize } from '../shared/use_size';
+import { fragmentOf } from '../shared/places';
 import { StorageBar, StorageCounts, StorageLegend, StorageState } from './storage_parts';
+
+const kProblemRow = 26;
+const kLeastProblems = 3;
 
 export function StorageCard({ storage }: { storage: StorageFigures }) {
   return (
     <section class="card" aria-label="Storage">
       <div class="card-head">
         <h2>Storage</h2>
-        <a href={addressOf('storage')}>Details</a>
+        <a href={fragmentOf('storage')}>Details</a>
       </div>
       <StorageBar storage={storage} />
       <StorageState storage={storage} />
@@ -72,17 +76,18 @@ export function useProblems(lastId: number): Problem[] {
 
 export function ProblemsCard({ lastId }: { lastId: number }) {
   const problems = useProblems(lastId);
+  const [holder, size] = useSize<HTMLDivElement>();
+  const room = Math.max(kLeastProblems, Math.floor(size.height / kProblemRow));
   return (
     <section class="card problems" aria-label="Recent problems">
       <div class="card-head">
         <h2>Recent problems</h2>
-        <a href={addressOf('log')}>Log</a>
+        <a href={fragmentOf('log')}>Log</a>
       </div>
-      {problems.length === 0 ? (
-        <p class="empty">None since the start.</p>
-      ) : (
+      <div class="problem-rows" ref={holder}>
+        {problems.length === 0 && <p class="empty">None since the start.</p>}
         <ul class="problem-list">
-          {problems.slice(0, 12).map((problem) => (
+          {problems.slice(0, room).map((problem) => (
             <li key={problem.id}>
               <LevelMark level={problem.level} />
               <span class="problem-text" title={problem.text}>
@@ -93,7 +98,7 @@ export function ProblemsCard({ lastId }: { lastId: number }) {
             </li>
           ))}
         </ul>
-      )}
+      </div>
     </section>
   );
 }

@@ -1,6 +1,6 @@
 // How full the disk is, with the line past which the server accepts nothing more.
 import { Bar } from '../shared/bar';
-import { bytes, count, percent, plural } from '../shared/format';
+import { bytes, percent, plural } from '../shared/format';
 import { Icon } from '../shared/icons';
 import type { StorageFigures } from '../shared/types';
 
@@ -58,7 +58,7 @@ export function StorageLegend({ storage }: { storage: StorageFigures }) {
       </dt>
       <dd>{bytes(other)}</dd>
       <dt>
-        <span class="key-mark" /> Free
+        <span class="key-mark" /> Free of {bytes(total)}
       </dt>
       <dd>{bytes(storage.free_bytes)}</dd>
       <dt>
@@ -73,8 +73,8 @@ export function StorageLegend({ storage }: { storage: StorageFigures }) {
 
 export function StorageCounts({ storage }: { storage: StorageFigures }) {
   return (
-    <p class="muted">
-      {plural(storage.files, 'file', 'files')}, {count(storage.partial_uploads)} partial uploads, disk of {bytes(storage.total_bytes)}
+    <p class="muted storage-counts">
+      {plural(storage.files, 'file', 'files')}, {plural(storage.partial_uploads, 'partial upload', 'partial uploads')}
     </p>
   );
 }

@@ -5,7 +5,8 @@ import type { Transfer } from '../shared/types';
 import { type Live, moved, secondsLeft, transferRate } from './live';
 import { PlaceHead } from './place_head';
 import { usePoll } from './poll';
-import { addressOf, type Route } from './router';
+import { fragmentOf } from '../shared/places';
+import type { Route } from './router';
 import { type Column, Table } from './table';
 import { cancelTransfer, CancelButton, Direction, FilePath, ShareText, StateText, TransferBar } from './transfer_parts';
 
@@ -14,7 +15,7 @@ interface Answer {
   recent: Transfer[];
 }
 
-const kFile: Column<Transfer> = { title: 'File', wide: true, order: (row) => row.path, cell: (row) => <FilePath path={row.path} href={addressOf('transfers', row.id)} /> };
+const kFile: Column<Transfer> = { title: 'File', wide: true, order: (row) => row.path, cell: (row) => <FilePath path={row.path} href={fragmentOf('transfers', row.id)} /> };
 const kAccount: Column<Transfer> = { title: 'Account', narrow: 'hide', order: (row) => row.account, cell: (row) => row.account || '–' };
 const kDirection: Column<Transfer> = { title: 'Direction', narrow: 'hide', order: (row) => row.op, cell: (row) => <Direction transfer={row} /> };
 const kSize: Column<Transfer> = { title: 'Size', numeric: true, narrow: 'hide', order: (row) => row.total_bytes ?? 0, cell: (row) => (row.total_bytes === null ? '–' : bytes(row.total_bytes)) };
@@ -82,7 +83,7 @@ function Detail({ transfer }: { transfer: Transfer }) {
             Cancel
           </button>
         )}
-        <a href={addressOf('transfers')}>Close</a>
+        <a href={fragmentOf('transfers')}>Close</a>
       </div>
       <p class="detail-path">{transfer.path}</p>
       <TransferBar transfer={transfer} />

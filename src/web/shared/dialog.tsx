@@ -8,6 +8,7 @@ export interface Question {
   content: ComponentChildren;
   confirm: string; // what the button does, as a verb
   danger?: boolean;
+  only?: boolean; // nothing to decide: the one button closes it
 }
 
 interface Open {
@@ -50,9 +51,11 @@ function Modal({ question, answer }: Open) {
         <h2 id="dialog-title">{question.title}</h2>
         <div class="dialog-content">{question.content}</div>
         <div class="dialog-buttons">
-          <button type="button" onClick={() => answer(false)}>
-            Keep as it is
-          </button>
+          {question.only !== true && (
+            <button type="button" onClick={() => answer(false)}>
+              Keep as it is
+            </button>
+          )}
           <button type="submit" class={question.danger === true ? 'danger' : 'primary'}>
             {question.confirm}
           </button>
