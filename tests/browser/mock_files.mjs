@@ -89,7 +89,7 @@ export function sampleTree(now = Date.now()) {
   tree.add('photos/2025/summer/beach.jpg', 4_200_000, now - 200 * kDay);
   tree.add('photos/2026/garden.jpg', 3_100_000, now - 20 * kDay);
   tree.add('music/Grüße aus Köln.flac', 31_000_000, now - 50 * kDay);
-  for (const name of ['<img src=x onerror=alert(1)>.txt', '"><script>alert(2)</script>', '100% sure? #1 & more.txt', "it's; a = 'quote'.txt", '日本語のファイル.txt', '\u202Egnp.exe', ' leading and trailing ', '%2e%2e', 'javascript:alert(3)', `${'long-'.repeat(45)}name.bin`]) tree.add(`hostile/${name}`, 1234, now - 5 * kDay);
+  for (const name of ['<img src=x onerror=alert(1)>.txt', '"><script>alert(2)</script>', '100% sure? #1 & more.txt', "it's; a = 'quote'.txt", '日本語のファイル.txt', 'invoice\u202Egnp.exe', ' leading and trailing ', '%2e%2e', 'javascript:alert(3)', `${'long-'.repeat(45)}name.bin`]) tree.add(`hostile/${name}`, 1234, now - 5 * kDay);
   return tree;
 }
 

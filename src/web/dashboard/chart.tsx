@@ -43,7 +43,7 @@ function options(lines: Line[], width: number, height: number, format: (value: n
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 28, space: 80, values: (_plot, splits, _axis, _space, step) => splits.map((split) => clock(split, step < 60)) },
+      { ...axis, size: 30, gap: 8, space: 80, values: (_plot, splits, _axis, _space, step) => splits.map((split) => clock(split, step < 60)) },
       { ...axis, size: 84, space: 34, values: (_plot, splits) => splits.map(format), ...(steps === undefined ? {} : { incrs: steps }) },
     ],
     series: [{}, ...lines.map((line) => ({ label: line.label, stroke: property(line.colour), width: 1.75, dash: line.dash, points: { show: false } }))],

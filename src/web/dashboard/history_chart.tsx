@@ -62,7 +62,7 @@ export const kTopics = {
   },
   loopLag: {
     label: 'Loop lag',
-    unit: '99 % of turns start within',
+    unit: 'of the event loops',
     format: latency,
     lines: [{ label: '99 % within', series: 'loop_lag_p99_seconds', colour: '--line-1', dash: kSolid }],
   },

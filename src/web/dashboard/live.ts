@@ -16,6 +16,7 @@ export interface Live {
 }
 
 export const kRateSeconds = 5; // the window of every rate on the page
+const kLeastRateMs = 2500;
 const kSilenceMs = 6000; // the server sends something each second
 const kRetryMs = 2000;
 
@@ -54,7 +55,8 @@ export function transferRate(transfer: Transfer): number | null {
   const last = samples.at(-1);
   const first = samples.find((sample) => sample.progress.has(transfer.id));
   const before = first?.progress.get(transfer.id);
-  if (first === undefined || last === undefined || before === undefined || last.at <= first.at) return transfer.seconds > 0 ? moved(transfer) / transfer.seconds : null;
+  // One step says little: a transfer that is new here shows its mean until there are a few.
+  if (first === undefined || last === undefined || before === undefined || last.at - first.at < kLeastRateMs) return transfer.seconds > 0 ? moved(transfer) / transfer.seconds : null;
   return Math.max(0, (moved(transfer) - before) / ((last.at - first.at) / 1000));
 }
 

@@ -25,7 +25,7 @@ function Row({ transfer }: { transfer: Transfer }) {
       <td class="bar-cell">
         <TransferBar transfer={transfer} />
       </td>
-      <td class="numeric">
+      <td class="numeric hide-narrow">
         <ShareText transfer={transfer} />
       </td>
       <td class="numeric">{speed === null ? '–' : rate(speed)}</td>
@@ -72,7 +72,7 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
                 <th scope="col" class="col-bar">
                   Progress
                 </th>
-                <th scope="col" class="numeric col-share">
+                <th scope="col" class="numeric col-share hide-narrow">
                   Done
                 </th>
                 <th scope="col" class="numeric col-rate">

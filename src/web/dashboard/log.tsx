@@ -1,6 +1,6 @@
 // The server's problems, newest first.
 import { useState } from 'preact/hooks';
-import { clock, count, day, plural } from '../shared/format';
+import { clock, count, day, plural, visible } from '../shared/format';
 import type { Problem } from '../shared/types';
 import { contains, Filter } from './filter';
 import { PlaceHead } from './place_head';
@@ -17,9 +17,9 @@ const kColumns: Column<Problem>[] = [
       </span>
     ),
   },
-  { title: 'Time', order: (row) => row.time_ms, cell: (row) => <time class="nowrap">{`${day(row.time_ms)} ${clock(row.time_ms)}`}</time> },
-  { title: 'What happened', cell: (row) => <span class="log-text">{row.text}</span> },
-  { title: 'Times', numeric: true, order: (row) => row.count, cell: (row) => count(row.count) },
+  { title: 'Time', order: (row) => row.time_ms, cell: (row) => <time>{`${day(row.time_ms)} ${clock(row.time_ms)}`}</time> },
+  { title: 'What happened', cell: (row) => <span class="log-text">{visible(row.text)}</span> },
+  { title: 'Times', numeric: true, narrow: 'hide', order: (row) => row.count, cell: (row) => count(row.count) },
 ];
 
 export function Log({ lastId }: { lastId: number }) {

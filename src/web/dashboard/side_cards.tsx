@@ -1,7 +1,7 @@
 // The right column of the overview: storage, health, recent problems.
 import { useEffect, useState } from 'preact/hooks';
 import { getJson } from '../shared/api';
-import { moment } from '../shared/format';
+import { moment, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import type { Health, Problem, StorageFigures } from '../shared/types';
 import { useSize } from '../shared/use_size';
@@ -90,8 +90,8 @@ export function ProblemsCard({ lastId }: { lastId: number }) {
           {problems.slice(0, room).map((problem) => (
             <li key={problem.id}>
               <LevelMark level={problem.level} />
-              <span class="problem-text" title={problem.text}>
-                {problem.text}
+              <span class="problem-text" title={visible(problem.text)}>
+                {visible(problem.text)}
                 {problem.count > 1 && <b> ×{problem.count}</b>}
               </span>
               <time dateTime={new Date(problem.time_ms).toISOString()}>{moment(problem.time_ms)}</time>

@@ -1,9 +1,12 @@
 // Storage in full: the disk, and how the bytes that came in were found.
-import { bytes, count, percent } from '../shared/format';
-import type { Metrics, Status } from '../shared/types';
+import { bytes, count, percent, plural } from '../shared/format';
+import { fragmentOf } from '../shared/places';
+import type { Account, Metrics, Status } from '../shared/types';
 import { figure } from './metrics';
 import { PlaceHead } from './place_head';
-import { StorageBar, StorageCounts, StorageLegend, StorageState } from './storage_parts';
+import { usePoll } from './poll';
+import { StorageBar, StorageLegend, StorageState } from './storage_parts';
+import { type Column, Table } from './table';
 
 function deltaBytes(metrics: Metrics, direction: string, kind: string): number {
   return figure(metrics, { name: 'millrace_delta_bytes_total', labels: { direction, kind } })?.value ?? 0;
@@ -55,18 +58,34 @@ function DeltaTable({ metrics }: { metrics: Metrics }) {
   );
 }
 
+const kByAccount: Column<Account>[] = [
+  { title: 'Account', wide: true, order: (row) => row.name, cell: (row) => row.name },
+  { title: 'Stored', numeric: true, order: (row) => row.bytes, cell: (row) => bytes(row.bytes) },
+  { title: 'Files', numeric: true, order: (row) => row.files, cell: (row) => count(row.files) },
+  { title: 'Mean size', numeric: true, narrow: 'hide', order: meanSize, cell: (row) => (row.files === 0 ? '–' : bytes(meanSize(row))) },
+];
+
+function meanSize(of: { bytes: number; files: number }): number {
+  return of.files === 0 ? 0 : of.bytes / of.files;
+}
+
+/** The largest first; all of them stand under Accounts. */
+function ByAccount() {
+  const answer = usePoll<{ accounts: Account[] }>('/api/v1/accounts', 10_000);
+  const largest = (answer.value?.accounts ?? []).toSorted((a, b) => b.bytes - a.bytes).slice(0, 10);
+  return (
+    <section class="card" aria-label="By account">
+      <div class="card-head">
+        <h2>Largest accounts</h2>
+        <a href={fragmentOf('accounts')}>Accounts</a>
+      </div>
+      <Table label="Largest accounts" columns={kByAccount} rows={largest} keyOf={(row) => row.name} empty={answer.value === null ? answer.why || 'Asking …' : 'This server has no accounts.'} />
+    </section>
+  );
+}
+
 export function StoragePlace({ status }: { status: Status }) {
   const { storage } = status;
-  const facts: [string, string][] = [
-    ['Files', count(storage.files)],
-    ['Mean size', storage.files === 0 ? '–' : bytes(storage.bytes / storage.files)],
-    ['Stored', bytes(storage.bytes)],
-    ['Trash', bytes(storage.trash_bytes)],
-    ['Partial uploads', count(storage.partial_uploads)],
-    ['Free', bytes(storage.free_bytes)],
-    ['Disk', bytes(storage.total_bytes)],
-    ['Reserve', bytes(storage.reserve_bytes)],
-  ];
   return (
     <>
       <PlaceHead title="Storage" note="as of this second" />
@@ -79,20 +98,12 @@ export function StoragePlace({ status }: { status: Status }) {
         <div class="spread">
           <StorageLegend storage={storage} />
         </div>
-        <StorageCounts storage={storage} />
+        <p class="muted">
+          {plural(storage.files, 'file', 'files')} of {bytes(meanSize(storage))} in the mean, {plural(storage.partial_uploads, 'partial upload', 'partial uploads')}
+        </p>
       </section>
       <div class="columns">
-        <section class="card" aria-label="Figures">
-          <h2>Figures</h2>
-          <dl class="facts">
-            {facts.map(([name, value]) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
+        <ByAccount />
         <section class="card" aria-label="Deltas">
           <h2>Where the bytes of transfers came from</h2>
           <DeltaTable metrics={status.metrics} />

@@ -43,30 +43,23 @@ export function StorageState({ storage }: { storage: StorageFigures }) {
 
 export function StorageLegend({ storage }: { storage: StorageFigures }) {
   const { total, other } = useOf(storage);
+  const rows: [string, string, string][] = [
+    ['used', 'Files', bytes(storage.bytes)],
+    ['trash', 'Trash', bytes(storage.trash_bytes)],
+    ['other', 'Other programs', bytes(other)],
+    ['', `Free of ${bytes(total)}`, bytes(storage.free_bytes)],
+    ['mark', `Reserve, ${percent(storage.reserve_bytes / total)}`, bytes(storage.reserve_bytes)],
+  ];
   return (
     <dl class="legend-list">
-      <dt>
-        <span class="key-mark used" /> Files
-      </dt>
-      <dd>{bytes(storage.bytes)}</dd>
-      <dt>
-        <span class="key-mark trash" /> Trash
-      </dt>
-      <dd>{bytes(storage.trash_bytes)}</dd>
-      <dt>
-        <span class="key-mark other" /> Other programs
-      </dt>
-      <dd>{bytes(other)}</dd>
-      <dt>
-        <span class="key-mark" /> Free of {bytes(total)}
-      </dt>
-      <dd>{bytes(storage.free_bytes)}</dd>
-      <dt>
-        <span class="key-mark mark" /> Reserve
-      </dt>
-      <dd>
-        {bytes(storage.reserve_bytes)} <span class="muted">({percent(storage.reserve_bytes / total)})</span>
-      </dd>
+      {rows.map(([mark, name, value]) => (
+        <div key={name}>
+          <dt>
+            <span class={`key-mark ${mark}`} /> {name}
+          </dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
     </dl>
   );
 }

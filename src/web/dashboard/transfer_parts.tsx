@@ -1,6 +1,6 @@
 // What a transfer shows, wherever it is shown.
 import { Bar } from '../shared/bar';
-import { bytes, percent, span, splitPath } from '../shared/format';
+import { bytes, percent, span, splitPath, visible } from '../shared/format';
 import { Icon, type IconName } from '../shared/icons';
 import type { Transfer, TransferState } from '../shared/types';
 import { remove, sentenceOf } from '../shared/api';
@@ -9,7 +9,7 @@ import { notify } from '../shared/notice';
 import { moved } from './live';
 
 export function FilePath({ path, href }: { path: string; href?: string }) {
-  const { folder, name } = splitPath(path);
+  const { folder, name } = splitPath(visible(path));
   const text = (
     <>
       <span class="path-folder">{folder}</span>
@@ -17,11 +17,11 @@ export function FilePath({ path, href }: { path: string; href?: string }) {
     </>
   );
   return href === undefined ? (
-    <span class="path" title={path}>
+    <span class="path" title={visible(path)}>
       {text}
     </span>
   ) : (
-    <a class="path" title={path} href={href}>
+    <a class="path" title={visible(path)} href={href}>
       {text}
     </a>
   );
@@ -107,7 +107,7 @@ export async function cancelTransfer(transfer: Transfer): Promise<void> {
 }
 
 export function CancelButton({ transfer }: { transfer: Transfer }) {
-  const label = `Cancel ${transfer.op} of ${transfer.path}`;
+  const label = `Cancel ${transfer.op} of ${visible(transfer.path)}`;
   return (
     <button type="button" class="icon-button" aria-label={label} title="Cancel" onClick={() => void cancelTransfer(transfer)}>
       <Icon name="close" />

@@ -1,6 +1,6 @@
 // All transfers: those that run, those that ended lately, and one in detail.
 import type { ComponentChildren } from 'preact';
-import { bytes, count, moment, percent, rate, span } from '../shared/format';
+import { bytes, count, latency, moment, percent, rate, span, visible } from '../shared/format';
 import type { Transfer } from '../shared/types';
 import { type Live, moved, secondsLeft, transferRate } from './live';
 import { PlaceHead } from './place_head';
@@ -14,6 +14,8 @@ interface Answer {
   active: Transfer[];
   recent: Transfer[];
 }
+
+const kInEvents = 200;
 
 const kFile: Column<Transfer> = { title: 'File', wide: true, order: (row) => row.path, cell: (row) => <FilePath path={row.path} href={fragmentOf('transfers', row.id)} /> };
 const kAccount: Column<Transfer> = { title: 'Account', narrow: 'hide', order: (row) => row.account, cell: (row) => row.account || '–' };
@@ -42,7 +44,7 @@ const kRecent: Column<Transfer>[] = [
   kSize,
   kWire,
   { title: 'Saved', numeric: true, narrow: 'hide', order: savedShare, cell: (row) => (row.state === 'done' ? percent(savedShare(row)) : '–') },
-  { title: 'Took', numeric: true, narrow: 'hide', order: (row) => row.seconds, cell: (row) => span(row.seconds) },
+  { title: 'Took', numeric: true, narrow: 'hide', order: (row) => row.seconds, cell: (row) => (row.seconds < 60 ? latency(row.seconds) : span(row.seconds)) },
   { title: 'Ended', numeric: true, order: ended, cell: (row) => <time>{moment(ended(row))}</time> },
 ];
 
@@ -85,7 +87,7 @@ function Detail({ transfer }: { transfer: Transfer }) {
         )}
         <a href={fragmentOf('transfers')}>Close</a>
       </div>
-      <p class="detail-path">{transfer.path}</p>
+      <p class="detail-path">{visible(transfer.path)}</p>
       <TransferBar transfer={transfer} />
       <dl class="detail-list">
         {rows.map(([name, value]) => (
@@ -101,7 +103,8 @@ function Detail({ transfer }: { transfer: Transfer }) {
 
 export function Transfers({ live, route }: { live: Live; route: Route }) {
   const answer = usePoll<Answer>('/api/v1/transfers', 2000);
-  const active = answer.value?.active ?? live.transfers.filter((transfer) => transfer.state === 'active');
+  // The events are newer than the last answer, but they have the newest transfers only.
+  const active = answer.value !== null && answer.value.active.length >= kInEvents ? answer.value.active : live.transfers.filter((transfer) => transfer.state === 'active');
   const recent = answer.value?.recent ?? [];
   const chosen = route.detail === '' ? undefined : [...active, ...recent].find((transfer) => transfer.id === route.detail);
   return (

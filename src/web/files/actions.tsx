@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { getJson, postJson, remove, sentenceOf } from '../shared/api';
 import { ask } from '../shared/dialog';
-import { plural } from '../shared/format';
+import { plural, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import { notify } from '../shared/notice';
 import type { Listing } from '../shared/types';
@@ -19,7 +19,7 @@ function Names({ entries }: { entries: Entry[] }) {
     <ul class="names">
       {entries.slice(0, kNamed).map((entry) => (
         <li key={entry.under + entry.name}>
-          <Icon name={entry.kind === 'folder' ? 'folder' : 'file'} /> <span>{entry.name}</span>
+          <Icon name={entry.kind === 'folder' ? 'folder' : 'file'} /> <span>{visible(entry.name)}</span>
         </li>
       ))}
       {entries.length > kNamed && <li class="muted">and {entries.length - kNamed} more</li>}
@@ -54,7 +54,7 @@ function Failures({ failures }: { failures: Failure[] }) {
     <ul class="names">
       {failures.map((failure) => (
         <li key={failure.name}>
-          <b>{failure.name}</b>: {failure.why}
+          <b>{visible(failure.name)}</b>: {failure.why}
         </li>
       ))}
     </ul>
@@ -176,7 +176,7 @@ function FolderChooser({ start, choose }: ChooserProps) {
         )}
         {(folders ?? []).map((raw) => (
           <button key={raw} type="button" onClick={() => enter(raw)}>
-            <Icon name="folder" /> <span>{folderOf(raw).path.split('/').at(-1)}</span>
+            <Icon name="folder" /> <span>{visible(folderOf(raw).path.split('/').at(-1) ?? '')}</span>
           </button>
         ))}
         {folders?.length === 0 && <p class="muted">{why || 'No further folders here.'}</p>}
@@ -188,7 +188,7 @@ function FolderChooser({ start, choose }: ChooserProps) {
 export async function moveEntries(folder: Folder, entries: Entry[]): Promise<void> {
   let target = folder.path;
   const confirmed = await ask({
-    title: `Move ${entries.length === 1 ? `"${entries[0]?.name ?? ''}"` : plural(entries.length, 'entry', 'entries')}`,
+    title: `Move ${entries.length === 1 ? `"${visible(entries[0]?.name ?? '')}"` : plural(entries.length, 'entry', 'entries')}`,
     content: <FolderChooser start={folder} choose={(path) => (target = path)} />,
     confirm: 'Move here',
   });

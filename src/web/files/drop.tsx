@@ -1,6 +1,7 @@
 // Files and folders dropped anywhere on the page go into the folder that is shown.
 import { useEffect, useState } from 'preact/hooks';
 import { sentenceOf } from '../shared/api';
+import { visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import { notify } from '../shared/notice';
 import { folder } from './folder';
@@ -54,7 +55,7 @@ export function DropTarget() {
   return over ? (
     <div class="drop-here" aria-hidden="true">
       <div>
-        <Icon name="upload" /> Drop to upload into "{folder.get().path || 'Files'}"
+        <Icon name="upload" /> Drop to upload into "{visible(folder.get().path) || 'Files'}"
       </div>
     </div>
   ) : null;

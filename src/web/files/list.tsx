@@ -1,7 +1,7 @@
 // The list of a folder. Only the rows that can be seen exist, so a hundred thousand cost no more than fifty. The list itself has
 // the keyboard's focus and names the row that it is at, since that row may not exist while it is scrolled away.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { bytes, clock, day } from '../shared/format';
+import { bytes, clock, day, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
 import { useSize } from '../shared/use_size';
@@ -11,6 +11,7 @@ import { addressOf, type Folder, follow, go, parentOf } from './folder';
 import { chooseAll, chooseOnly, chooseRange, clearSelection, moveTo, selection, toggle } from './selection';
 
 const kRow = 34;
+const kHead = 32;
 const kBeyond = 8; // rows above and below those that can be seen
 
 interface RowProps {
@@ -54,9 +55,9 @@ function Row({ folder, entry, index, chosen, at, entries }: RowProps) {
       </span>
       <span role="gridcell" class="cell-name">
         <Icon name={isFolder ? 'folder' : entry.kind === 'symlink' ? 'link' : 'file'} />
-        <a tabIndex={-1} href={isFolder ? addressOf(rawOf(folder, entry)) : downloadOf(folder, entry)} download={isFolder ? undefined : entry.name} title={entry.under + entry.name} onClick={open}>
-          {entry.under !== '' && <span class="path-folder">{entry.under}</span>}
-          <span class="entry-name">{entry.name}</span>
+        <a tabIndex={-1} href={isFolder ? addressOf(rawOf(folder, entry)) : downloadOf(folder, entry)} download={isFolder ? undefined : entry.name} title={visible(entry.under + entry.name)} onClick={open}>
+          {entry.under !== '' && <span class="path-folder">{visible(entry.under)}</span>}
+          <span class="entry-name">{visible(entry.name)}</span>
         </a>
       </span>
       <span role="gridcell" class="cell-size">
@@ -121,7 +122,7 @@ export function List({ folder, entries, complete, sorting, sort, mayWrite, mayDe
     const box = holder.current;
     if (box === null) return;
     if (index * kRow < box.scrollTop) box.scrollTop = index * kRow;
-    else if ((index + 1) * kRow > box.scrollTop + size.height) box.scrollTop = (index + 1) * kRow - size.height;
+    else if (kHead + (index + 1) * kRow > box.scrollTop + size.height) box.scrollTop = kHead + (index + 1) * kRow - size.height;
   };
   const step = (to: number, event: KeyboardEvent): void => {
     const index = Math.max(0, Math.min(entries.length - 1, to));
@@ -130,7 +131,7 @@ export function List({ folder, entries, complete, sorting, sort, mayWrite, mayDe
     reveal(index);
   };
   const key = (event: KeyboardEvent): void => {
-    const page = Math.max(1, Math.floor(size.height / kRow) - 1);
+    const page = Math.max(1, Math.floor((size.height - kHead) / kRow) - 1);
     const entry = entries[at];
     const meant = chosen.size > 0 ? [...chosen] : entry === undefined ? [] : [entry];
     const keys: Record<string, () => void> = {
@@ -165,18 +166,18 @@ export function List({ folder, entries, complete, sorting, sort, mayWrite, mayDe
   }
   return (
     <div class="list" role="grid" aria-label="Files" aria-rowcount={complete ? entries.length + 1 : -1} aria-multiselectable="true" tabIndex={0} aria-activedescendant={at >= first && at < last ? `row-${at}` : undefined} onKeyDown={key}>
-      <div role="rowgroup">
-        <div role="row" class="row head" aria-rowindex={1}>
-          <span role="columnheader" class="cell-mark">
-            <span class="sr-only">Chosen</span>
-          </span>
-          <Head title="Name" name="name" class="cell-name" sorting={sorting} sortable={complete} sort={sort} />
-          <Head title="Size" name="size" class="cell-size" sorting={sorting} sortable={complete} sort={sort} />
-          <Head title="Changed" name="time" class="cell-time" sorting={sorting} sortable={complete} sort={sort} />
+      <div class="rows" role="presentation" ref={holder} onScroll={scrolled}>
+        <div role="rowgroup" class="head-group">
+          <div role="row" class="row head" aria-rowindex={1}>
+            <span role="columnheader" class="cell-mark">
+              <span class="sr-only">Chosen</span>
+            </span>
+            <Head title="Name" name="name" class="cell-name" sorting={sorting} sortable={complete} sort={sort} />
+            <Head title="Size" name="size" class="cell-size" sorting={sorting} sortable={complete} sort={sort} />
+            <Head title="Changed" name="time" class="cell-time" sorting={sorting} sortable={complete} sort={sort} />
+          </div>
         </div>
-      </div>
-      <div class="rows" role="rowgroup" ref={holder} onScroll={scrolled}>
-        <div class="rows-all" role="presentation" style={{ height: `${entries.length * kRow}px` }}>
+        <div class="rows-all" role="rowgroup" style={{ height: `${entries.length * kRow}px` }}>
           {rows}
         </div>
       </div>

@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { DialogHost } from '../shared/dialog';
-import { count, plural } from '../shared/format';
+import { count, plural, visible } from '../shared/format';
 import { Gate } from '../shared/gate';
 import { NoticeHost } from '../shared/notice';
 import { fragmentOf, kPlaces } from '../shared/places';
@@ -36,7 +36,7 @@ function Nothing({ state, mayWrite }: { state: ListingState; mayWrite: boolean }
       </p>
     );
   }
-  if (state.search !== '') return <p class="empty">No name below this folder contains "{state.search}".</p>;
+  if (state.search !== '') return <p class="empty">No name below this folder contains "{visible(state.search)}".</p>;
   return <p class="empty">{state.missing ? 'There is no such folder, or nothing is in it any more.' : 'Nothing is here yet.'} {mayWrite && 'Drop files here, or use the buttons above.'}</p>;
 }
 
@@ -50,7 +50,7 @@ function Files({ who }: { who: Whoami }) {
     clearSelection();
     setWanted(null);
     void listing.open(here, search);
-    document.title = `${here.path === '' ? 'Files' : (here.path.split('/').at(-1) ?? '')} · Millrace`;
+    document.title = `${here.path === '' ? 'Files' : visible(here.path.split('/').at(-1) ?? '')} · Millrace`;
   }, [here, search]);
 
   // Folders first and by name where all came at once; a longer list must not jump under the reader when its last page comes.

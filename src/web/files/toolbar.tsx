@@ -1,6 +1,6 @@
 // Where one is, what to look for, and what to do with what is chosen.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { plural } from '../shared/format';
+import { plural, visible } from '../shared/format';
 import { Icon, type IconName } from '../shared/icons';
 import { useStore } from '../shared/store';
 import type { Whoami } from '../shared/types';
@@ -25,8 +25,8 @@ export function Breadcrumb({ folder }: { folder: Folder }) {
         {parts.map((part, index) => (
           <li key={part.raw}>
             <Icon name="next" />
-            <a href={addressOf(part.raw)} aria-current={index === parts.length - 1 ? 'page' : undefined} title={part.name} onClick={(event) => follow(event, part.raw)}>
-              {part.name}
+            <a href={addressOf(part.raw)} aria-current={index === parts.length - 1 ? 'page' : undefined} title={visible(part.name)} onClick={(event) => follow(event, part.raw)}>
+              {visible(part.name)}
             </a>
           </li>
         ))}

@@ -9,7 +9,7 @@ function threeDigits(value: number): string {
 export function bytes(value: number): string {
   let unit = 0;
   let scaled = value;
-  while (scaled >= 999.5 && unit < kUnits.length - 1) {
+  while (scaled >= 1023.5 && unit < kUnits.length - 1) {
     scaled /= 1024;
     unit += 1;
   }
@@ -74,6 +74,11 @@ export function moment(ms: number, now: number = Date.now()): string {
 
 export function plural(value: number, one: string, many: string): string {
   return `${count(value)}${kGap}${value === 1 ? one : many}`;
+}
+
+/** A name as it may be shown: characters that would be invisible, or turn the text around them, are spelled out. */
+export function visible(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
 /** The last part of a path and what stands before it. */

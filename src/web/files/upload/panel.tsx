@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Bar } from '../../shared/bar';
 import { ask } from '../../shared/dialog';
-import { bytes, count, percent, plural, rate, span } from '../../shared/format';
+import { bytes, count, percent, plural, rate, span, visible } from '../../shared/format';
 import { Icon, type IconName } from '../../shared/icons';
 import { useStore } from '../../shared/store';
 import { type Item, type ItemState, type Snapshot, uploads } from './queue';
@@ -23,11 +23,12 @@ function Row({ item }: { item: Item }) {
     if (found !== undefined) act(found);
   };
   const share = item.file.size === 0 ? 0 : item.sent / item.file.size;
+  const name = visible(item.path);
   const bad = item.state === 'failed' || item.state === 'exists';
   return (
     <li class="upload-row" data-state={item.state}>
-      <span class="upload-name" title={item.path}>
-        {item.path}
+      <span class="upload-name" title={name}>
+        {name}
       </span>
       {bad ? (
         <span class={item.state === 'failed' ? 'upload-why with-icon bad' : 'upload-why with-icon warn'} title={item.why}>
@@ -41,15 +42,15 @@ function Row({ item }: { item: Item }) {
       )}
       <span class="upload-size">{bytes(item.file.size)}</span>
       <span class="upload-actions">
-        {(item.state === 'running' || item.state === 'waiting') && <Action icon="pause" label={`Pause ${item.path}`} run={on((found) => uploads.pause(found))} />}
-        {item.state === 'paused' && <Action icon="play" label={`Go on with ${item.path}`} run={on((found) => uploads.resume(found))} />}
-        {item.state === 'failed' && <Action icon="retry" label={`Try ${item.path} again`} run={on((found) => uploads.retry(found))} />}
+        {(item.state === 'running' || item.state === 'waiting') && <Action icon="pause" label={`Pause ${name}`} run={on((found) => uploads.pause(found))} />}
+        {item.state === 'paused' && <Action icon="play" label={`Go on with ${name}`} run={on((found) => uploads.resume(found))} />}
+        {item.state === 'failed' && <Action icon="retry" label={`Try ${name} again`} run={on((found) => uploads.retry(found))} />}
         {item.state === 'exists' && (
           <button type="button" class="small" onClick={on((found) => uploads.replace(found))}>
-            Replace<span class="sr-only"> {item.path}</span>
+            Replace<span class="sr-only"> {name}</span>
           </button>
         )}
-        <Action icon="close" label={bad ? `Leave ${item.path} out` : `Cancel ${item.path}`} run={on((found) => uploads.cancel(found))} />
+        <Action icon="close" label={bad ? `Leave ${name} out` : `Cancel ${name}`} run={on((found) => uploads.cancel(found))} />
       </span>
     </li>
   );
