@@ -1,0 +1,99 @@
+// The transfers of this moment on the overview: as many as there is room for, the rest on their own place.
+import { rate, span } from '../shared/format';
+import { useSize } from '../shared/use_size';
+import type { Transfer } from '../shared/types';
+import { secondsLeft, transferRate } from './live';
+import { fragmentOf } from '../shared/places';
+import { CancelButton, Direction, FilePath, ShareText, TransferBar } from './transfer_parts';
+
+const kRow = 33;
+const kHead = 28;
+const kLeastRows = 3;
+
+function Row({ transfer }: { transfer: Transfer }) {
+  const speed = transferRate(transfer);
+  const left = secondsLeft(transfer);
+  return (
+    <tr data-transfer={transfer.id}>
+      <td class="wide">
+        <FilePath path={transfer.path} href={fragmentOf('transfers', transfer.id)} />
+      </td>
+      <td class="hide-narrow">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
+      <td class="hide-narrow">
+        <Direction transfer={transfer} />
+      </td>
+      <td class="bar-cell">
+        <TransferBar transfer={transfer} />
+      </td>
+      <td class="numeric hide-narrow">
+        <ShareText transfer={transfer} />
+      </td>
+      <td class="numeric">{speed === null ? '–' : rate(speed)}</td>
+      <td class="numeric hide-narrow">{left === null ? '–' : span(left)}</td>
+      <td class="action">
+        <CancelButton transfer={transfer} />
+      </td>
+    </tr>
+  );
+}
+
+export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
+  const [holder, size] = useSize<HTMLDivElement>();
+  const active = transfers.filter((transfer) => transfer.state === 'active');
+  const room = Math.max(kLeastRows, Math.floor((size.height - kHead) / kRow));
+  const shown = active.slice(0, room);
+  return (
+    <section class="card live-transfers" aria-label="Live transfers">
+      <div class="card-head">
+        <h2>Live transfers</h2>
+        <span class="key">
+          <span class="key-mark matched" /> matched
+          <span class="key-mark literal" /> literal
+          <span class="key-mark" /> remaining
+        </span>
+        <a href={fragmentOf('transfers')}>{active.length > shown.length ? `${active.length - shown.length} more` : 'All transfers'}</a>
+      </div>
+      <div class="live-rows" ref={holder}>
+        {active.length === 0 ? (
+          <p class="empty">Nothing is being transferred.</p>
+        ) : (
+          <table class="fixed">
+            <thead>
+              <tr>
+                <th scope="col" class="wide">
+                  File
+                </th>
+                <th scope="col" class="hide-narrow col-account">
+                  Account
+                </th>
+                <th scope="col" class="hide-narrow col-op">
+                  Direction
+                </th>
+                <th scope="col" class="col-bar">
+                  Progress
+                </th>
+                <th scope="col" class="numeric col-share hide-narrow">
+                  Done
+                </th>
+                <th scope="col" class="numeric col-rate">
+                  Rate
+                </th>
+                <th scope="col" class="numeric hide-narrow col-left">
+                  Time left
+                </th>
+                <th scope="col" class="col-action">
+                  <span class="sr-only">Cancel</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((transfer) => (
+                <Row key={transfer.id} transfer={transfer} />
+              ))}
+            </tbody>
+          </table>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,69 @@
+// Looks up series of /metrics by name and labels, and sums them where there are several.
+import type { Metrics } from '../shared/types';
+
+export interface Selector {
+  name: string;
+  labels?: Record<string, string>; // these must be equal
+  not?: Record<string, string>; // these must be there and differ
+}
+
+export interface Figure {
+  query: string; // the series' exact name, or the sum in the words of Prometheus
+  value: number;
+  series: { name: string; labels: Record<string, string>; value: number }[];
+}
+
+interface Parsed {
+  name: string;
+  labels: Record<string, string>;
+}
+
+const parsed = new Map<string, Parsed>();
+
+function parse(series: string): Parsed {
+  let known = parsed.get(series);
+  if (known === undefined) {
+    const brace = series.indexOf('{');
+    const labels: Record<string, string> = {};
+    if (brace >= 0) for (const [, key = '', value = ''] of series.slice(brace).matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[key] = value;
+    known = { name: brace < 0 ? series : series.slice(0, brace), labels };
+    parsed.set(series, known);
+  }
+  return known;
+}
+
+function queryOf({ name, labels = {}, not = {} }: Selector): string {
+  const conditions = [...Object.entries(labels).map(([key, value]) => `${key}="${value}"`), ...Object.entries(not).map(([key, value]) => `${key}!="${value}"`)];
+  return conditions.length === 0 ? name : `${name}{${conditions.join(',')}}`;
+}
+
+function matches(labels: Record<string, string>, wanted: Selector): boolean {
+  return (
+    Object.entries(wanted.labels ?? {}).every(([key, value]) => labels[key] === value) &&
+    Object.entries(wanted.not ?? {}).every(([key, value]) => labels[key] !== undefined && labels[key] !== value)
+  );
+}
+
+/** Null where the server has no such series. */
+export function figure(metrics: Metrics, wanted: Selector): Figure | null {
+  const query = queryOf(wanted);
+  const exact = wanted.not === undefined ? metrics[query] : undefined;
+  if (exact !== undefined) return { query, value: exact, series: [] };
+  const found = Object.entries(metrics)
+    .map(([series, value]) => ({ series, value, ...parse(series) }))
+    .filter((one) => one.name === wanted.name && matches(one.labels, wanted));
+  // Sums over some labels may stand beside the series that they sum: only the finest count.
+  const finest = Math.max(0, ...found.map((one) => Object.keys(one.labels).length));
+  const series = found.filter((one) => Object.keys(one.labels).length === finest).map(({ series: name, labels, value }) => ({ name, labels, value }));
+  const [first, second] = series;
+  if (first === undefined) return null;
+  if (second === undefined) return { query: first.name, value: first.value, series: [] };
+  return { query: `sum(${query})`, value: series.reduce((sum, one) => sum + one.value, 0), series };
+}
+
+export const kConnections: Selector = { name: 'millrace_connections_active' };
+export const kTransfers: Selector = { name: 'millrace_transfers_active' };
+export const kBytesIn: Selector = { name: 'millrace_transfer_wire_bytes_total', labels: { direction: 'in' } };
+export const kBytesOut: Selector = { name: 'millrace_transfer_wire_bytes_total', labels: { direction: 'out' } };
+export const kSaved: Selector = { name: 'millrace_delta_bytes_total', labels: { kind: 'matched' } };
+export const kErrors: Selector = { name: 'millrace_requests_total', not: { result: 'ok' } };

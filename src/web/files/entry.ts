@@ -1,0 +1,57 @@
+// A listed file or folder, as small as may be: a folder may have a hundred thousand.
+import type { EntryKind, ListedEntry } from '../shared/types';
+import { escapePath, type Folder, inFolder } from './folder';
+
+export interface Entry {
+  name: string;
+  under: string; // the folders between the listed one and the entry, with '/' at the end; '' but for found ones
+  raw: string | null; // its address where escaping the path does not give it (names that are no UTF-8)
+  kind: EntryKind;
+  bytes: number;
+  mtimeMs: number;
+}
+
+export function entryOf(listed: ListedEntry, { path: folderPath }: Folder): Entry {
+  const start = folderPath === '' ? 0 : folderPath.length + 1;
+  return {
+    name: listed.name,
+    under: listed.path.slice(start, Math.max(start, listed.path.length - listed.name.length)),
+    raw: escapePath(listed.path) === listed.path_url ? null : listed.path_url,
+    kind: listed.kind,
+    bytes: listed.bytes,
+    mtimeMs: listed.mtime_ms,
+  };
+}
+
+export function pathOf(folder: Folder, entry: Entry): string {
+  return inFolder(folder.path, entry.under + entry.name);
+}
+
+export function rawOf(folder: Folder, entry: Entry): string {
+  return entry.raw ?? inFolder(folder.raw, escapePath(entry.under + entry.name));
+}
+
+export function apiOf(folder: Folder, entry: Entry): string {
+  return `/api/v1/files/${rawOf(folder, entry)}${entry.kind === 'folder' ? '/' : ''}`;
+}
+
+export function downloadOf(folder: Folder, entry: Entry): string {
+  return `/api/v1/files/${rawOf(folder, entry)}?download=1`;
+}
+
+export type SortKey = 'listed' | 'name' | 'size' | 'time';
+
+export interface Sorting {
+  key: SortKey; // 'listed': as the server sends them, while a folder is not there in full
+  falling: boolean;
+}
+
+const byName = (a: Entry, b: Entry): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+const folderFirst = (a: Entry, b: Entry): number => Number(b.kind === 'folder') - Number(a.kind === 'folder');
+
+export function sorted(entries: Entry[], { key, falling }: Sorting): Entry[] {
+  if (key === 'listed') return entries;
+  const sign = falling ? -1 : 1;
+  const value = (a: Entry, b: Entry): number => (key === 'size' ? a.bytes - b.bytes : key === 'time' ? a.mtimeMs - b.mtimeMs : 0);
+  return entries.toSorted((a, b) => folderFirst(a, b) || sign * (value(a, b) || byName(a, b)));
+}
