@@ -31,6 +31,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void start();
   /// A server calls it about once a second.
   void watch(std::uint64_t now_ms);
+  /// Closes behind the next answer.
+  void set_last() { leaving_ = true; }
   /// Closes at once where nothing is under way, else behind the answer.
   void leave();
   void close(const Error& why);

@@ -25,6 +25,7 @@ HttpProblem problem_of(const Error& error) {
     case Code::kTooSlow:
       return {408, error};
     case Code::kBusy:
+    case Code::kCancelled:
       return {503, error};
     default:
       return {500, error};

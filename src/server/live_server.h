@@ -17,6 +17,8 @@ class LiveServer {
   /// Any thread.
   virtual ServerSnapshot snapshot() = 0;
   virtual const History& history() const = 0;
+  /// Of all time, restarts included.
+  virtual HistoryPoint total() const = 0;
   virtual const RecentTransfers& recent_transfers() const = 0;
   virtual const ProblemList& problems() const = 0;
 

@@ -14,6 +14,8 @@ ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
       loop_(std::make_unique<Loop>(parts.lanes)),
       rules_(rules),
       turns_(std::make_unique<ReadingTurns>(*loop_, parts.budget)) {
+  if (parts_.api != nullptr)
+    http_ = std::make_unique<HttpServing>(*loop_, *parts_.api, monitor_, parts_.http_tls, parts_.http_limits);
   lag_ = std::make_unique<LagMeter>(*loop_);
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
   // The answer comes from stop().
@@ -30,6 +32,15 @@ void ServingLoop::take(Socket client) {
   count_.fetch_add(1, std::memory_order_relaxed);
   const auto held = std::make_shared<Socket>(std::move(client));
   loop_->mailbox().post([this, held] { serve(std::move(*held)); });
+}
+
+void ServingLoop::take_http(Socket client) {
+  http_count_.fetch_add(1, std::memory_order_relaxed);
+  const auto held = std::make_shared<Socket>(std::move(client));
+  loop_->mailbox().post([this, held] {
+    if (!stopping_) http_->take(std::move(*held), parts_.counts.connections.fetch_add(1) + 1);
+    http_count_.store(http_->connections(), std::memory_order_relaxed);
+  });
 }
 
 void ServingLoop::serve(Socket client) {
@@ -80,6 +91,7 @@ void ServingLoop::drain(const wire::GoAway& message) {
   loop_->mailbox().post([this, message] {
     if (stopping_) return;
     draining_ = message;
+    if (http_) http_->drain();
     let_leave();
     drain_look_ = std::make_unique<Timer>(*loop_, kDrainLook, [this] { let_leave(); });
   });
@@ -90,7 +102,10 @@ void ServingLoop::let_leave() {
 }
 
 void ServingLoop::set_rules(const PeerRules& rules) {
-  loop_->mailbox().post([this, rules] { rules_ = rules; });
+  loop_->mailbox().post([this, rules] {
+    rules_ = rules;
+    if (http_) http_->set_rules(rules);
+  });
 }
 
 void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> token) {
@@ -122,6 +137,7 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
         std::make_unique<Timer>(*loop_, delay, [this, number, error = decided.error()] { turn_away(number, error); });
     return;
   }
+  if (has_token) parts_.counts.authenticated.fetch_add(1, std::memory_order_relaxed);
   *served.grant = *decided;
   const Grant& grant = *served.grant;
   if (grant.use) {
@@ -204,6 +220,7 @@ void ServingLoop::stop() {
     timer_.reset();
     drain_look_.reset();
     turns_.reset();
+    if (http_) http_->stop();
     while (!served_.empty()) {
       const auto session = served_.begin()->second.session;
       session->close({Code::kBusy, "The server is shutting down"});
@@ -240,6 +257,7 @@ void ServingLoop::look(const LiveQuery& query, LiveView& into) const {
                              stream.bytes_read(), stream.bytes_written(), served.since_ms, parts_.tls != nullptr});
     --left;
   }
+  if (http_) http_->look(query, into);
   for (TransferView& transfer : monitor_.active(query.account, query.most_transfers))
     into.transfers.push_back(std::move(transfer));
 }
@@ -252,7 +270,7 @@ bool ServingLoop::close_session(std::uint64_t id, const std::optional<std::strin
     session->close(why);
     return true;
   }
-  return false;
+  return http_ && http_->close_session(id, account, why);
 }
 
 bool ServingLoop::cancel_transfer(const TransferName& name, const std::optional<std::string>& account,
@@ -269,6 +287,11 @@ void ServingLoop::tick() {
   watch_grants();
   std::uint64_t bytes = 0;
   for (auto& [number, served] : served_) bytes += count_moved(served);
+  if (http_) {
+    http_->tick();
+    http_count_.store(http_->connections(), std::memory_order_relaxed);
+  }
+  last_bytes_.store(bytes, std::memory_order_relaxed);
   recent_bytes_.store(recent_bytes_.load(std::memory_order_relaxed) / 2 + bytes, std::memory_order_relaxed);
 }
 

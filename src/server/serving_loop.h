@@ -13,6 +13,7 @@
 #include "server/accounts.h"
 #include "server/reading_turns.h"
 #include "server/server_counts.h"
+#include "server/http_serving.h"
 #include "server/live_view.h"
 #include "server/server_tls.h"
 #include "server/watched_request.h"
@@ -31,6 +32,9 @@ struct ServingParts {
   ServerCounts& counts;
   RecentTransfers& recent;
   Journal journal;
+  const ApiContext* api = nullptr;            ///< null: nothing is served by HTTP
+  std::shared_ptr<const ServerTls> http_tls = nullptr;  ///< as `tls`, of HTTP
+  HttpLimits http_limits = {};
 };
 
 class ServingLoop {
@@ -43,6 +47,8 @@ class ServingLoop {
 
   /// Any thread. The session begins, lives and ends on this loop.
   void take(Socket client);
+  /// Any thread. The same for HTTP.
+  void take_http(Socket client);
   /// Any thread. Says GOAWAY to all sessions, those that still come too; each closes when nothing is open any more.
   void drain(const wire::GoAway& message);
   /// Any thread.
@@ -62,6 +68,10 @@ class ServingLoop {
   void stop();
   /// Any thread. Sessions, those on their way here counted.
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
+  /// Any thread. HTTP connections, counted now and then.
+  std::size_t http_connections() const { return http_count_.load(std::memory_order_relaxed); }
+  /// Any thread. Moved by sessions.
+  std::uint64_t bytes_in_last_second() const { return last_bytes_.load(std::memory_order_relaxed); }
   /// Any thread. What decides where the next connection goes: bytes that were moved in the last seconds, and a little
   /// for each session, since many may come at once before any has moved something.
   std::uint64_t burden() const;
@@ -101,7 +111,8 @@ class ServingLoop {
   const ServingParts parts_;
   LoopMonitor monitor_;
   std::unique_ptr<Loop> loop_;
-  PeerRules rules_;  // the loop's thread only
+  PeerRules rules_;                     // the loop's thread only
+  std::unique_ptr<HttpServing> http_;  // likewise; null: none
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
   std::unique_ptr<Timer> timer_;
@@ -112,7 +123,9 @@ class ServingLoop {
   std::optional<wire::GoAway> draining_;
   std::atomic<std::uint64_t> ticks_{0};
   std::atomic<std::size_t> count_{0};
+  std::atomic<std::size_t> http_count_{0};
   std::atomic<std::uint64_t> recent_bytes_{0};
+  std::atomic<std::uint64_t> last_bytes_{0};
   std::thread thread_;
 };
 

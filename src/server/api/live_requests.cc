@@ -38,7 +38,7 @@ Error ended_by_operator() {
 
 /// 204, or 404.
 std::function<void(bool)> say_whether(const ApiRequest& request, const char* not_there) {
-  return [request, not_there](bool found) mutable {
+  return [request = ApiRequest(request), not_there](bool found) mutable {
     if (!found) return reply_problem(request, {404, {Code::kNotFound, not_there}});
     note_end(request, Operation::kHttpApi, false, request.request.path, std::nullopt);
     HttpHead head;
