@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FileTree, largeFolder, sampleTree } from './mock_files.mjs';
+import { largeFolder, sampleTree } from './mock_files.mjs';
 import { Figures } from './mock_figures.mjs';
 import { Pages } from './mock_pages.mjs';
 
@@ -18,7 +18,7 @@ const kSecurity = {
 };
 
 /** Starts one; `accounts` asks for a login. Ends with close(). */
-export async function startMock({ port = 0, pages, accounts = false, files = sampleTree(), live = true }) {
+export async function startMock({ port = 0, pages, accounts = false, scope = {}, files = sampleTree(), live = true }) {
   const assets = new Pages(pages);
   const figures = new Figures({ live });
   const streams = new Set();
@@ -36,7 +36,7 @@ export async function startMock({ port = 0, pages, accounts = false, files = sam
   };
   const notFound = (response, what) => problem(response, 404, 'Not Found', `There is no ${what}.`, 'E_NOT_FOUND');
   const loggedIn = (request) => !accounts || (request.headers.cookie ?? '').includes(`millrace=${kToken}`);
-  const whoami = () => ({ account: accounts ? 'alice' : '', scope: { read: true, write: true, delete: true, monitor: true, prefix: '' }, accounts_required: accounts, version: '0.1.0' });
+  const whoami = () => ({ account: accounts ? 'alice' : '', scope: { read: true, write: true, delete: true, monitor: true, prefix: '', ...scope }, accounts_required: accounts, version: '0.1.0' });
   const body = async (request) => {
     const parts = [];
     for await (const part of request) parts.push(part);
