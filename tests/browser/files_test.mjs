@@ -35,7 +35,7 @@ async function inFolder(folder, names, body, options) {
 test('hostile names are text and nothing else, and their links lead to them', () =>
   inFolder('web-test-names', kNames, async (page) => {
     const shown = await page.locator('.entry-name').evaluateAll((all) => all.map((one) => one.textContent));
-    assert.deepEqual(shown.toSorted(), kNames.toSorted());
+    assert.deepEqual(shown.sort(), [...kNames].sort());
     assert.equal(await page.locator('.list img, .list script').count(), 0);
     for (const link of await page.locator('.cell-name a').evaluateAll((all) => all.map((one) => one.href))) {
       const answer = await page.request.get(link);
@@ -80,7 +80,7 @@ test('a folder of 100,000 entries opens with its first page, scrolls to its end 
     await page.locator('.rows').evaluate((rows) => rows.scrollTo(0, 0));
     await until('the largest is first', async () => {
       const first = await page.locator('.rows-all [role="row"]').first().innerText();
-      return first.includes('880 KiB');
+      return first.includes('frame-087852.dat');
     });
     assert.ok((await page.locator('.rows-all [role="row"]').count()) < 100);
   }));
@@ -89,7 +89,7 @@ test('a search looks through all folders below', () =>
   inFolder('web-test-search', ['one/needle-1.txt', 'two/three/Needle-2.txt', 'hay.txt'], async (page) => {
     await page.getByRole('searchbox').fill('needle');
     await page.getByText('2 entries found below this folder').waitFor();
-    assert.deepEqual((await page.locator('.cell-name a').evaluateAll((all) => all.map((one) => one.textContent))).toSorted(), ['one/needle-1.txt', 'two/three/Needle-2.txt']);
+    assert.deepEqual((await page.locator('.cell-name a').evaluateAll((all) => all.map((one) => one.textContent))).sort(), ['one/needle-1.txt', 'two/three/Needle-2.txt']);
     await page.getByRole('searchbox').fill('nothing like this');
     await page.getByText('No name below this folder contains').waitFor();
     await page.getByRole('searchbox').fill('');
