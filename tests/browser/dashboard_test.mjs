@@ -189,6 +189,19 @@ test('a lost connection is said, and the page goes on when the server is back', 
   }
 });
 
+test('answers that are no stream do not end the page either', { skip: onlyMock }, () =>
+  withPage(
+    async (page) => {
+      await openOverview(page);
+      await page.request.post('/mock/refuse-streams', { data: { count: 2 } });
+      await page.request.post('/mock/drop-streams');
+      await page.getByText('Connection lost, reconnecting').waitFor();
+      await page.getByText('Connection lost, reconnecting').waitFor({ state: 'detached' });
+      assert.equal(await page.locator('.tile').count(), 6);
+    },
+    { expected: [/ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|status of 503/] },
+  ));
+
 test('the colours that are chosen are remembered', () =>
   withPage(async (page) => {
     await openOverview(page);

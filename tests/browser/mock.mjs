@@ -23,6 +23,7 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
   const figures = new Figures({ live });
   const streams = new Set();
   let refuseUploads = 0; // so many uploads fail with 503
+  let refuseStreams = 0; // so many streams are answered with 503
   let throttle = 0; // milliseconds that each upload takes longer
 
   const json = (response, status, value, headers = {}) => {
@@ -44,13 +45,17 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
   };
 
   function events(response) {
+    if (refuseStreams > 0) {
+      refuseStreams -= 1;
+      return problem(response, 503, 'Service Unavailable', 'The server is starting.', 'E_BUSY');
+    }
     response.writeHead(200, { ...kSecurity, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     const send = () => response.write(`event: live\ndata: ${JSON.stringify(figures.event())}\n\n`);
     response.write('retry: 1000\n\n');
     send();
     const timer = setInterval(send, 1000);
     streams.add(response);
-    response.on('close', () => {
+    return response.on('close', () => {
       clearInterval(timer);
       streams.delete(response);
     });
@@ -118,6 +123,7 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
   async function mock(request, response, url) {
     const wanted = JSON.parse((await body(request)).toString() || '{}');
     if (url.pathname === '/mock/drop-streams') for (const stream of streams) stream.destroy();
+    if (url.pathname === '/mock/refuse-streams') refuseStreams = wanted.count;
     if (url.pathname === '/mock/refuse-uploads') refuseUploads = wanted.count;
     if (url.pathname === '/mock/throttle') throttle = wanted.ms;
     if (url.pathname === '/mock/problem') figures.addProblem(wanted.level, wanted.text);

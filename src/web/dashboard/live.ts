@@ -12,7 +12,6 @@ export interface Live {
   status: Status | null;
   transfers: Transfer[];
   problemsLastId: number;
-  lostSince: number;
 }
 
 export const kRateSeconds = 5; // the window of every rate on the page
@@ -26,7 +25,7 @@ interface Sample {
   progress: Map<string, number>;
 }
 
-export const live = new Store<Live>({ phase: 'connecting', status: null, transfers: [], problemsLastId: 0, lostSince: 0 });
+export const live = new Store<Live>({ phase: 'connecting', status: null, transfers: [], problemsLastId: 0 });
 let samples: Sample[] = [];
 let source: EventSource | null = null;
 let watchdog = 0;
@@ -72,12 +71,12 @@ function take(event: LiveEvent): void {
   if (before !== null && before.started_ms !== event.status.started_ms) samples = []; // counters began anew
   samples.push({ at, metrics: event.status.metrics, progress: new Map(event.transfers.map((transfer) => [transfer.id, moved(transfer)])) });
   samples = samples.filter((sample) => at - sample.at <= kRateSeconds * 1000 + 500);
-  live.set({ phase: 'live', status: event.status, transfers: event.transfers, problemsLastId: event.problems_last_id, lostSince: 0 });
+  live.set({ phase: 'live', status: event.status, transfers: event.transfers, problemsLastId: event.problems_last_id });
 }
 
 function lose(): void {
   const now = live.get();
-  if (now.phase !== 'lost') live.set({ ...now, phase: 'lost', lostSince: Date.now() });
+  if (now.phase !== 'lost') live.set({ ...now, phase: 'lost' });
 }
 
 function open(): void {

@@ -4,7 +4,7 @@ import { clock, count, day, plural, visible } from '../shared/format';
 import type { Problem } from '../shared/types';
 import { contains, Filter } from './filter';
 import { PlaceHead } from './place_head';
-import { LevelMark, useProblems } from './side_cards';
+import { LevelMark, useProblems } from './problems';
 import { type Column, Table } from './table';
 
 const kColumns: Column<Problem>[] = [
