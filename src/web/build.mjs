@@ -38,7 +38,7 @@ for (const part of ['tsconfig.json', 'shared', 'dashboard', 'files', 'styles']) 
 // A file that meson does not know would be built, but not built again when it changes.
 const listed = readFileSync(join(source, 'meson.build'), 'utf8');
 for (const entry of readdirSync(copy, { recursive: true, withFileTypes: true })) {
-  const name = relative(copy, join(entry.path, entry.name));
+  const name = relative(copy, join(entry.parentPath ?? entry.path, entry.name));
   if (entry.isFile() && !listed.includes(`'${name}'`)) fail(`${name} is not in the list of src/web/meson.build`);
 }
 

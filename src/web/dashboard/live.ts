@@ -41,10 +41,10 @@ function ends(): [Sample, Sample, number] | null {
   return first === undefined || last === undefined || last.at <= first.at ? null : [first, last, (last.at - first.at) / 1000];
 }
 
-/** How fast a counter grew during the last seconds. Zero as long as there is nothing to compare with. */
-export function rateOf(wanted: Selector): number {
+/** How fast a counter grew during the last seconds. Null as long as there is nothing to compare with. */
+export function rateOf(wanted: Selector): number | null {
   const window = ends();
-  if (window === null) return 0;
+  if (window === null) return null;
   const [first, last, seconds] = window;
   return Math.max(0, ((figure(last.metrics, wanted)?.value ?? 0) - (figure(first.metrics, wanted)?.value ?? 0)) / seconds);
 }
