@@ -39,6 +39,7 @@ void add_requests(Families& to, const ServerSnapshot& now) {
                  {{"op", std::string(kOperationNames[operation])}, {"result", name}});
     }
   }
+  to.counter("millraced_request_errors_total", "Requests that ended with an error.", number(now.requests_failed()));
   for (std::size_t operation = 0; operation < now.durations.size(); ++operation)
     to.histogram("millraced_request_duration_seconds", "How long requests took that ended well.",
                  now.durations[operation], {{"op", std::string(kOperationNames[operation])}});

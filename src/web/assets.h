@@ -15,7 +15,8 @@ struct WebAsset {
   bool is_immutable = false;  // the name has the content's hash: may be cached for ever
 };
 
-/// All assets in order of their paths; they live as long as the program. Empty where the program was built without the pages.
+/// All assets in order of their paths; they live as long as the program. Empty where the program was built without the
+/// pages.
 std::span<const WebAsset> web_assets();
 
 }  // namespace millrace

@@ -3,7 +3,7 @@
 // Usage: node build.mjs --modules FOLDER-WITH-node_modules --out FOLDER [--cc FILE]
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,13 @@ function fail(sentence) {
 const copy = join(modules, 'app');
 rmSync(copy, { recursive: true, force: true });
 for (const part of ['tsconfig.json', 'shared', 'dashboard', 'files', 'styles']) cpSync(join(source, part), join(copy, part), { recursive: true });
+
+// A file that meson does not know would be built, but not built again when it changes.
+const listed = readFileSync(join(source, 'meson.build'), 'utf8');
+for (const entry of readdirSync(copy, { recursive: true, withFileTypes: true })) {
+  const name = relative(copy, join(entry.parentPath ?? entry.path, entry.name));
+  if (entry.isFile() && !listed.includes(`'${name}'`)) fail(`${name} is not in the list of src/web/meson.build`);
+}
 
 const tsc = spawnSync(process.execPath, [join(modules, 'node_modules/typescript/bin/tsc'), '-p', copy], { cwd: copy, encoding: 'utf8' });
 if (tsc.status !== 0) fail(`types do not fit\n${tsc.stdout}${tsc.stderr}`);

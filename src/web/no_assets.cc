@@ -3,6 +3,8 @@
 
 namespace millrace {
 
-std::span<const WebAsset> web_assets() { return {}; }
+std::span<const WebAsset> web_assets() {
+  return {};
+}
 
 }  // namespace millrace

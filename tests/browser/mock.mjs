@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FileTree, largeFolder, sampleTree } from './mock_files.mjs';
+import { largeFolder, sampleTree } from './mock_files.mjs';
 import { Figures } from './mock_figures.mjs';
 import { Pages } from './mock_pages.mjs';
 
@@ -18,11 +18,12 @@ const kSecurity = {
 };
 
 /** Starts one; `accounts` asks for a login. Ends with close(). */
-export async function startMock({ port = 0, pages, accounts = false, files = sampleTree(), live = true }) {
+export async function startMock({ port = 0, pages, accounts = false, scope = {}, files = sampleTree(), live = true }) {
   const assets = new Pages(pages);
   const figures = new Figures({ live });
   const streams = new Set();
   let refuseUploads = 0; // so many uploads fail with 503
+  let refuseStreams = 0; // so many streams are answered with 503
   let throttle = 0; // milliseconds that each upload takes longer
 
   const json = (response, status, value, headers = {}) => {
@@ -36,7 +37,7 @@ export async function startMock({ port = 0, pages, accounts = false, files = sam
   };
   const notFound = (response, what) => problem(response, 404, 'Not Found', `There is no ${what}.`, 'E_NOT_FOUND');
   const loggedIn = (request) => !accounts || (request.headers.cookie ?? '').includes(`millrace=${kToken}`);
-  const whoami = () => ({ account: accounts ? 'alice' : '', scope: { read: true, write: true, delete: true, monitor: true, prefix: '' }, accounts_required: accounts, version: '0.1.0' });
+  const whoami = () => ({ account: accounts ? 'alice' : '', scope: { read: true, write: true, delete: true, monitor: true, prefix: '', ...scope }, accounts_required: accounts, version: '0.1.0' });
   const body = async (request) => {
     const parts = [];
     for await (const part of request) parts.push(part);
@@ -44,13 +45,17 @@ export async function startMock({ port = 0, pages, accounts = false, files = sam
   };
 
   function events(response) {
+    if (refuseStreams > 0) {
+      refuseStreams -= 1;
+      return problem(response, 503, 'Service Unavailable', 'The server is starting.', 'E_BUSY');
+    }
     response.writeHead(200, { ...kSecurity, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     const send = () => response.write(`event: live\ndata: ${JSON.stringify(figures.event())}\n\n`);
     response.write('retry: 1000\n\n');
     send();
     const timer = setInterval(send, 1000);
     streams.add(response);
-    response.on('close', () => {
+    return response.on('close', () => {
       clearInterval(timer);
       streams.delete(response);
     });
@@ -106,7 +111,10 @@ export async function startMock({ port = 0, pages, accounts = false, files = sam
     if (request.method === 'DELETE' && url.pathname.startsWith('/api/v1/transfers/')) return figures.cancel(decodeURIComponent(url.pathname.split('/')[4])) ? empty(response) : notFound(response, 'such transfer');
     if (request.method === 'DELETE' && url.pathname.startsWith('/api/v1/sessions/')) return figures.close(Number(url.pathname.split('/')[4])) ? empty(response) : notFound(response, 'such session');
     if (route === 'POST /api/v1/move') {
-      const { from, to, overwrite } = JSON.parse(await body(request));
+      const asked = JSON.parse(await body(request));
+      const from = decodeURIComponent(asked.from);
+      const to = decodeURIComponent(asked.to);
+      const overwrite = asked.overwrite;
       const moved = files.move(from, to, overwrite === true);
       if (moved === 'missing') return notFound(response, `"${from}"`);
       return moved === 'taken' ? problem(response, 409, 'Conflict', `"${to}" is there already.`, 'E_CONFLICT') : json(response, 200, {});
@@ -118,6 +126,7 @@ export async function startMock({ port = 0, pages, accounts = false, files = sam
   async function mock(request, response, url) {
     const wanted = JSON.parse((await body(request)).toString() || '{}');
     if (url.pathname === '/mock/drop-streams') for (const stream of streams) stream.destroy();
+    if (url.pathname === '/mock/refuse-streams') refuseStreams = wanted.count;
     if (url.pathname === '/mock/refuse-uploads') refuseUploads = wanted.count;
     if (url.pathname === '/mock/throttle') throttle = wanted.ms;
     if (url.pathname === '/mock/problem') figures.addProblem(wanted.level, wanted.text);

@@ -1,5 +1,5 @@
 // A chart over time, drawn by uPlot on a canvas. Lines differ by dash as well as by colour, and the legend under them is text.
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { useStore } from '../shared/store';
 import { theme } from '../shared/theme';
@@ -38,7 +38,7 @@ function options(lines: Line[], width: number, height: number, format: (value: n
   return {
     width,
     height,
-    padding: [8, 12, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
@@ -55,10 +55,11 @@ export function Chart({ label, lines, endMs, stepSeconds, points, format, steps 
   const colours = useStore(theme);
   const plot = useRef<uPlot | null>(null);
   const readout = useRef<HTMLSpanElement>(null);
-  const end = endMs / 1000;
-  const count = Math.max(points, lines[0]?.values.length ?? 0);
-  const times = Array.from({ length: count }, (_, index) => end - (count - 1 - index) * stepSeconds);
-  const data: uPlot.AlignedData = [times, ...lines.map((line) => [...new Array<null>(count - line.values.length).fill(null), ...line.values])];
+  const data = useMemo<uPlot.AlignedData>(() => {
+    const count = Math.max(points, lines[0]?.values.length ?? 0);
+    const times = Array.from({ length: count }, (_, index) => endMs / 1000 - (count - 1 - index) * stepSeconds);
+    return [times, ...lines.map((line) => [...new Array<null>(count - line.values.length).fill(null), ...line.values])];
+  }, [lines, endMs, stepSeconds, points]);
   const shape = lines.map((line) => line.label).join();
   const visible = size.width > kLeast;
 
@@ -97,7 +98,7 @@ export function Chart({ label, lines, endMs, stepSeconds, points, format, steps 
 
   useEffect(() => {
     plot.current?.setData(data);
-  }, [endMs, lines]);
+  }, [data]);
 
   useEffect(() => {
     if (visible) plot.current?.setSize({ width: size.width, height: Math.max(kLeast, size.height) });

@@ -1,5 +1,5 @@
 // One chart with a switch for what it shows and how far back. One unit at a time.
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { count, latency, perSecond, rate } from '../shared/format';
 import { useStore } from '../shared/store';
 import type { HistoryWindow, SeriesName } from '../shared/types';
@@ -102,7 +102,8 @@ export function HistoryChart({ topics }: { topics: TopicName[] }) {
   const history = useStore(historyOf(window_));
   const topic: Topic = kTopics[chosen];
   const span = kWindows.find((one) => one.name === window_);
-  const lines: Line[] = topic.lines.map((line) => ({ label: line.label, colour: line.colour, dash: line.dash, values: history?.series[line.series] ?? [] }));
+  // The same lines as long as the history is the same: the place is drawn each second, the chart need not be.
+  const lines = useMemo<Line[]>(() => topic.lines.map((line) => ({ label: line.label, colour: line.colour, dash: line.dash, values: history?.series[line.series] ?? [] })), [history, topic]);
   return (
     <section class="card history-chart" aria-label="History">
       <div class="card-head">
@@ -115,7 +116,7 @@ export function HistoryChart({ topics }: { topics: TopicName[] }) {
       <Chart
         label={`${topic.label}, ${topic.unit}, last ${span?.label ?? ''}`}
         lines={lines}
-        endMs={history?.end_ms ?? Date.now()}
+        endMs={history?.end_ms ?? 0}
         stepSeconds={history?.step_seconds ?? span?.step ?? 1}
         points={span?.points ?? 0}
         format={topic.format}

@@ -12,7 +12,6 @@ export interface Live {
   status: Status | null;
   transfers: Transfer[];
   problemsLastId: number;
-  lostSince: number;
 }
 
 export const kRateSeconds = 5; // the window of every rate on the page
@@ -26,7 +25,7 @@ interface Sample {
   progress: Map<string, number>;
 }
 
-export const live = new Store<Live>({ phase: 'connecting', status: null, transfers: [], problemsLastId: 0, lostSince: 0 });
+export const live = new Store<Live>({ phase: 'connecting', status: null, transfers: [], problemsLastId: 0 });
 let samples: Sample[] = [];
 let source: EventSource | null = null;
 let watchdog = 0;
@@ -42,10 +41,10 @@ function ends(): [Sample, Sample, number] | null {
   return first === undefined || last === undefined || last.at <= first.at ? null : [first, last, (last.at - first.at) / 1000];
 }
 
-/** How fast a counter grew during the last seconds. Zero as long as there is nothing to compare with. */
-export function rateOf(wanted: Selector): number {
+/** How fast a counter grew during the last seconds. Null as long as there is nothing to compare with. */
+export function rateOf(wanted: Selector): number | null {
   const window = ends();
-  if (window === null) return 0;
+  if (window === null) return null;
   const [first, last, seconds] = window;
   return Math.max(0, ((figure(last.metrics, wanted)?.value ?? 0) - (figure(first.metrics, wanted)?.value ?? 0)) / seconds);
 }
@@ -72,12 +71,12 @@ function take(event: LiveEvent): void {
   if (before !== null && before.started_ms !== event.status.started_ms) samples = []; // counters began anew
   samples.push({ at, metrics: event.status.metrics, progress: new Map(event.transfers.map((transfer) => [transfer.id, moved(transfer)])) });
   samples = samples.filter((sample) => at - sample.at <= kRateSeconds * 1000 + 500);
-  live.set({ phase: 'live', status: event.status, transfers: event.transfers, problemsLastId: event.problems_last_id, lostSince: 0 });
+  live.set({ phase: 'live', status: event.status, transfers: event.transfers, problemsLastId: event.problems_last_id });
 }
 
 function lose(): void {
   const now = live.get();
-  if (now.phase !== 'lost') live.set({ ...now, phase: 'lost', lostSince: Date.now() });
+  if (now.phase !== 'lost') live.set({ ...now, phase: 'lost' });
 }
 
 function open(): void {

@@ -4,7 +4,7 @@ import { clock, count, day, plural, visible } from '../shared/format';
 import type { Problem } from '../shared/types';
 import { contains, Filter } from './filter';
 import { PlaceHead } from './place_head';
-import { LevelMark, useProblems } from './side_cards';
+import { LevelMark, useProblems } from './problems';
 import { type Column, Table } from './table';
 
 const kColumns: Column<Problem>[] = [
@@ -17,7 +17,15 @@ const kColumns: Column<Problem>[] = [
       </span>
     ),
   },
-  { title: 'Time', order: (row) => row.time_ms, cell: (row) => <time>{`${day(row.time_ms)} ${clock(row.time_ms)}`}</time> },
+  {
+    title: 'Time',
+    order: (row) => row.time_ms,
+    cell: (row) => (
+      <time>
+        <span>{day(row.time_ms)}</span> <span>{clock(row.time_ms)}</span>
+      </time>
+    ),
+  },
   { title: 'What happened', cell: (row) => <span class="log-text">{visible(row.text)}</span> },
   { title: 'Times', numeric: true, narrow: 'hide', order: (row) => row.count, cell: (row) => count(row.count) },
 ];

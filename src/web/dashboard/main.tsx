@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { DialogHost } from '../shared/dialog';
-import { span } from '../shared/format';
+import { clock, span } from '../shared/format';
 import { Gate } from '../shared/gate';
 import { Icon } from '../shared/icons';
 import { NoticeHost } from '../shared/notice';
@@ -84,7 +84,7 @@ function Dashboard({ who }: { who: Whoami }) {
       </TopBar>
       {now.phase === 'lost' && (
         <div class="lost" role="alert">
-          <Icon name="warning" /> Connection lost, reconnecting. The figures are those of {new Date(now.lostSince).toTimeString().slice(0, 8)}.
+          <Icon name="warning" /> Connection lost, reconnecting …{now.status !== null && ` The figures are those of ${clock(now.status.now_ms)}.`}
         </div>
       )}
       <main id="main" tabIndex={-1} class={`place ${at.place}`}>

@@ -20,7 +20,7 @@ const kQueues: Column<QueueFigures>[] = [
   { title: 'Queue', cell: (row) => row.name },
   { title: 'Waiting', numeric: true, order: (row) => row.length, cell: (row) => count(row.length) },
   { title: 'Running', numeric: true, order: (row) => row.running, cell: (row) => count(row.running) },
-  { title: 'Half wait', numeric: true, order: (row) => row.wait_p50_seconds, cell: (row) => latency(row.wait_p50_seconds) },
+  { title: 'Half wait', numeric: true, narrow: 'hide', order: (row) => row.wait_p50_seconds, cell: (row) => latency(row.wait_p50_seconds) },
   { title: '99 % wait', numeric: true, order: (row) => row.wait_p99_seconds, cell: (row) => latency(row.wait_p99_seconds) },
 ];
 
@@ -28,7 +28,7 @@ const kRequests: Column<RequestFigures>[] = [
   { title: 'Request', wide: true, order: (row) => row.op, cell: (row) => row.op },
   { title: 'Good', numeric: true, order: (row) => row.ok, cell: (row) => count(row.ok) },
   { title: 'Failed', numeric: true, order: (row) => row.failed, cell: (row) => (row.failed > 0 ? <span class="bad">{count(row.failed)}</span> : '0') },
-  { title: 'Half within', numeric: true, order: (row) => row.p50_seconds, cell: (row) => latency(row.p50_seconds) },
+  { title: 'Half within', numeric: true, narrow: 'hide', order: (row) => row.p50_seconds, cell: (row) => latency(row.p50_seconds) },
   { title: '99 % within', numeric: true, order: (row) => row.p99_seconds, cell: (row) => latency(row.p99_seconds) },
 ];
 
@@ -45,14 +45,14 @@ function Gauge({ name, value, limit, text }: { name: string; value: number; limi
 
 export function PerformancePlace({ status }: { status: Status }) {
   const { performance, uptime_seconds: uptime } = status;
-  const hashed = rateOf({ name: 'millrace_hash_bytes_total' });
+  const hashed = rateOf({ name: 'millraced_hash_bytes_total' });
   const facts: [string, string][] = [
     ['Version', status.version],
     ['Running for', span(uptime)],
     ['Processor, mean', percent(performance.cpu_seconds / Math.max(1, uptime))],
     ['Processor time', span(performance.cpu_seconds)],
     ['Resident memory', bytes(performance.memory.resident_bytes)],
-    ['Hashed, over 5 s', rate(hashed)],
+    ['Hashed, over 5 s', hashed === null ? '–' : rate(hashed)],
   ];
   return (
     <>

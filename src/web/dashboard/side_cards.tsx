@@ -1,11 +1,10 @@
 // The right column of the overview: storage, health, recent problems.
-import { useEffect, useState } from 'preact/hooks';
-import { getJson } from '../shared/api';
 import { moment, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
-import type { Health, Problem, StorageFigures } from '../shared/types';
+import type { Health, StorageFigures } from '../shared/types';
 import { useSize } from '../shared/use_size';
 import { fragmentOf } from '../shared/places';
+import { LevelMark, useProblems } from './problems';
 import { StorageBar, StorageCounts, StorageLegend, StorageState } from './storage_parts';
 
 const kProblemRow = 26;
@@ -50,28 +49,6 @@ export function HealthCard({ health, ready }: { health: Health[]; ready: boolean
       </ul>
     </section>
   );
-}
-
-export function LevelMark({ level }: { level: string }) {
-  const bad = level === 'error';
-  return (
-    <span class={bad ? 'with-icon bad' : 'with-icon warn'} role="img" aria-label={bad ? 'error' : 'warning'} title={bad ? 'error' : 'warning'}>
-      <Icon name={bad ? 'error' : 'warning'} />
-    </span>
-  );
-}
-
-/** Asks for the problems whenever the live events say that there is a new one. */
-export function useProblems(lastId: number): Problem[] {
-  const [problems, setProblems] = useState<Problem[]>([]);
-  useEffect(() => {
-    const abort = new AbortController();
-    getJson<{ problems: Problem[] }>('/api/v1/problems', abort.signal)
-      .then((answer) => setProblems(answer.problems))
-      .catch(() => undefined); // the live state says that the server does not answer
-    return () => abort.abort();
-  }, [lastId]);
-  return problems;
 }
 
 export function ProblemsCard({ lastId }: { lastId: number }) {

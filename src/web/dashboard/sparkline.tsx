@@ -1,4 +1,6 @@
 // The last five minutes of one series as a line without axes; the tile's text says the figures.
+import { useMemo } from 'preact/hooks';
+
 interface Props {
   values: (number | null)[];
 }
@@ -8,7 +10,7 @@ const kHeight = 28;
 const kPoints = 60;
 
 /** So many points as can be told apart, each the largest of its span: a short peak must not vanish. */
-export function thin(values: (number | null)[], points: number): (number | null)[] {
+function thin(values: (number | null)[], points: number): (number | null)[] {
   if (values.length <= points) return values;
   const span = values.length / points;
   return Array.from({ length: points }, (_, index) => {
@@ -17,7 +19,7 @@ export function thin(values: (number | null)[], points: number): (number | null)
   });
 }
 
-export function Sparkline({ values }: Props) {
+function pathOf(values: (number | null)[]): string {
   const points = thin(values, kPoints);
   const top = Math.max(...points.map((value) => value ?? 0), Number.MIN_VALUE);
   const step = kWidth / Math.max(1, points.length - 1);
@@ -31,6 +33,11 @@ export function Sparkline({ values }: Props) {
     line += `${pen}${(index * step).toFixed(1)} ${(kHeight - 2 - (value / top) * (kHeight - 4)).toFixed(1)}`;
     pen = 'L';
   });
+  return line;
+}
+
+export function Sparkline({ values }: Props) {
+  const line = useMemo(() => pathOf(values), [values]);
   return (
     <svg class="sparkline" viewBox={`0 0 ${kWidth} ${kHeight}`} preserveAspectRatio="none" aria-hidden="true" focusable="false">
       <path d={`M0 ${kHeight - 1}H${kWidth}`} class="base" />

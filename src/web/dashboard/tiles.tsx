@@ -16,6 +16,8 @@ interface TileKind {
   total?: (value: number) => string;
 }
 
+const kNoValues: number[] = [];
+
 const kTiles: TileKind[] = [
   { label: 'Connections', wanted: kConnections, series: 'connections', level: 'open' },
   { label: 'Transfers', wanted: kTransfers, series: 'transfers', level: 'active' },
@@ -29,8 +31,9 @@ function Tile({ kind, metrics }: { kind: TileKind; metrics: Metrics }) {
   const history = useStore(historyOf('5m'));
   const found = figure(metrics, kind.wanted);
   const exact = { 'data-metric': found?.query ?? kind.wanted.name, 'data-value': String(found?.value ?? 0) };
-  const values = history?.series[kind.series] ?? [];
+  const values = history?.series[kind.series] ?? kNoValues;
   const peak = Math.max(0, ...known(history, kind.series));
+  const speed = rateOf(kind.wanted) ?? known(history, kind.series).at(-1);
   const parts = (found?.series ?? []).map((one) => `${one.name} ${one.value}`).join('\n');
   const raised = kind.label === 'Errors' && known(history, kind.series).some((value) => value > 0);
   return (
@@ -46,7 +49,7 @@ function Tile({ kind, metrics }: { kind: TileKind; metrics: Metrics }) {
       ) : (
         <>
           <p class="figure">
-            {kind.rate?.(rateOf(kind.wanted))} <span class="unit">over {kRateSeconds} s</span>
+            {speed === undefined ? '–' : kind.rate?.(speed)} <span class="unit">over {kRateSeconds} s</span>
           </p>
           <p class="window">
             <span {...exact}>{kind.total?.(found?.value ?? 0)}</span> since the start

@@ -34,6 +34,11 @@ export function onLoggedOut(watcher: () => void): void {
   watchers.add(watcher);
 }
 
+/** Somebody who uses another way than the functions here was refused. */
+export function loggedOut(): void {
+  for (const watcher of watchers) watcher();
+}
+
 async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
@@ -50,7 +55,7 @@ async function request(method: string, path: string, body?: unknown, signal?: Ab
     throw new ApiError(0, 'E_NETWORK', 'The server does not answer.');
   }
   if (response.ok) return response;
-  if (response.status === 401 && path !== '/api/v1/login') for (const watcher of watchers) watcher();
+  if (response.status === 401 && path !== '/api/v1/login') loggedOut();
   throw errorOf(response.status, await response.text());
 }
 

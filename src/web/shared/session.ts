@@ -18,7 +18,8 @@ export async function refreshSession(): Promise<void> {
     session.set({ phase: 'in', who: await getJson<Whoami>('/api/v1/whoami') });
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) session.set({ phase: 'out' });
-    else session.set({ phase: 'unreachable', why: sentenceOf(error) });
+    // Who is in stays in while the server is away: the page keeps what it shows and says that the connection is lost.
+    else if (session.get().phase !== 'in') session.set({ phase: 'unreachable', why: sentenceOf(error) });
   }
 }
 

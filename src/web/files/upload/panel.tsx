@@ -7,7 +7,7 @@ import { Icon, type IconName } from '../../shared/icons';
 import { useStore } from '../../shared/store';
 import { type Item, type ItemState, type Snapshot, uploads } from './queue';
 
-const kStates: Record<ItemState, string> = { waiting: 'waits', running: '', paused: 'paused', failed: 'failed', exists: 'is there already' };
+const kStates: Record<ItemState, string> = { waiting: 'waits', running: 'is sent', paused: 'paused', failed: 'failed', exists: 'is there already' };
 
 function Action({ icon, label, run }: { icon: IconName; label: string; run: () => void }) {
   return (
@@ -37,7 +37,7 @@ function Row({ item }: { item: Item }) {
       ) : (
         <>
           <Bar label={`${bytes(item.sent)} of ${bytes(item.file.size)}`} parts={[{ kind: 'literal', share }]} />
-          <span class="upload-share">{item.state === 'running' ? percent(share) : kStates[item.state]}</span>
+          <span class="upload-share">{item.state !== 'running' ? kStates[item.state] : share < 1 ? percent(share) : 'is stored'}</span>
         </>
       )}
       <span class="upload-size">{bytes(item.file.size)}</span>

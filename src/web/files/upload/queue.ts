@@ -1,6 +1,6 @@
 // The uploads of this page: a few at once, the others wait. What is done is only counted; what failed stays, by name and with
 // the reason. Components see a snapshot that is renewed a few times a second, however many files there are.
-import type { ApiError } from '../../shared/api';
+import { type ApiError, loggedOut } from '../../shared/api';
 import { Store } from '../../shared/store';
 import { escapePath, inFolder } from '../folder';
 import type { Upload, Uploader } from './uploader';
@@ -69,6 +69,7 @@ export class UploadQueue {
 
   add(folderPath: string, found: { file: File; path: string }[]): void {
     if (this.items.size === 0) this.forget();
+    if (!this.busy()) this.held = false;
     for (const { file, path } of found) {
       const id = this.nextId++;
       this.items.set(id, { id, file, path: inFolder(folderPath, path), state: 'waiting', sent: 0, attempts: 0, replace: false, why: '' });
@@ -202,6 +203,7 @@ export class UploadQueue {
   private fail(item: Item, error: ApiError): void {
     this.uploads.delete(item.id);
     item.sent = 0;
+    if (error.status === 401) loggedOut();
     if (error.status === 412) {
       Object.assign(item, { state: 'exists', why: 'A file of this name is there already.' });
     } else {
@@ -251,7 +253,7 @@ export class UploadQueue {
       bytes,
       sentBytes,
       bytesPerSecond: seconds > 0.5 && first !== undefined ? Math.max(0, (sentBytes - first.sent) / seconds) : 0,
-      allPaused: this.held || (counts.running === 0 && counts.waiting === 0 && counts.paused > 0),
+      allPaused: counts.running === 0 && counts.waiting + counts.paused > 0 && (this.held || counts.waiting === 0),
     };
   }
 
