@@ -205,27 +205,28 @@ def _run_client(arguments, environment, folder):
 class Millrace:
     """millraced on a free port with a data folder of its own, and the client for it."""
 
-    def __init__(self, binaries, folder, *, data=None, durability="none", options=()):
+    def __init__(self, binaries, folder, *, data=None, durability="none", http="off", options=()):
         self.binaries = binaries
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         self.data = data or os.path.join(folder, "data")
         self.log = os.path.join(folder, "millraced.log")
         with open(self.log, "wb") as output:
-            self.server = Process([binaries.millraced, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--durability", durability, *options],
+            self.server = Process([binaries.millraced, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--http", http, "--durability", durability, *options],
                                   client_environment(folder, "server"), output)
         try:
-            self.url = "millrace://" + self._address() + "/"
+            self.url = "millrace://" + self._said("listening on") + "/"
+            self.http_url = self._said("dashboard at") if http != "off" else None
         except BaseException:
             self.server.end()
             raise
 
-    def _address(self):
+    def _said(self, what):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with open(self.log) as file:
                 said = file.read()
-            found = re.search(r"listening on (\S+)\n", said)
+            found = re.search(what + r" (\S+)\n", said)
             if found:
                 return found.group(1)
             if self.server.process.poll() is not None:

@@ -69,6 +69,13 @@ class Benchmarks(PerfTest):
         self.assertEqual(set(report["fresh_seconds"]), {"plain", "tls", "rsync over ssh"})
         self.assertEqual(set(report["handshakes"]), {"full", "resumed"})
 
+    def test_http_cost(self):
+        if shutil.which("nginx", path="/usr/sbin:/usr/bin") is None or shutil.which("curl") is None:
+            self.skipTest("nginx or curl is not installed")
+        report = self.run_perf("http_cost")
+        self.assertEqual(len(report["whole_file_seconds"]), 4)
+        self.assertEqual(set(report["live_view"]["cpu_share"]), {"no page", "one page"})
+
     def test_compare_peers_with_rsync(self):
         scenarios = {"small-files": ["millrace, durable", "rsync, durable", "millrace", "rsync"], "fresh-durable": ["millrace, durable", "rsync, durable"],
                      "unchanged": ["millrace", "rsync"], "edits": ["millrace", "rsync"]}
