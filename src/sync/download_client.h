@@ -19,9 +19,13 @@ class DownloadDraft : public Draft {
   virtual Status commit(const Version& version) = 0;
 };
 
+/// What a basis is. One that already is the version is left alone where it stands at its place, and copied otherwise.
+enum class BasisIs : std::uint8_t { kAtPlace, kElsewhere };
+
 struct DownloadTarget {
   std::string path;
   std::shared_ptr<const Source> basis;  ///< null: none
+  BasisIs basis_is = BasisIs::kAtPlace;
   /// Called on a worker when data is going to come; not called when nothing changed. keep() copies from this basis and
   /// counts its chunks.
   std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const Source> basis,
