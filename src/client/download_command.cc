@@ -106,6 +106,7 @@ class DownloadRun {
     // A folder that is not there is said when the server has the file.
     if (const auto place = place_of(item.local)) what.partial = run_.partials.of(*place);
     set_basis(target, what);
+    target.on_cut = [this](std::function<void()> work) { run_.connection.start_job(std::move(work), [] {}); };
     target.open_draft = [local = item.local, what](std::shared_ptr<const Source> basis,
                                                    std::shared_ptr<const ChunkList> chunks) {
       return open_file_draft(local, what, std::move(basis), std::move(chunks));

@@ -108,9 +108,8 @@ class FileDraft final : public DownloadDraft {
   Status commit(const Version& version) override {
     MILLRACE_TRY(still_in_place());
     const auto both = times_of(version.attributes);
-    if (ftruncate(file(), static_cast<off_t>(size_)) != 0 ||
-        fchmod(file(), version.attributes.mode & 0777) != 0 || futimens(file(), both.data()) != 0 ||
-        fsync(file()) != 0) {
+    if (ftruncate(file(), static_cast<off_t>(size_)) != 0 || fchmod(file(), version.attributes.mode & 0777) != 0 ||
+        futimens(file(), both.data()) != 0 || fsync(file()) != 0) {
       return fail(system_error(errno, "'" + printable(path_) + "' cannot be finished"));
     }
     if (!place_) return {};

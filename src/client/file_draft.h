@@ -11,9 +11,9 @@ namespace millrace {
 
 /// What a download replaces and what it goes on with.
 struct DraftPlace {
-  std::shared_ptr<const Source> replaced;  ///< what stands at the place; null: nothing
+  std::shared_ptr<const Source> replaced;    ///< what stands at the place; null: nothing
   std::shared_ptr<PartialDownload> partial;  ///< null: nothing is kept of a download that is cut off
-  std::uint64_t random = 0;                ///< for the names that it may need
+  std::uint64_t random = 0;                  ///< for the names that it may need
 };
 
 /// What the download is compared with: the partial, and behind it what stands at the place.

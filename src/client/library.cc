@@ -230,6 +230,9 @@ Operation Client::download(const std::string& remote, const std::string& local, 
   }
   if (const auto place = place_of(local)) what.partial = impl_->partials.of(*place);
   set_basis(target, what);
+  target.on_cut = [impl = impl_.get()](std::function<void()> work) {
+    impl->loop.run_job(Workers::kDisk, std::move(work), [] {});
+  };
   target.open_draft = [local, what](std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
     return open_file_draft(local, what, std::move(basis), std::move(chunks));
   };

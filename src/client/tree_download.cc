@@ -275,6 +275,7 @@ void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> 
   const auto& listed = ready.candidate.there;
   if (!listed || listed->version.bytes >= kLeastPartialDownload) what.partial = run_.partials.of(ready.place);
   set_basis(target, what);
+  target.on_cut = [this](std::function<void()> work) { run_.connection.start_job(std::move(work), [] {}); };
   target.open_draft = [place = ready.place, what](std::shared_ptr<const Source> basis,
                                                   std::shared_ptr<const ChunkList> chunks) {
     return open_file_draft(place, what, std::move(basis), std::move(chunks));

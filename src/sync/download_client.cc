@@ -117,6 +117,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   void on_closed(const Error& error) override {
     // The new version is in place and proven; only the server's last word is missing.
     if (committed_) return report(result(false));
+    if (receiver_ && target_.on_cut) target_.on_cut(receiver_->rest());
     report(fail(error));
   }
 

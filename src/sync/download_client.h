@@ -31,6 +31,9 @@ struct DownloadTarget {
   std::function<Result<std::unique_ptr<DownloadDraft>>(std::shared_ptr<const Source> basis,
                                                        std::shared_ptr<const ChunkList> basis_chunks)>
       open_draft;
+  /// The download was cut off in the middle: `work` takes in what had arrived, on a worker and at any time, for a draft
+  /// that outlives it. May be null.
+  std::function<void(std::function<void()> work)> on_cut{};
   /// What was built does not have the root that the server named, and what it cost; called on the loop before `done`
   /// gets kIntegrity. May be null.
   std::function<void(std::shared_ptr<DownloadDraft> built, const TransferResult&)> on_wrong{};

@@ -74,6 +74,11 @@ bool PatchSender::has_room() {
   return has_room_ = true;
 }
 
+std::uint64_t PatchSender::next_bytes() const {
+  const auto foreseen = static_cast<std::uint64_t>(static_cast<double>(limits_.wire_bytes) / ratio_);
+  return std::clamp<std::uint64_t>(foreseen, kMaxChunkBytes, limits_.raw_bytes);
+}
+
 void PatchSender::pump() {
   if (failed_ || ended_queued_) return;
   if (!header_sent_) {
@@ -88,14 +93,20 @@ void PatchSender::pump() {
       on_error_(std::move(work->coded).error());
       return;
     }
+    if (work->plan.literal_bytes > 0) {
+      std::uint64_t bytes = 0;
+      for (const SharedBytes& piece : work->coded->literals) bytes += piece.view.size();
+      ratio_ = std::clamp(static_cast<double>(bytes) / static_cast<double>(work->plan.literal_bytes), 0.01, 1.0);
+    }
     port_.send_data(SharedBytes::of(std::move(work->coded->head)));
     for (SharedBytes& piece : work->coded->literals) port_.send_data(std::move(piece));
   }
   while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < port_.slice()) {
-    const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
+    const std::uint64_t most_literals = next_bytes();
+    const bool enough = root_ || planner_.pending_bytes() > most_literals + kMaxChunkBytes;
     if (!enough || !planner_.has_chunks() || !has_room()) break;
     const std::uint64_t start = planner_.position();
-    auto plan = planner_.next_part(limits_.raw_bytes);
+    auto plan = planner_.next_part(most_literals);
     auto room = std::exchange(room_, {});
     has_room_ = false;
     if (!plan) break;

@@ -15,6 +15,8 @@ namespace millrace {
 struct PatchLimits {
   std::uint64_t raw_bytes = 1u << 20;  ///< literals of a part
   std::uint64_t window = 4u << 20;     ///< prefix and literals
+  /// Of a part on the wire, as far as it can be foreseen: whoever is cut off within it fetches it again.
+  std::uint64_t wire_bytes = kMaxPartRawBytes;
   int level = 3;
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
@@ -44,6 +46,8 @@ class PatchSender {
 
  private:
   struct Work;
+  /// Literals of the next part.
+  std::uint64_t next_bytes() const;
   /// Memory for the next part's literals and prefix; pump() is called again once there is some.
   bool has_room();
   StreamPort& port_;
@@ -62,6 +66,7 @@ class PatchSender {
   bool has_room_ = false;
   bool asked_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< gone with this: room that is given later is not taken
+  double ratio_ = 1;                                      ///< what the last part's literals were on the wire
   bool header_sent_ = false;
   bool ended_queued_ = false;
   bool failed_ = false;
