@@ -243,7 +243,8 @@ class Walls(AccountsTest):
         local = self.write("big", noise(size, 3))
         os.environ["MILLRACE_TOKEN"] = self.alice
         self.addCleanup(os.environ.pop, "MILLRACE_TOKEN")
-        client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=KEPT_PART)
+        client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=KEPT_PART,
+                                                       missed=lambda: self.run_client("delete", "-q", self.url + "f"))
         client.kill()
         client.wait(PATIENCE)
         wait_for(lambda: not self.server.drafts(), "the server to end the draft")

@@ -61,8 +61,7 @@ struct Fixture {
   std::vector<std::string> changed(const Principal& who, std::uint64_t since = 0) {
     std::vector<std::string> paths;
     const auto changes = store->changes(who, since, 1000).value();
-    for (const Change& change : changes)
-      paths.push_back((change.version ? "+" : "-") + change.path);
+    for (const Change& change : changes) paths.push_back((change.version ? "+" : "-") + change.path);
     std::sort(paths.begin(), paths.end());
     return paths;
   }
