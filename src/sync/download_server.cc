@@ -16,6 +16,8 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
+/// Clients keep nothing of smaller files (client/partial_download).
+constexpr std::uint64_t kLeastResumed = 8u << 20;
 /// A client that is cut off has lost the part that was coming: less than 1 MiB or 1 % of the file.
 constexpr std::uint64_t kLeastPartBytes = 896u << 10;
 constexpr std::uint64_t kPartShare = 110;
@@ -227,7 +229,7 @@ class DownloadServer final : public Conversation {
     PatchLimits limits = patch_limits(
         static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
         port_.peer(), port_.slice());
-    limits.uncoded_bytes = std::max(kLeastPartBytes, file_->size() / kPartShare);
+    if (file_->size() >= kLeastResumed) limits.uncoded_bytes = std::max(kLeastPartBytes, file_->size() / kPartShare);
     sender_.emplace(
         port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers), limits,
         [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });

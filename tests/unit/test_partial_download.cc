@@ -106,6 +106,26 @@ SCENARIO_METHOD(Folder, "a draft is kept under the partial's name") {
   }
 }
 
+SCENARIO_METHOD(Folder, "a draft that has a name, where files cannot be without, is renamed") {
+  const auto named = [this](const std::string& name, std::uint64_t bytes) {
+    auto made = std::make_shared<const Descriptor>(
+        openat(folder->descriptor(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    REQUIRE(ftruncate(made->number(), static_cast<off_t>(bytes)) == 0);
+    return made;
+  };
+  PartialDownload partial(folder, "f");
+  REQUIRE(partial.keep(named(".millrace-1", 9 * kMiB), ".millrace-1", ".millrace-1", 9 * kMiB, 0) == Kept::kYes);
+  CHECK(partial_bytes() == 9 * kMiB);
+  CHECK(names() == 1);
+  const auto second = named(".millrace-2", 10 * kMiB);
+  REQUIRE(partial.keep(second, ".millrace-2", ".millrace-2", 10 * kMiB, 0) == Kept::kYes);
+  CHECK(partial_bytes() == 10 * kMiB);
+  CHECK(names() == 1);
+  CHECK(partial.give_up(second, ".millrace-2"));
+  CHECK(names() == 1);
+  CHECK_FALSE(has_partial());
+}
+
 SCENARIO_METHOD(Folder, "what an earlier process left is used if it is worth it") {
   GIVEN("less than the least") {
     leave(kLeastPartialDownload - 1);
