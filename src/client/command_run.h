@@ -9,6 +9,7 @@
 
 #include "client/connection.h"
 #include "client/options.h"
+#include "client/partial_download.h"
 #include "client/progress_meter.h"
 #include "client/report.h"
 #include "sync/toolbox.h"
@@ -30,6 +31,7 @@ struct CommandRun {
   Connection connection;
   ProgressMeter meter;
   Report report;
+  PartialDownloads partials;
 };
 
 /// One file of a transfer.

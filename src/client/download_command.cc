@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "client/ask.h"
 #include "client/command_run.h"
-#include "client/local_files.h"
+#include "client/file_draft.h"
 #include "client/spool.h"
 #include "client/tree_download.h"
 #include "sync/download_attempts.h"
@@ -101,10 +101,15 @@ class DownloadRun {
       };
       return target;
     }
-    MILLRACE_ASSIGN(target.basis, open_basis(item.local));
-    target.open_draft = [local = item.local, replaced = target.basis, id = run_.toolbox.random()](
-                            std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
-      return open_file_draft(local, replaced, std::move(basis), std::move(chunks), id);
+    MILLRACE_ASSIGN(const auto there, open_basis(item.local));
+    DraftPlace what{there, nullptr, run_.toolbox.random()};
+    // A folder that is not there is said when the server has the file.
+    if (const auto place = place_of(item.local)) what.partial = run_.partials.of(*place);
+    set_basis(target, what);
+    target.on_cut = [this](std::function<void()> work) { run_.connection.start_job(std::move(work), [] {}); };
+    target.open_draft = [local = item.local, what](std::shared_ptr<const Source> basis,
+                                                   std::shared_ptr<const ChunkList> chunks) {
+      return open_file_draft(local, what, std::move(basis), std::move(chunks));
     };
     return target;
   }

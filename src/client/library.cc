@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "client/credentials.h"
 #include "client/dial.h"
-#include "client/local_files.h"
+#include "client/file_draft.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "millrace/millrace.h"
@@ -129,6 +129,7 @@ struct Client::Impl {
 
   Loop loop;
   Toolbox toolbox{make_sha256, make_zstd_codec, system_random()};
+  PartialDownloads partials;
   std::shared_ptr<Session> session;
   std::optional<millrace::Error> lost;
 };
@@ -213,11 +214,12 @@ Operation Client::download(const std::string& remote, const std::string& local, 
                            ProgressCallback progress, DoneCallback<Transfer> done) {
   DownloadTarget target;
   target.path = remote;
+  DraftPlace what{nullptr, nullptr, impl_->toolbox.random()};
   std::optional<millrace::Error> refused;
   if (const auto checked = check_path(remote, RootAllowed::kNo); !checked) refused = checked.error();
   if (!refused) {
     if (auto source = FileSource::open(local)) {
-      target.basis = *source;
+      what.replaced = *source;
     } else if (source.error().code != Code::kNotFound) {
       refused = source.error();
     }
@@ -226,9 +228,13 @@ Operation Client::download(const std::string& remote, const std::string& local, 
     done(failed<Transfer>(*refused));
     return {};
   }
-  target.open_draft = [local, replaced = target.basis, id = impl_->toolbox.random()](
-                          std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
-    return open_file_draft(local, replaced, std::move(basis), std::move(chunks), id);
+  if (const auto place = place_of(local)) what.partial = impl_->partials.of(*place);
+  set_basis(target, what);
+  target.on_cut = [impl = impl_.get()](std::function<void()> work) {
+    impl->loop.run_job(Workers::kDisk, std::move(work), [] {});
+  };
+  target.open_draft = [local, what](std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
+    return open_file_draft(local, what, std::move(basis), std::move(chunks));
   };
   return impl_->begin_with<Transfer>(done, [&](OpenStream open) {
     const auto ended = [local, done](Result<TransferResult> result) {

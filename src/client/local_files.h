@@ -1,13 +1,15 @@
-// A client's local files: read as a source, built as a draft beside the place where they end up.
+// A client's local files, read as a source.
 #pragma once
 
+#include <array>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "client/local_folder.h"
 #include "delta/source.h"
-#include "sync/download_client.h"
+#include "store/store.h"
 
 struct stat;
 
@@ -71,20 +73,8 @@ class LoadedFile final : public LocalSource {
   Attributes attributes_;
 };
 
-/// Builds `place` in a file without a name (or a hidden one, where that is impossible) in the same folder; commit()
-/// sets mode and time, flushes and renames. It refuses (kSourceChanged) to replace what is not `replaced` any more, or
-/// anything where that is null. keep() copies from `basis`, whose chunks are `chunks`.
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(LocalPlace place, std::shared_ptr<const Source> replaced,
-                                                       std::shared_ptr<const Source> basis,
-                                                       std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
-/// The same for a path of the user's, whose folders may be reached through links.
-Result<std::unique_ptr<DownloadDraft>> open_file_draft(const std::string& path, std::shared_ptr<const Source> replaced,
-                                                       std::shared_ptr<const Source> basis,
-                                                       std::shared_ptr<const ChunkList> chunks, std::uint64_t random);
-
-/// Builds what goes to a pipe in the spool whose descriptor it takes over; commit() gives it no name.
-std::unique_ptr<DownloadDraft> make_spool_draft(int descriptor);
-
+/// For futimens and the like: the time of reading stays.
+std::array<timespec, 2> times_of(const Attributes& attributes);
 /// Mode and time only.
 Status set_attributes(const std::string& path, const Attributes& attributes);
 

@@ -222,7 +222,7 @@ int Report::finish(const Traffic& traffic) {
     std::fprintf(stderr, "%s more files were not transferred.\n", with_commas(left_behind_).c_str());
   }
   if (skipped_ > 0 && !options_.quiet) {
-    std::fprintf(stderr, "%s skipped: neither a file nor a folder.\n", with_commas(skipped_).c_str());
+    std::fprintf(stderr, "%s skipped: not files or folders to take along.\n", with_commas(skipped_).c_str());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   event("summary", {{"files", files_},

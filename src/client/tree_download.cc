@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/path.h"
+#include "client/file_draft.h"
 #include "client/upload_file.h"
 #include "sync/download_attempts.h"
 #include "sync/query_client.h"
@@ -161,6 +162,7 @@ void TreeDownload::take(const wire::EntryMessage& entry) {
   if (!is_wanted(below) || selection_.patterns.hides(path, folder ? EntryType::kFolder : EntryType::kFile)) return;
   if (folder) return;
   if (!is_kind(entry, EntryKind::kFile)) return run_.report.skipped(entry.path, "a symbolic link");
+  if (is_unfinished_name(last_part(path))) return run_.report.skipped(entry.path, "named like an unfinished download");
   found(entry.version.bytes);
   to_prepare_.push_back({entry.path, path, entry});
 }
@@ -269,10 +271,14 @@ void TreeDownload::start_next(std::function<void()> over) {
 void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> over) {
   DownloadTarget target;
   target.path = ready.candidate.remote;
-  target.basis = ready.basis;
-  target.open_draft = [place = ready.place, replaced = ready.basis, id = run_.toolbox.random()](
-                          std::shared_ptr<const Source> basis, std::shared_ptr<const ChunkList> chunks) {
-    return open_file_draft(place, replaced, std::move(basis), std::move(chunks), id);
+  DraftPlace what{ready.basis, nullptr, run_.toolbox.random()};
+  const auto& listed = ready.candidate.there;
+  if (!listed || listed->version.bytes >= kLeastPartialDownload) what.partial = run_.partials.of(ready.place);
+  set_basis(target, what);
+  target.on_cut = [this](std::function<void()> work) { run_.connection.start_job(std::move(work), [] {}); };
+  target.open_draft = [place = ready.place, what](std::shared_ptr<const Source> basis,
+                                                  std::shared_ptr<const ChunkList> chunks) {
+    return open_file_draft(place, what, std::move(basis), std::move(chunks));
   };
   const std::string remote = ready.candidate.remote;
   const std::string shown = ready.place.shown();

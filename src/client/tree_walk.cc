@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/path.h"
+#include "client/partial_download.h"
 
 namespace millrace {
 
@@ -141,6 +142,7 @@ void TreeWalk::look_at(const std::shared_ptr<const LocalFolder>& folder, const s
     waiting_.push_back(name_.empty() ? path : path.substr(name_.size() + 1));
     return;
   }
+  if (S_ISREG(stat.st_mode) && is_unfinished_name(name)) return;
   WalkedEntry entry;
   entry.path = path;
   if (const char* const reason = why_skipped(stat.st_mode)) {

@@ -48,6 +48,7 @@ class DownloadAttempts : public std::enable_shared_from_this<DownloadAttempts> {
     if (again) {
       if (wrong_ && spent_.repairs == 0) {
         target_.basis = std::make_shared<BuiltSource>(std::exchange(wrong_, nullptr));
+        target_.basis_is = BasisIs::kElsewhere;
         options_.max_depth = 0;
       } else {
         options_.whole_file = true;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint64_t kDownloadWindow = 4u << 20;
+constexpr std::uint64_t kCopyBytes = 16u << 20;  ///< by one job
 
 /// The stages: scan the basis; request; (tree exchange); (ladder); receive the patch into a draft; verify the root;
 /// commit.
@@ -66,7 +67,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         if (!version_ || patch_ || bulk_.active() || (ladder_ && ladder_->busy())) break;
         patch_ = true;
         if (round_trips_ > 1 && !scan_) --round_trips_;  // it came in the same flight as BASIS
-        open_draft();
+        open_draft([this, basis = patch_basis()]() mutable { receive(std::move(basis)); });
         return {};
       case FrameType::kDone: {
         MILLRACE_ASSIGN(const auto done, wire::decode<wire::Done>(payload));
@@ -79,7 +80,12 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
         }
         if (!done.unchanged) break;
         version_ = done.version;
-        complete(true);
+        if (target_.basis_is == BasisIs::kAtPlace) {
+          complete(true);
+        } else {
+          done_received_ = true;
+          open_draft([this] { copy_basis(0); });
+        }
         return {};
       }
       default:
@@ -111,6 +117,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
   void on_closed(const Error& error) override {
     // The new version is in place and proven; only the server's last word is missing.
     if (committed_) return report(result(false));
+    if (receiver_ && target_.on_cut) target_.on_cut(receiver_->rest());
     report(fail(error));
   }
 
@@ -249,17 +256,14 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     };
   }
 
-  void open_draft() {
-    struct Opened {
-      Result<std::unique_ptr<DownloadDraft>> draft = nullptr;
-      PatchBasis basis;
-    };
-    auto opened = std::make_shared<Opened>();
-    opened->basis.source = target_.basis;
-    opened->basis.chunk_offsets = offsets_of(*basis_chunks_);
-    if (ladder_) opened->basis.locate = make_locate(ladder_->searcher());
-    opened->basis.locate_chunk = [kept = std::make_shared<const std::vector<KeptRun>>(std::move(kept_))](
-                                     std::uint64_t index) -> std::optional<std::uint64_t> {
+  /// The basis as the patch names it.
+  PatchBasis patch_basis() {
+    PatchBasis basis;
+    basis.source = target_.basis;
+    basis.chunk_offsets = offsets_of(*basis_chunks_);
+    if (ladder_) basis.locate = make_locate(ladder_->searcher());
+    basis.locate_chunk = [kept = std::make_shared<const std::vector<KeptRun>>(std::move(kept_))](
+                             std::uint64_t index) -> std::optional<std::uint64_t> {
       auto run = std::upper_bound(kept->begin(), kept->end(), index,
                                   [](std::uint64_t at, const KeptRun& r) { return at < r.target; });
       if (run == kept->begin()) return std::nullopt;
@@ -267,21 +271,45 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
       if (index - run->target >= run->count) return std::nullopt;
       return run->basis + (index - run->target);
     };
+    return basis;
+  }
+
+  void open_draft(std::function<void()> then) {
+    auto opened = std::make_shared<Result<std::unique_ptr<DownloadDraft>>>(nullptr);
     port_.run(
         Lane::kDisk,
         [opened, open = target_.open_draft, basis = target_.basis, chunks = basis_chunks_] {
-          opened->draft = open(basis, chunks);
+          *opened = open(basis, chunks);
         },
-        [this, opened] {
-          if (!opened->draft) return port_.fail(opened->draft.error());
-          draft_ = std::move(*opened->draft);
-          port_.set_window(kDownloadWindow);
-          receiver_.emplace(
-              port_, toolbox_, std::move(opened->basis), draft_, version_->bytes,
-              [this](const Digest& root) { verify(root); }, [this](Error error) { port_.fail(std::move(error)); });
-          const Buffer early = std::exchange(early_, {});
-          if (early.empty()) return;
-          if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+        [this, opened, then = std::move(then)] {
+          if (!*opened) return port_.fail(opened->error());
+          draft_ = std::move(**opened);
+          then();
+        });
+  }
+
+  void receive(PatchBasis basis) {
+    port_.set_window(kDownloadWindow);
+    receiver_.emplace(
+        port_, toolbox_, std::move(basis), draft_, version_->bytes, [this](const Digest& root) { verify(root); },
+        [this](Error error) { port_.fail(std::move(error)); });
+    const Buffer early = std::exchange(early_, {});
+    if (early.empty()) return;
+    if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+  }
+
+  /// The basis is the version, but stands elsewhere: its chunks from `first` on are copied, some at a time.
+  void copy_basis(std::uint64_t first) {
+    std::uint64_t count = 0;
+    for (std::uint64_t bytes = 0; first + count < basis_chunks_->size() && bytes < kCopyBytes; ++count)
+      bytes += (*basis_chunks_)[first + count].length;
+    if (count == 0) return verify(version_->token.root);
+    auto copied = std::make_shared<Status>();
+    port_.run(
+        Lane::kDisk, [copied, first, count, draft = draft_] { *copied = draft->keep(first, count); },
+        [this, copied, next = first + count] {
+          if (!*copied) return port_.fail(copied->error());
+          copy_basis(next);
         });
   }
 

@@ -16,6 +16,11 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
+/// Clients keep nothing of smaller files (client/partial_download).
+constexpr std::uint64_t kLeastResumed = 8u << 20;
+/// A client that is cut off has lost the part that was coming: less than 1 MiB or 1 % of the file.
+constexpr std::uint64_t kLeastPartBytes = 896u << 10;
+constexpr std::uint64_t kPartShare = 110;
 
 /// The stages: open the target; answer with its version; (tree exchange); (ladder); send the patch; DONE.
 class DownloadServer final : public Conversation {
@@ -221,11 +226,12 @@ class DownloadServer final : public Conversation {
     std::unordered_map<std::uint64_t, std::uint32_t> numbers;
     for (std::uint32_t number = 0; number < lacking_.size(); ++number)
       numbers.emplace((*chunks_)[lacking_[number]].digest.prefix(), number);
+    PatchLimits limits = patch_limits(
+        static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
+        port_.peer(), port_.slice());
+    if (file_->size() >= kLeastResumed) limits.uncoded_bytes = std::max(kLeastPartBytes, file_->size() / kPartShare);
     sender_.emplace(
-        port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers),
-        patch_limits(
-            static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
-            port_.peer(), port_.slice()),
+        port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers), limits,
         [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
     port_.send(wire::Patch{});
     const auto hasher = context_.toolbox.hasher();

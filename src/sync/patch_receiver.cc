@@ -1,6 +1,7 @@
 #include "sync/patch_receiver.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "delta/patch_repairer.h"
 
@@ -21,6 +22,15 @@ struct PatchReceiver::State {
   std::unique_ptr<Hasher> hasher;
   std::unique_ptr<SegmentCodec> codec;
   Result<std::optional<Digest>> result = std::nullopt;
+  std::mutex mutex;  ///< only ever waited for by rest()
+
+  void apply(Queued& next, std::uint64_t window, Addressing addressing) {
+    if (!hasher) hasher = toolbox.hasher();
+    if (!codec) codec = toolbox.codec();
+    next.taken = true;
+    result = repairer ? repairer->apply(std::move(next.part), *hasher, *codec)
+                      : applier.apply(std::move(next.part), window, addressing, *hasher, *codec);
+  }
 };
 
 PatchReceiver::PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft,
@@ -90,6 +100,21 @@ void PatchReceiver::await_rest() {
   port_.release_credit(std::exchange(credit_, 0));
 }
 
+std::function<void()> PatchReceiver::rest() {
+  auto parts = std::make_shared<std::vector<std::shared_ptr<Queued>>>();
+  if (current_) parts->push_back(current_);
+  for (Queued& queued : queue_) parts->push_back(std::make_shared<Queued>(std::move(queued)));
+  queue_.clear();
+  return [state = state_, parts, window = assembler_.prefix_window(), addressing = assembler_.addressing()] {
+    // The job that runs may be at its end, not have begun, or never begin.
+    const std::lock_guard lock(state->mutex);
+    for (const auto& part : *parts) {
+      if (!part->taken) state->apply(*part, window, addressing);
+      if (!state->result || *state->result) return;
+    }
+  };
+}
+
 void PatchReceiver::pump() {
   if (running_ || queue_.empty()) return;
   running_ = true;
@@ -100,21 +125,21 @@ void PatchReceiver::pump() {
   const std::uint64_t decoded_bytes =
       next->part.is_zstd ? std::max(next->part.raw_bytes, assembler_.prefix_window()) : 0;
   queue_.pop_front();
+  current_ = next;
   const bool is_short = next->part.raw_bytes + next->part.instructions.size() <= kShortPart;
   port_.run(
       {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
       [state = state_, next, decoded, decoded_bytes, window = assembler_.prefix_window(),
        addressing = assembler_.addressing()] {
-        if (!state->hasher) state->hasher = state->toolbox.hasher();
-        if (!state->codec) state->codec = state->toolbox.codec();
+        const std::lock_guard lock(state->mutex);
+        if (next->taken) return;
         decoded->resize(decoded_bytes);
-        state->result = state->repairer ? state->repairer->apply(std::move(next->part), *state->hasher, *state->codec)
-                                        : state->applier.apply(std::move(next->part), window, addressing,
-                                                               *state->hasher, *state->codec);
+        state->apply(*next, window, addressing);
         decoded->resize(0);
       },
       [this, next] {
         running_ = false;
+        current_ = nullptr;
         if (!state_->result) {
           on_error_(std::move(state_->result).error());
           return;

@@ -24,6 +24,9 @@ class PatchReceiver {
   bool busy() const { return running_; }
   /// A part has come in part.
   bool in_part() const { return assembler_.part_bytes() > 0; }
+  /// The conversation has ended before the patch: what had arrived and was not applied, for a worker to apply, as far
+  /// as it can be.
+  std::function<void()> rest();
   /// The patch has ended with a wrong root: a repair of the same draft follows.
   void start_repair();
 
@@ -33,6 +36,7 @@ class PatchReceiver {
     ReceivedPart part;
     std::uint64_t credit;
     MemoryCharge room;
+    bool taken = false;  ///< by a job, under the state's lock
   };
   void pump();
   /// The rest of a part that is longer than what has come of it: its credit is given back once there is room for it.
@@ -41,6 +45,7 @@ class PatchReceiver {
   std::shared_ptr<State> state_;
   PartAssembler assembler_;
   std::deque<Queued> queue_;
+  std::shared_ptr<Queued> current_;  ///< of the job that runs
   std::uint64_t credit_ = 0;
   MemoryCharge room_;      ///< for the part that is arriving
   bool has_room_ = false;  ///< it was given, if only by a port that counts nothing

@@ -28,6 +28,7 @@ struct PatchSender::Work {
   Buffer instructions;
   std::vector<HeldContent> held;
   std::uint64_t start = 0;
+  int level = 0;
   Result<EncodedPart> coded = EncodedPart();
   MemoryCharge room;
   bool done = false;
@@ -74,6 +75,20 @@ bool PatchSender::has_room() {
   return has_room_ = true;
 }
 
+void PatchSender::learn(const Work& work) {
+  const std::uint64_t raw = work.plan.literal_bytes;
+  std::uint64_t bytes = 0;
+  for (const SharedBytes& piece : work.coded->literals) bytes += piece.view.size();
+  coded_ = bytes < raw;
+  const bool tells = !coded_ && raw >= next_bytes() / 2 && next_bytes() < limits_.raw_bytes;
+  as_they_are_ = tells ? limits_.raw_bytes - raw : 0;
+}
+
+std::uint64_t PatchSender::next_bytes() const {
+  return coded_ ? limits_.raw_bytes
+                : std::clamp<std::uint64_t>(limits_.uncoded_bytes, kMaxChunkBytes, limits_.raw_bytes);
+}
+
 void PatchSender::pump() {
   if (failed_ || ended_queued_) return;
   if (!header_sent_) {
@@ -88,14 +103,16 @@ void PatchSender::pump() {
       on_error_(std::move(work->coded).error());
       return;
     }
+    if (work->plan.literal_bytes > 0 && work->level > 0) learn(*work);
     port_.send_data(SharedBytes::of(std::move(work->coded->head)));
     for (SharedBytes& piece : work->coded->literals) port_.send_data(std::move(piece));
   }
   while (in_flight_.size() < limits_.in_flight && port_.unsent_bytes() < port_.slice()) {
-    const bool enough = root_ || planner_.pending_bytes() > limits_.raw_bytes + kMaxChunkBytes;
+    const std::uint64_t most_literals = next_bytes();
+    const bool enough = root_ || planner_.pending_bytes() > most_literals + kMaxChunkBytes;
     if (!enough || !planner_.has_chunks() || !has_room()) break;
     const std::uint64_t start = planner_.position();
-    auto plan = planner_.next_part(limits_.raw_bytes);
+    auto plan = planner_.next_part(most_literals);
     auto room = std::exchange(room_, {});
     has_room_ = false;
     if (!plan) break;
@@ -104,16 +121,19 @@ void PatchSender::pump() {
     work->room = std::move(room);
     work->plan = std::move(*plan);
     work->start = start;
+    const bool as_they_are = work->plan.literal_bytes <= as_they_are_;
+    work->level = as_they_are ? 0 : limits_.level;
+    as_they_are_ -= as_they_are ? work->plan.literal_bytes : as_they_are_;
     work->instructions = encode_instructions(work->plan, cursor_);
     work->held.assign(held_.begin(), held_.end());
     while (!held_.empty() && held_.front().end() <= planner_.position()) held_.pop_front();
     in_flight_.push_back(work);
     port_.run(
         Lane::kCpu,
-        [work, target = target_, limits = limits_, factory = toolbox_.codec] {
+        [work, target = target_, window = limits_.window, factory = toolbox_.codec] {
           const auto codec = factory();
-          work->coded = encode_part(work->plan, work->instructions, work->start, limits.window, *target, work->held,
-                                    *codec, limits.level);
+          work->coded = encode_part(work->plan, work->instructions, work->start, window, *target, work->held, *codec,
+                                    work->level);
           work->held.clear();
         },
         [this, work] {

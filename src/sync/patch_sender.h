@@ -15,6 +15,9 @@ namespace millrace {
 struct PatchLimits {
   std::uint64_t raw_bytes = 1u << 20;  ///< literals of a part
   std::uint64_t window = 4u << 20;     ///< prefix and literals
+  /// Literals of a part while they do not get shorter by coding: whoever is cut off within it fetches it again. With
+  /// others a short part costs more, since each has its prefix indexed again.
+  std::uint64_t uncoded_bytes = kMaxPartRawBytes;
   int level = 3;
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
@@ -44,6 +47,10 @@ class PatchSender {
 
  private:
   struct Work;
+  /// From how a part was coded.
+  void learn(const Work& work);
+  /// Literals of the next part.
+  std::uint64_t next_bytes() const;
   /// Memory for the next part's literals and prefix; pump() is called again once there is some.
   bool has_room();
   StreamPort& port_;
@@ -62,6 +69,9 @@ class PatchSender {
   bool has_room_ = false;
   bool asked_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< gone with this: room that is given later is not taken
+  bool coded_ = false;                                    ///< so was the last part that was tried
+  /// So many literals go without another try at coding them: short parts are not tried more often than long ones.
+  std::uint64_t as_they_are_ = 0;
   bool header_sent_ = false;
   bool ended_queued_ = false;
   bool failed_ = false;

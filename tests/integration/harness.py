@@ -169,8 +169,10 @@ class ServerTest(unittest.TestCase):
     def summary(self, *arguments, **options):
         return self.events(*arguments, **options)[-1]
 
-    def pause_in_the_middle_of_an_upload(self, local, size, *arguments, least=LEAST_PART):
-        """Starts an upload of `local` and stops its process while the server has a part of it, at least so many bytes. Returns it."""
+    def pause_in_the_middle_of_an_upload(self, local, size, *arguments, least=LEAST_PART, missed=None):
+        """Starts an upload of `local` and stops its process while the server has a part of it, at least so many bytes. Returns it.
+
+        One that was too fast is tried again; `missed` is called before that, for example to delete what is there now."""
         for _ in range(50):
             client = self.start_client("upload", *arguments)
             wait_for(lambda: client.poll() is not None or any(least < part < size for part in self.server.draft_sizes()), "a draft")
@@ -179,6 +181,8 @@ class ServerTest(unittest.TestCase):
                 return client
             client.send_signal(signal.SIGCONT)
             client.communicate(timeout=PATIENCE)
+            if missed:
+                missed()
         raise AssertionError(f"an upload of {local} was never caught in the middle")
 
 

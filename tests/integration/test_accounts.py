@@ -7,7 +7,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import ENTRIES, ERROR, HELLO, LIST, MILLRACE, MILLRACED, PATIENCE, RawClient, Server, ServerTest, field, frame, noise, wait_for
+from harness import CHANGES, ENTRIES, ERROR, HELLO, KEPT_PART, LIST, MILLRACE, MILLRACED, PATIENCE, RawClient, Server, ServerTest, field, frame, noise, wait_for
 
 AUTHENTICATE, AUTHENTICATED = 8, 9
 TOKEN = re.compile(r"mr1_[0-9a-f]{16}_[A-Za-z0-9_-]{43}\n")
@@ -219,6 +219,42 @@ class Walls(AccountsTest):
         self.assertEqual(self.server.stored("bob/deep/secret"), self.server.stored("alice/deep/secret"))
         self.as_token(self.bob, "delete", self.url + "deep/secret")
         self.assertIn(b"secret", self.as_token(self.alice, "list", "-r", self.url).stdout)
+
+    def test_the_change_feed_is_an_accounts_own(self):
+        # No command asks for it yet: on the wire.
+        for name, token in (("alices", self.alice), ("bobs", self.bob)):
+            self.as_token(token, "upload", self.write(name, name.encode()), self.url + "shared/" + name)
+            self.as_token(token, "upload", self.write(name, name.encode()), self.url + name + "-gone")
+            self.as_token(token, "delete", self.url + name + "-gone")
+        for own, other, token in ((b"bobs", b"alices", self.bob), (b"alices", b"bobs", self.alice)):
+            with RawClient(self.server.port) as client:
+                client.send(frame(HELLO, 0) + frame(AUTHENTICATE, 0, field(1, token.encode())) + frame(CHANGES, 1))
+                kind, stream, changes = [client.next_frame() for _ in range(3)][2]
+                self.assertEqual((kind, stream), (ENTRIES, 1))
+                self.assertIn(b"shared/" + own, changes)
+                self.assertIn(own + b"-gone", changes)
+                self.assertNotIn(other, changes)
+        with RawClient(self.server.port) as client:
+            client.send(frame(HELLO, 0) + frame(CHANGES, 1))
+            self.assertNotIn(ENTRIES, [kind for kind, _, _ in client.frames()])
+
+    def test_what_is_left_of_an_upload_is_nobody_elses(self):
+        size = 96 << 20
+        local = self.write("big", noise(size, 3))
+        os.environ["MILLRACE_TOKEN"] = self.alice
+        self.addCleanup(os.environ.pop, "MILLRACE_TOKEN")
+        client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=KEPT_PART,
+                                                       missed=lambda: self.run_client("delete", "-q", self.url + "f"))
+        client.kill()
+        client.wait(PATIENCE)
+        wait_for(lambda: not self.server.drafts(), "the server to end the draft")
+        [kept] = self.server.partials()
+        sent = json.loads(self.as_token(self.bob, "upload", "--json", local, self.url + "f").stdout.splitlines()[-1])["bytes_sent"]
+        self.assertGreaterEqual(sent, size)
+        self.assertEqual(self.server.partials(), [kept])
+        sent = json.loads(self.as_token(self.alice, "upload", "--json", local, self.url + "f").stdout.splitlines()[-1])["bytes_sent"]
+        self.assertLess(sent, size - kept + (1 << 20))
+        self.assertEqual(self.server.stored("alice/f"), self.server.stored("bob/f"))
 
     def test_a_scope_allows_what_it_names_and_nothing_else(self):
         local = self.write("a", noise(100_000))

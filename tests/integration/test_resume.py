@@ -21,7 +21,8 @@ class Retries(ServerTest):
     def test_an_upload_goes_on_by_itself(self):
         content = noise(SIZE, 3)
         local = self.write("local", content)
-        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "--json", "--retries", "2", local, self.url + "f", least=KEPT_PART)
+        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "--json", "--retries", "2", local, self.url + "f", least=KEPT_PART,
+                                                       missed=lambda: self.run_client("delete", "-q", self.url + "f"))
         self.kill_and_restart()
         [kept] = self.server.partials()
         client.send_signal(signal.SIGCONT)
@@ -56,7 +57,8 @@ class Retries(ServerTest):
 
     def test_without_retries_and_without_a_server_it_ends(self):
         local = self.write("local", noise(SIZE, 3))
-        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "-q", "--retries", "0", local, self.url + "f", least=KEPT_PART)
+        client = self.pause_in_the_middle_of_an_upload(local, SIZE, "-q", "--retries", "0", local, self.url + "f", least=KEPT_PART,
+                                                       missed=lambda: self.run_client("delete", "-q", self.url + "f"))
         self.server.kill()
         client.send_signal(signal.SIGCONT)
         self.assertEqual(client.wait(PATIENCE), 16)
@@ -72,7 +74,8 @@ class Resume(ServerTest):
         self.local = self.write("local", self.content)
 
     def interrupted(self):
-        return self.pause_in_the_middle_of_an_upload(self.local, SIZE, "-q", self.local, self.url + "f", least=KEPT_PART)
+        return self.pause_in_the_middle_of_an_upload(self.local, SIZE, "-q", self.local, self.url + "f", least=KEPT_PART,
+                                                     missed=lambda: self.run_client("delete", "-q", self.url + "f"))
 
     def cut_by_killing_the_client(self):
         client = self.interrupted()

@@ -52,14 +52,16 @@ struct Fixture {
     bytes = loopback.bytes_to_server() + loopback.bytes_to_client();
     return result;
   }
-  Result<TransferResult> download(std::uint64_t seed, const Buffer& basis, Buffer& into, TransferOptions options = {}) {
+  Result<TransferResult> download(std::uint64_t seed, const Buffer& basis, Buffer& into, TransferOptions options = {},
+                                  BasisIs basis_is = BasisIs::kAtPlace) {
     test::Loopback loopback(seed, context);
     Result<TransferResult> result = fail(Code::kInternal, "The download never ended.");
     const Toolbox tools = toolbox();
     DownloadTarget target;
     target.path = "file";
     target.basis = std::make_shared<BufferSource>(basis);
-    into = basis;
+    target.basis_is = basis_is;
+    into = basis_is == BasisIs::kAtPlace ? basis : Buffer();
     target.open_draft = [&](const auto& source, const auto& chunks) {
       REQUIRE(source);
       return test::open_memory_download(source, chunks, into);
@@ -306,4 +308,19 @@ TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refus
   REQUIRE(refused);
   CHECK(refused->code == Code::kProtocol);
   CHECK_FALSE(fs::exists(folder / "files" / "file"));
+}
+
+TEST_CASE_METHOD(Fixture, "a basis that is the version is left alone at its place, and copied from elsewhere") {
+  const Buffer content = test::random_bytes(40u << 20, 7);
+  REQUIRE(upload(1, content, TransferOptions{.expected = Expected{}}));
+  Buffer got;
+  const auto there = download(2, content, got);
+  REQUIRE(there);
+  CHECK(there->unchanged);
+  const auto elsewhere = download(3, content, got, {}, BasisIs::kElsewhere);
+  if (!elsewhere) FAIL(elsewhere.error().sentence);
+  CHECK_FALSE(elsewhere->unchanged);
+  CHECK(elsewhere->matched_bytes == content.size());
+  CHECK(got == content);
+  CHECK(bytes < 1024);
 }
