@@ -18,8 +18,8 @@ function Row({ transfer }: { transfer: Transfer }) {
       <td class="wide">
         <FilePath path={transfer.path} href={fragmentOf('transfers', transfer.id)} />
       </td>
-      <td class="hide-narrow">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
-      <td class="hide-narrow">
+      <td class="hide-medium">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
+      <td class="hide-medium">
         <Direction transfer={transfer} />
       </td>
       <td class="bar-cell">
@@ -63,10 +63,10 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
                 <th scope="col" class="wide">
                   File
                 </th>
-                <th scope="col" class="hide-narrow col-account">
+                <th scope="col" class="hide-medium col-account">
                   Account
                 </th>
-                <th scope="col" class="hide-narrow col-op">
+                <th scope="col" class="hide-medium col-op">
                   Direction
                 </th>
                 <th scope="col" class="col-bar">
