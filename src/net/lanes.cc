@@ -127,9 +127,7 @@ void Lanes::drop(Owner owner) {
 Lanes::Look Lanes::look(Workers workers) {
   Lane& lane = *lanes_[static_cast<std::size_t>(workers)];
   const std::lock_guard lock(lane.mutex);
-  const Look found{lane.queue.length(), lane.running, lane.waits.count(), lane.waits.value_at(0.5),
-                   lane.waits.value_at(0.99)};
-  lane.waits = {};
+  Look found{lane.queue.length(), lane.running, std::exchange(lane.waits, {})};
   return found;
 }
 

@@ -32,13 +32,10 @@ struct LaneSizes {
 class Lanes {
  public:
   using Owner = FairQueue<int>::Owner;
-  /// How long the queue is now, and how long the jobs that began since the last look had waited, in microseconds.
   struct Look {
-    std::size_t length = 0;
+    std::size_t length = 0;  ///< of the queue, now
     std::size_t running = 0;
-    std::uint64_t begun = 0;
-    std::uint64_t wait_p50 = 0;
-    std::uint64_t wait_p99 = 0;
+    Histogram waits;  ///< of the jobs that began since the last look, in microseconds
   };
 
   explicit Lanes(const LaneSizes& sizes);

@@ -13,18 +13,17 @@ namespace millrace {
 
 namespace {
 
-constexpr std::string_view kProtocol = "millrace/1";
 constexpr long kSessionSeconds = 24 * 3600;
 
 /// The protocol's name as ALPN writes it (RFC 7301).
-std::string alpn_list() {
-  return static_cast<char>(kProtocol.size()) + std::string(kProtocol);
+std::string alpn_list(std::string_view protocol) {
+  return static_cast<char>(protocol.size()) + std::string(protocol);
 }
 
 /// A client that names protocols must name ours; one that names none gets it too.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
-                    unsigned offered_length, void*) {
-  static const std::string ours = alpn_list();
+                    unsigned offered_length, void* protocol) {
+  const std::string ours = alpn_list(static_cast<const char*>(protocol));
   const bool common =
       SSL_select_next_proto(const_cast<unsigned char**>(out), out_length,
                             reinterpret_cast<const unsigned char*>(ours.data()), static_cast<unsigned>(ours.size()),
@@ -62,19 +61,20 @@ std::string fingerprint_of(const x509_st* certificate) {
   return "SHA256:" + to_hex(digest);
 }
 
-Result<TlsContext> TlsContext::for_server(const ServerFiles& files) {
+Result<TlsContext> TlsContext::for_server(const ServerFiles& files, const char* protocol) {
   TlsContext made;
   made.is_server_ = true;
   made.context_ = make_context(TLS_server_method());
   if (!made.context_) return fail(Code::kTls, "TLS cannot be set up: " + tls_failure());
   SSL_CTX* const context = made.context_.get();
   MILLRACE_TRY(made.use_key(files.certificate, files.key));
-  SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
+  SSL_CTX_set_alpn_select_cb(context, choose_protocol, const_cast<char*>(protocol));
   // Sessions are resumed from tickets: the server remembers none. A key exchange is made then too, since the option
   // that would allow to leave it out is not set.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 1);
-  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kProtocol.data()), kProtocol.size());
+  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(protocol),
+                                 static_cast<unsigned>(std::string_view(protocol).size()));
   if (!files.client_ca.empty()) {
     MILLRACE_TRY(made.believe(files.client_ca));
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
@@ -87,7 +87,7 @@ Result<TlsContext> TlsContext::for_client(const ClientFiles& files) {
   made.context_ = make_context(TLS_client_method());
   if (!made.context_) return fail(Code::kTls, "TLS cannot be set up: " + tls_failure());
   SSL_CTX* const context = made.context_.get();
-  const std::string protocols = alpn_list();
+  const std::string protocols = alpn_list(kMillraceProtocol);
   SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(protocols.data()),
                           static_cast<unsigned>(protocols.size()));
   if (!files.certificate.empty()) MILLRACE_TRY(made.use_key(files.certificate, files.key));

@@ -23,6 +23,10 @@ struct TlsPeer {
 /// digits of the digest of its DER form (RFC 7469, section 2.4).
 std::string fingerprint_of(const x509_st* certificate);
 
+/// As ALPN names them.
+inline constexpr char kMillraceProtocol[] = "millrace/1";
+inline constexpr char kHttpProtocol[] = "http/1.1";
+
 /// Copies share one. Any thread.
 class TlsContext {
  public:
@@ -37,7 +41,8 @@ class TlsContext {
     std::string key;
   };
   /// Errors: kTls, which file and what is wrong with it.
-  static Result<TlsContext> for_server(const ServerFiles& files);
+  /// `protocol`: a client that names protocols (ALPN) must name this one; it outlives the context.
+  static Result<TlsContext> for_server(const ServerFiles& files, const char* protocol = kMillraceProtocol);
   static Result<TlsContext> for_client(const ClientFiles& files);
 
   ssl_ctx_st* raw() const { return context_.get(); }

@@ -115,6 +115,16 @@ Status Accounts::renew(Grant& grant) const {
   return {};
 }
 
+std::vector<AccountView> Accounts::list() const {
+  std::vector<AccountView> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, account] : contents_->accounts) {
+    const auto use = uses_.find(name);
+    out.push_back({name, account.limits, use == uses_.end() ? 0 : use->second->connections.load()});
+  }
+  return out;
+}
+
 std::chrono::milliseconds Accounts::delay_of_failure(const std::string& address, std::uint64_t now_ms) {
   const std::lock_guard lock(mutex_);
   return delays_.failed(address, now_ms);

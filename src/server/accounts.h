@@ -30,6 +30,13 @@ struct Grant {
   std::shared_ptr<AccountUse> use;  ///< null where it is anonymous
 };
 
+/// An account, for people to look at.
+struct AccountView {
+  std::string name;
+  AccountLimits limits;
+  std::size_t connections = 0;
+};
+
 class Accounts {
  public:
   using Clock = std::function<std::uint64_t()>;  ///< wall clock, seconds since 1970
@@ -47,6 +54,8 @@ class Accounts {
   /// Does not block for long: whether what was granted still counts, by the last refresh(); its limits are brought up
   /// to date. Errors: kNotAuthenticated.
   Status renew(Grant& grant) const;
+  /// By the last refresh(), ordered by name.
+  std::vector<AccountView> list() const;
   /// How long the answer to a failure is held back.
   std::chrono::milliseconds delay_of_failure(const std::string& address, std::uint64_t now_ms);
 

@@ -114,6 +114,7 @@ void Log::warn_of_client(std::string_view message, const LogFields& fields, std:
 }
 
 void Log::put(LogLevel level, std::string_view message, const LogFields& fields) {
+  if (on_problem_ && level >= LogLevel::kWarning) on_problem_(level, printable(message) + fields.as_text());
   const std::string name = level_name(level);
   if (format_ == LogFormat::kText) {
     write_line(descriptor_, name + ": " + printable(message) + fields.as_text() + "\n");

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -56,6 +57,8 @@ class Log {
   /// A warning that a client can cause as often as it likes.
   void warn_of_client(std::string_view message, const LogFields& fields,
                       std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
+  /// Told of each warning and error that is written, under the log's lock. Before the first line.
+  void set_on_problem(std::function<void(LogLevel, const std::string& text)> call) { on_problem_ = std::move(call); }
   /// Level and rate; the format stays.
   void change(const Options& options);
 
@@ -64,6 +67,7 @@ class Log {
   const LogFormat format_;
   const int descriptor_;
   std::atomic<LogLevel> level_;
+  std::function<void(LogLevel, const std::string&)> on_problem_;
   std::mutex mutex_;  // of what follows
   std::uint64_t most_a_minute_;
   std::chrono::steady_clock::time_point minute_began_{};

@@ -23,7 +23,9 @@ namespace millrace {
 
 namespace {
 
+constexpr std::uint16_t kDefaultHttpPort = 8000;
 constexpr std::chrono::seconds kAccountsInterval{1};
+constexpr std::chrono::seconds kFiguresInterval{1};
 constexpr std::chrono::seconds kFirstScan{30};  ///< after the start, when clients have reconnected
 constexpr std::chrono::seconds kFirstScrub{600};
 constexpr std::chrono::milliseconds kWatchdogAtLeast{100};
@@ -63,11 +65,11 @@ std::chrono::nanoseconds look_at(Accounts& accounts, Log& log) {
 }
 
 /// Off loopback somebody must say who is served.
-Status may_listen(const ServeOptions& options, const Accounts& accounts) {
+Status may_listen(const std::string& host, const ServeOptions& options, const Accounts& accounts) {
   const bool decided = accounts.is_required() || options.allow_anonymous || !options.tls.files.client_ca.empty();
-  if (decided || is_loopback(options.host)) return {};
+  if (decided || is_loopback(host)) return {};
   return fail(Code::kUsage,
-              "There are no accounts, so everybody who reaches " + options.host +
+              "There are no accounts, so everybody who reaches " + host +
                   " could read and write everything. Add one with `millraced account add NAME --data " + options.data +
                   "` and a token with `millraced token add NAME`; or serve everybody with --allow-anonymous.");
 }
@@ -82,14 +84,39 @@ void warn_of_openness(const ServeOptions& options, const Accounts& accounts, boo
     log.warn("there is no encryption: whoever is in between reads and changes everything, tokens too.");
 }
 
+/// Where HTTP is served; empty: nowhere.
+std::string http_host(const ServeOptions& options) {
+  switch (options.http.mode) {
+    case HttpChoice::Mode::kOff:
+      return {};
+    case HttpChoice::Mode::kAuto:
+      return options.host;
+    case HttpChoice::Mode::kAddress:
+      break;
+  }
+  return options.http.host;
+}
+
+/// A port that nobody asked for by name is no reason not to serve.
+Status listen_http(Server& server, const ServeOptions& options, Log& log) {
+  const std::string host = http_host(options);
+  if (host.empty()) return {};
+  if (options.http.mode == HttpChoice::Mode::kAddress) return server.listen_http(host, options.http.port);
+  const Status listens = server.listen_http(host, kDefaultHttpPort);
+  if (!listens)
+    log.warn("there are no pages, no API and no metrics: " + listens.error().sentence +
+             " Choose another port with --http HOST:PORT, or --http off.");
+  return {};
+}
+
 /// A server that listens, and what signals and the service manager have it do.
 class Service {
  public:
-  Service(Loop& loop, Server& server, ServerTls* tls, const ServeOptions& options, const ServiceManager& manager,
+  Service(Loop& loop, Server& server, std::vector<std::shared_ptr<ServerTls>> tls, const ServeOptions& options, const ServiceManager& manager,
           const Journal& journal)
       : loop_(loop),
         server_(server),
-        tls_(tls),
+        tls_(std::move(tls)),
         reload_(options),
         manager_(manager),
         log_(*journal.log),
@@ -118,7 +145,9 @@ class Service {
     const std::string& data = reload_.options().data;
     std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), reload_.options().host.c_str(),
                 server_.port());
-    if (tls_ != nullptr) std::printf("millraced: TLS 1.3, the server's key is %s\n", tls_->fingerprint().c_str());
+    if (!tls_.empty()) std::printf("millraced: TLS 1.3, the server's key is %s\n", tls_.front()->fingerprint().c_str());
+    if (server_.http_port() != 0)
+      std::printf("millraced: dashboard at %s\n", server_.http_url().c_str());
     std::fflush(stdout);
     manager_.tell("READY=1\nSTATUS=" + listening());
   }
@@ -138,8 +167,10 @@ class Service {
 
   void reload() {
     manager_.tell_reloading();
-    const Status loaded = tls_ != nullptr ? tls_->load() : Status();
-    if (!loaded) log_.warn("the certificates stay as they were: " + loaded.error().sentence);
+    for (const auto& tls : tls_) {
+      const Status loaded = tls->load();
+      if (!loaded) log_.warn("the certificates stay as they were: " + loaded.error().sentence);
+    }
     const Reload::Outcome outcome = reload_.read_again();
     for (const std::string& problem : outcome.problems) log_.warn("the configuration stays as it was: " + problem);
     for (const std::string& setting : outcome.needs_restart)
@@ -153,7 +184,7 @@ class Service {
 
   Loop& loop_;
   Server& server_;
-  ServerTls* const tls_;
+  const std::vector<std::shared_ptr<ServerTls>> tls_;
   Reload reload_;
   const ServiceManager& manager_;
   Log& log_;
@@ -172,6 +203,14 @@ int serve(const ServeOptions& given) {
   if (!handed_over) return complain(handed_over.error());
   if (handed_over->is_open()) options.host = handed_over->host();
   Log log(options.log);
+  ProblemList problems;
+  log.set_on_problem([&problems](LogLevel level, const std::string& text) {
+    problems.add(level, text,
+                 std::chrono::duration_cast<std::chrono::milliseconds>(
+                     std::chrono::system_clock::now().time_since_epoch())
+                     .count());
+  });
+  ProcessWatch process;
   std::unique_ptr<AuditLog> audit;
   if (!options.audit_log.empty()) {
     auto opened = AuditLog::open(options.audit_log);
@@ -191,9 +230,14 @@ int serve(const ServeOptions& given) {
   const std::shared_ptr<LocalStore> owned = std::move(*store);
   const auto accounts = Accounts::open(options.data, seconds_since_1970);
   if (!accounts) return complain(accounts.error());
-  if (const Status may = may_listen(options, **accounts); !may) return complain(may.error());
+  for (const std::string& host : {options.host, http_host(options)}) {
+    if (host.empty()) continue;
+    if (const Status may = may_listen(host, options, **accounts); !may) return complain(may.error());
+  }
   auto tls = open_server_tls(options.tls, options.host, options.data);
   if (!tls) return complain(tls.error());
+  auto http_tls = open_server_tls(options.tls, http_host(options), options.data);
+  if (!http_tls) return complain(http_tls.error());
   ScanLimits scan_limits;
   scan_limits.interval = options.scan_interval;
   BackgroundScan scan = owned->scan(scan_limits);
@@ -214,16 +258,31 @@ int serve(const ServeOptions& given) {
       std::chrono::seconds(1));
   chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
   chores.add([&accounts, &log] { return look_at(**accounts, log); }, kAccountsInterval);
-  chores.start();
+  HistoryKeeper history_keeper(*owned, [&log](const std::string& sentence) { log.warn(sentence); });
   Loop loop;
   ServerContext context{make_scoped_store(owned), {make_sha256, make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
-  Server server(loop, std::move(context), *accounts, *tls, budget, limits, journal);
+  Server server(loop, {std::move(context), *owned, *accounts, *tls, *http_tls, http_host(options), budget, limits,
+                       journal, problems, history_keeper, process});
+  server.set_store_figures(owned->figures());
+  chores.add(
+      [&owned, &server, &history_keeper] {
+        server.set_store_figures(owned->figures());
+        history_keeper.save();
+        return kFiguresInterval;
+      },
+      kFiguresInterval);
   const Status listens =
       handed_over->is_open() ? server.listen_on(std::move(*handed_over)) : server.listen(options.host, options.port);
   if (!listens) return complain(listens.error());
+  if (const Status http = listen_http(server, options, log); !http) return complain(http.error());
   warn_of_openness(options, **accounts, *tls != nullptr, log);
-  Service(loop, server, tls->get(), options, manager, journal).run();
+  chores.start();
+  std::vector<std::shared_ptr<ServerTls>> certificates;
+  for (const auto& one : {*tls, *http_tls})
+    if (one) certificates.push_back(one);
+  Service(loop, server, std::move(certificates), options, manager, journal).run();
+  history_keeper.save(true);
   return 0;
 }
 

@@ -24,10 +24,19 @@ struct ConfigSources {
 /// Whether the server takes from itself what it does not need of the file system. kAuto: where the kernel can do it.
 enum class ConfineMode { kAuto, kOn, kOff };
 
+/// Where pages, API and metrics are served.
+struct HttpChoice {
+  enum class Mode { kAuto, kOff, kAddress };
+  Mode mode = Mode::kAuto;  ///< kAuto: port 8000 beside the other listener, if it is free
+  std::string host;         ///< for kAddress
+  std::uint16_t port = 0;   ///< likewise; 0: a free one
+};
+
 struct ServeOptions {
   std::string data;  ///< folder
   std::string host;
   std::uint16_t port = 0;  ///< 0: a free one
+  HttpChoice http;
   Durability durability = Durability::kFull;
   TlsChoice tls;
   bool allow_anonymous = false;  ///< off loopback too

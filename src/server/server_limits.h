@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sync/peer_watch.h"
+#include "base/peer_watch.h"
 
 namespace millrace {
 
@@ -17,6 +17,9 @@ struct ServerLimits {
   std::size_t max_refusals = 64;             ///< clients that are being told so at once; then accepting waits
   std::uint64_t memory_budget = 256u << 20;  ///< bytes of all buffers
   PeerRules peers;
+  std::size_t max_http_connections = 1024;  ///< past that a connection is closed at once
+  std::uint64_t http_idle_seconds = 60;     ///< between two requests, 0: no limit
+  std::uint64_t reserve_bytes = 64u << 20;  ///< free ones on the disk; below, the server is not ready
 };
 
 /// Raises the process's soft limit of descriptors to its hard one and returns what it is then.

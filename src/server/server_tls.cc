@@ -27,9 +27,11 @@ Status check(const TlsChoice& choice, const std::string& host) {
 
 Status ServerTls::load() {
   MILLRACE_ASSIGN(auto loaded, TlsContext::for_server(files_));
+  MILLRACE_ASSIGN(auto for_http, TlsContext::for_server(files_, kHttpProtocol));
   MILLRACE_ASSIGN(auto fingerprint, fingerprint_in(files_.certificate));
   const std::lock_guard lock(mutex_);
   context_ = std::move(loaded);
+  http_context_ = std::move(for_http);
   fingerprint_ = std::move(fingerprint);
   return {};
 }
@@ -42,6 +44,11 @@ std::string ServerTls::fingerprint() const {
 TlsContext ServerTls::context() const {
   const std::lock_guard lock(mutex_);
   return context_.value();
+}
+
+TlsContext ServerTls::http_context() const {
+  const std::lock_guard lock(mutex_);
+  return http_context_.value();
 }
 
 Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, const std::string& host,
@@ -61,6 +68,18 @@ Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, cons
   auto tls = std::make_shared<ServerTls>(files);
   MILLRACE_TRY(tls->load());
   return tls;
+}
+
+std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls) {
+  if (tls == nullptr) return accepted;
+  static constexpr std::string_view kAnswer =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\nConnection: close\r\n\r\n"
+      "This server speaks HTTPS only: https://...";
+  auto stream = std::make_unique<TlsStream>(std::move(accepted), tls->http_context(), std::string(), nullptr);
+  Buffer answer;
+  append(answer, as_bytes(kAnswer));
+  stream->set_plain_answer(std::move(answer));
+  return stream;
 }
 
 std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls) {

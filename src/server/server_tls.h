@@ -34,11 +34,14 @@ class ServerTls {
   std::string fingerprint() const;
   /// What load() read last.
   TlsContext context() const;
+  /// Likewise, for HTTP.
+  TlsContext http_context() const;
 
  private:
   const TlsContext::ServerFiles files_;
   mutable std::mutex mutex_;
   std::optional<TlsContext> context_;
+  std::optional<TlsContext> http_context_;
   std::string fingerprint_;
 };
 
@@ -46,6 +49,9 @@ class ServerTls {
 /// start and found there later. Errors: kTls, the system's.
 Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, const std::string& host,
                                                    const std::string& data);
+
+/// The accepted connection, for HTTP, encrypted with what `tls` has loaded; as it is where `tls` is null.
+std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls);
 
 /// The accepted connection, encrypted with what `tls` has loaded; as it is where `tls` is null.
 std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls);

@@ -8,19 +8,14 @@ constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
 
-ServingLoop::ServingLoop(const ServerContext& context, std::shared_ptr<Accounts> accounts,
-                         std::shared_ptr<const ServerTls> tls, std::shared_ptr<Lanes> lanes,
-                         std::shared_ptr<MemoryBudget> budget, const PeerRules& rules, ServerCounts& counts,
-                         const Journal& journal)
-    : context_(context),
-      accounts_(std::move(accounts)),
-      tls_(std::move(tls)),
-      loop_(std::make_unique<Loop>(std::move(lanes))),
-      budget_(std::move(budget)),
+ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
+    : parts_(parts),
+      monitor_(parts.recent),
+      loop_(std::make_unique<Loop>(parts.lanes)),
       rules_(rules),
-      counts_(counts),
-      journal_(journal),
-      turns_(std::make_unique<ReadingTurns>(*loop_, budget_)) {
+      turns_(std::make_unique<ReadingTurns>(*loop_, parts.budget)) {
+  if (parts_.api != nullptr)
+    http_ = std::make_unique<HttpServing>(*loop_, *parts_.api, monitor_, parts_.http_tls, parts_.http_limits);
   lag_ = std::make_unique<LagMeter>(*loop_);
   timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
   // The answer comes from stop().
@@ -39,13 +34,25 @@ void ServingLoop::take(Socket client) {
   loop_->mailbox().post([this, held] { serve(std::move(*held)); });
 }
 
+void ServingLoop::take_http(Socket client) {
+  http_count_.fetch_add(1, std::memory_order_relaxed);
+  const auto held = std::make_shared<Socket>(std::move(client));
+  loop_->mailbox().post([this, held] {
+    if (!stopping_) http_->take(std::move(*held), parts_.counts.connections.fetch_add(1) + 1);
+    http_count_.store(http_->connections(), std::memory_order_relaxed);
+  });
+}
+
 void ServingLoop::serve(Socket client) {
   const std::uint64_t number = next_number_++;
   Served& served = served_[number];
-  served.id = counts_.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  served.id = parts_.counts.connections.fetch_add(1, std::memory_order_relaxed) + 1;
   served.peer = client.peer();
-  if (journal_.log->wants(LogLevel::kInfo))
-    journal_.log->write(LogLevel::kInfo, "connection opened",
+  served.since_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  if (parts_.journal.log->wants(LogLevel::kInfo))
+    parts_.journal.log->write(LogLevel::kInfo, "connection opened",
                         LogFields().add("connection", served.id).add("peer", served.peer));
   served.address = attempt_address(client.descriptor());
   auto tcp = std::make_unique<TcpStream>(*loop_);
@@ -54,18 +61,19 @@ void ServingLoop::serve(Socket client) {
   // The table outlives the session's calls, which come before its end.
   const auto accept = [this, &served, grant = served.grant](FrameType type, ByteView payload, StreamPort& port) {
     const Principal& principal = grant->principal;
-    return with_journal(
-        journal_, {served.id, ++served.requests, principal.account}, type, payload, port,
-        [&](StreamPort& its_port) { return make_server_conversation(context_, principal, type, payload, its_port); });
+    return watch_request(parts_.journal, monitor_, {served.id, ++served.requests, principal.account}, type, payload,
+                         port, [&](StreamPort& its_port) {
+                           return make_server_conversation(parts_.context, principal, type, payload, its_port);
+                         });
   };
   served.session = std::make_shared<Session>(
-      *loop_, secure(std::move(tcp), tls_.get()), Mux::Role::kServer, accept,
-      [this, number](const Error& error) { end(number, error); }, budget_);
+      *loop_, secure(std::move(tcp), parts_.tls.get()), Mux::Role::kServer, accept,
+      [this, number](const Error& error) { end(number, error); }, parts_.budget);
   const auto session = served.session;
   session->set_on_starved([this, weak = std::weak_ptr<Session>(session)] {
     if (const auto starved = weak.lock(); starved && turns_) turns_->add(starved);
   });
-  if (accounts_)
+  if (parts_.accounts)
     session->set_gate([this, number](std::optional<std::string> token) { authenticate(number, std::move(token)); });
   session->start();
   if (draining_) session->leave(*draining_);
@@ -83,6 +91,7 @@ void ServingLoop::drain(const wire::GoAway& message) {
   loop_->mailbox().post([this, message] {
     if (stopping_) return;
     draining_ = message;
+    if (http_) http_->drain();
     let_leave();
     drain_look_ = std::make_unique<Timer>(*loop_, kDrainLook, [this] { let_leave(); });
   });
@@ -93,7 +102,10 @@ void ServingLoop::let_leave() {
 }
 
 void ServingLoop::set_rules(const PeerRules& rules) {
-  loop_->mailbox().post([this, rules] { rules_ = rules; });
+  loop_->mailbox().post([this, rules] {
+    rules_ = rules;
+    if (http_) http_->set_rules(rules);
+  });
 }
 
 void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> token) {
@@ -101,7 +113,7 @@ void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> 
   const auto decided = std::make_shared<Result<Grant>>(Grant{});
   served_.at(number).session->run(
       Lane::kCatalogue,
-      [accounts = accounts_, token = std::move(token), decided] { *decided = accounts->admit(token); },
+      [accounts = parts_.accounts, token = std::move(token), decided] { *decided = accounts->admit(token); },
       [this, number, has_token, decided] { on_decided(number, has_token, *decided); });
 }
 
@@ -109,22 +121,23 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
   const auto found = served_.find(number);
   if (found == served_.end()) return;
   Served& served = found->second;
-  if (journal_.audit != nullptr && (has_token || !decided)) {
+  if (parts_.journal.audit != nullptr && (has_token || !decided)) {
     const LogFields who = LogFields().add("connection", served.id).add("peer", served.peer);
     if (decided) {
-      journal_.audit->record(decided->principal.account, "authenticate", "", "ok", who);
+      parts_.journal.audit->record(decided->principal.account, "authenticate", "", "ok", who);
     } else {
-      journal_.audit->record_refused("authenticate", code_name(decided.error().code), who);
+      parts_.journal.audit->record_refused("authenticate", code_name(decided.error().code), who);
     }
   }
   if (!decided) {
     const bool is_attempt = has_token && decided.error().code == Code::kNotAuthenticated;
     if (!is_attempt) return turn_away(number, decided.error());
-    const auto delay = accounts_->delay_of_failure(served.address, uv_now(loop_->raw()));
+    const auto delay = parts_.accounts->delay_of_failure(served.address, uv_now(loop_->raw()));
     served.held_back =
         std::make_unique<Timer>(*loop_, delay, [this, number, error = decided.error()] { turn_away(number, error); });
     return;
   }
+  if (has_token) parts_.counts.authenticated.fetch_add(1, std::memory_order_relaxed);
   *served.grant = *decided;
   const Grant& grant = *served.grant;
   if (grant.use) {
@@ -162,7 +175,7 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
 void ServingLoop::turn_away(std::uint64_t number, const Error& error) {
   const auto found = served_.find(number);
   if (found == served_.end()) return;
-  if (error.code == Code::kNotAuthenticated) counts_.not_authenticated.fetch_add(1, std::memory_order_relaxed);
+  if (error.code == Code::kNotAuthenticated) parts_.counts.not_authenticated.fetch_add(1, std::memory_order_relaxed);
   const auto session = found->second.session;
   const Error told = error;  // the timer that holds it may go
   found->second.held_back.reset();
@@ -171,18 +184,19 @@ void ServingLoop::turn_away(std::uint64_t number, const Error& error) {
 
 /// Tokens that were revoked or have ended, accounts that are no more or have other limits.
 void ServingLoop::watch_grants() {
-  if (!accounts_) return;
+  if (!parts_.accounts) return;
   std::vector<std::pair<std::uint64_t, Error>> over;
   for (auto& [number, served] : served_) {
     if (!served.session || !served.session->mux().is_admitted() || served.session->is_closing()) continue;
-    if (const Status counts = accounts_->renew(*served.grant); !counts) over.emplace_back(number, counts.error());
+    if (const Status counts = parts_.accounts->renew(*served.grant); !counts) over.emplace_back(number, counts.error());
   }
   for (const auto& [number, error] : over) turn_away(number, error);
 }
 
 void ServingLoop::end(std::uint64_t number, const Error& error) {
-  if (error.code == Code::kTooSlow) counts_.too_slow.fetch_add(1, std::memory_order_relaxed);
+  if (error.code == Code::kTooSlow) parts_.counts.too_slow.fetch_add(1, std::memory_order_relaxed);
   if (const auto ended = served_.find(number); ended != served_.end()) {
+    count_moved(ended->second);
     note_end(ended->second, error);
     served_.erase(ended);
   }
@@ -192,12 +206,12 @@ void ServingLoop::end(std::uint64_t number, const Error& error) {
 void ServingLoop::note_end(const Served& served, const Error& error) const {
   const bool is_their_fault = error.code == Code::kTooSlow || error.code == Code::kProtocol ||
                               error.code == Code::kVersion || error.code == Code::kTls;
-  if (!journal_.log->wants(is_their_fault ? LogLevel::kWarning : LogLevel::kInfo)) return;
+  if (!parts_.journal.log->wants(is_their_fault ? LogLevel::kWarning : LogLevel::kInfo)) return;
   LogFields fields;
   fields.add("connection", served.id).add("peer", served.peer).add("result", code_name(error.code));
   fields.add("reason", error.sentence).add("requests", served.requests);
-  if (is_their_fault) return journal_.log->warn_of_client("a client's connection was ended", fields);
-  journal_.log->write(LogLevel::kInfo, "connection closed", fields);
+  if (is_their_fault) return parts_.journal.log->warn_of_client("a client's connection was ended", fields);
+  parts_.journal.log->write(LogLevel::kInfo, "connection closed", fields);
 }
 
 void ServingLoop::stop() {
@@ -206,6 +220,7 @@ void ServingLoop::stop() {
     timer_.reset();
     drain_look_.reset();
     turns_.reset();
+    if (http_) http_->stop();
     while (!served_.empty()) {
       const auto session = served_.begin()->second.session;
       session->close({Code::kBusy, "The server is shutting down"});
@@ -217,9 +232,53 @@ void ServingLoop::watch_peers() {
   const std::uint64_t now_ms = uv_now(loop_->raw());
   std::uint64_t busy = 0;
   PeerRules rules = rules_;
-  rules.needs_token = accounts_ && accounts_->is_required();
+  rules.needs_token = parts_.accounts && parts_.accounts->is_required();
   for (const auto& session : all_sessions()) busy += session->watch(rules, now_ms) + session->mux().take_refusals();
-  counts_.requests_busy.fetch_add(busy, std::memory_order_relaxed);
+  parts_.counts.requests_busy.fetch_add(busy, std::memory_order_relaxed);
+}
+
+std::uint64_t ServingLoop::count_moved(Served& served) {
+  if (!served.session) return 0;
+  const Stream& stream = served.session->stream();
+  const std::uint64_t in = stream.bytes_read() - std::exchange(served.moved_in, stream.bytes_read());
+  const std::uint64_t out = stream.bytes_written() - std::exchange(served.moved_out, stream.bytes_written());
+  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kIn)].add(in);
+  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kOut)].add(out);
+  return in + out;
+}
+
+void ServingLoop::look(const LiveQuery& query, LiveView& into) const {
+  std::size_t left = query.most_sessions;
+  for (auto one = served_.rbegin(); one != served_.rend() && left > 0; ++one) {
+    const Served& served = one->second;
+    if (!served.session || (query.account && served.grant->principal.account != *query.account)) continue;
+    const Stream& stream = served.session->stream();
+    into.sessions.push_back({served.id, "sync", served.peer, served.grant->principal.account, served.requests,
+                             stream.bytes_read(), stream.bytes_written(), served.since_ms, parts_.tls != nullptr});
+    --left;
+  }
+  if (http_) http_->look(query, into);
+  for (TransferView& transfer : monitor_.active(query.account, query.most_transfers))
+    into.transfers.push_back(std::move(transfer));
+}
+
+bool ServingLoop::close_session(std::uint64_t id, const std::optional<std::string>& account, const Error& why) {
+  for (const auto& [number, served] : served_) {
+    if (served.id != id || !served.session) continue;
+    if (account && served.grant->principal.account != *account) return false;
+    const auto session = served.session;
+    session->close(why);
+    return true;
+  }
+  return http_ && http_->close_session(id, account, why);
+}
+
+bool ServingLoop::cancel_transfer(const TransferName& name, const std::optional<std::string>& account,
+                                  const Error& why) {
+  ActiveTransfer* const transfer = monitor_.find(name.connection, name.request);
+  if (transfer == nullptr || (account && transfer->view.account != *account)) return false;
+  transfer->cancel(why);
+  return true;
 }
 
 void ServingLoop::tick() {
@@ -227,11 +286,12 @@ void ServingLoop::tick() {
   watch_peers();
   watch_grants();
   std::uint64_t bytes = 0;
-  for (auto& [number, served] : served_) {
-    const Stream& stream = served.session->stream();
-    const std::uint64_t moved = stream.bytes_read() + stream.bytes_written();
-    bytes += moved - std::exchange(served.moved, moved);
+  for (auto& [number, served] : served_) bytes += count_moved(served);
+  if (http_) {
+    http_->tick();
+    http_count_.store(http_->connections(), std::memory_order_relaxed);
   }
+  last_bytes_.store(bytes, std::memory_order_relaxed);
   recent_bytes_.store(recent_bytes_.load(std::memory_order_relaxed) / 2 + bytes, std::memory_order_relaxed);
 }
 

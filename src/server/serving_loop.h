@@ -11,21 +11,35 @@
 #include "net/lag_meter.h"
 #include "net/timer.h"
 #include "server/accounts.h"
-#include "server/logged_request.h"
 #include "server/reading_turns.h"
 #include "server/server_counts.h"
+#include "server/http_serving.h"
+#include "server/live_view.h"
 #include "server/server_tls.h"
+#include "server/watched_request.h"
 #include "session/session.h"
 #include "sync/server_conversations.h"
 
 namespace millrace {
 
+/// What the loops of a server share. Whoever makes them keeps it all alive.
+struct ServingParts {
+  const ServerContext& context;
+  std::shared_ptr<Accounts> accounts;
+  std::shared_ptr<const ServerTls> tls;  ///< null: connections are plain
+  std::shared_ptr<Lanes> lanes;
+  std::shared_ptr<MemoryBudget> budget;
+  ServerCounts& counts;
+  RecentTransfers& recent;
+  Journal journal;
+  const ApiContext* api = nullptr;            ///< null: nothing is served by HTTP
+  std::shared_ptr<const ServerTls> http_tls = nullptr;  ///< as `tls`, of HTTP
+  HttpLimits http_limits = {};
+};
+
 class ServingLoop {
  public:
-  /// All are shared with other loops; `context` and `counts` outlive this one. `tls`: null where connections are plain.
-  ServingLoop(const ServerContext& context, std::shared_ptr<Accounts> accounts, std::shared_ptr<const ServerTls> tls,
-              std::shared_ptr<Lanes> lanes, std::shared_ptr<MemoryBudget> budget, const PeerRules& rules,
-              ServerCounts& counts, const Journal& journal);
+  ServingLoop(const ServingParts& parts, const PeerRules& rules);
   /// Waits for the thread, which stop() must have been asked to end.
   ~ServingLoop();
   ServingLoop(const ServingLoop&) = delete;
@@ -33,16 +47,31 @@ class ServingLoop {
 
   /// Any thread. The session begins, lives and ends on this loop.
   void take(Socket client);
+  /// Any thread. The same for HTTP.
+  void take_http(Socket client);
   /// Any thread. Says GOAWAY to all sessions, those that still come too; each closes when nothing is open any more.
   void drain(const wire::GoAway& message);
   /// Any thread.
   void set_rules(const PeerRules& rules);
   /// Any thread. Grows about once a second, as long as the loop turns.
   std::uint64_t ticks() const { return ticks_.load(std::memory_order_relaxed); }
+  /// Any thread. `call` on the loop's thread, unless it has ended.
+  void post(std::function<void()> call) { loop_->mailbox().post(std::move(call)); }
+  /// Any thread may read its counters.
+  LoopMonitor& monitor() { return monitor_; }
+  /// The loop's thread: adds what is here.
+  void look(const LiveQuery& query, LiveView& into) const;
+  /// The loop's thread. False: there is no such session or transfer here, or it is not this account's.
+  bool close_session(std::uint64_t id, const std::optional<std::string>& account, const Error& why);
+  bool cancel_transfer(const TransferName& name, const std::optional<std::string>& account, const Error& why);
   /// Any thread. Closes all sessions; jobs that run end by themselves.
   void stop();
   /// Any thread. Sessions, those on their way here counted.
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
+  /// Any thread. HTTP connections, counted now and then.
+  std::size_t http_connections() const { return http_count_.load(std::memory_order_relaxed); }
+  /// Any thread. Moved by sessions.
+  std::uint64_t bytes_in_last_second() const { return last_bytes_.load(std::memory_order_relaxed); }
   /// Any thread. What decides where the next connection goes: bytes that were moved in the last seconds, and a little
   /// for each session, since many may come at once before any has moved something.
   std::uint64_t burden() const;
@@ -55,7 +84,9 @@ class ServingLoop {
     std::uint64_t id = 0;  ///< of this process
     std::string peer;      ///< its address
     std::uint64_t requests = 0;
-    std::uint64_t moved = 0;  ///< bytes until the last tick
+    std::uint64_t moved_in = 0;  ///< bytes until they were counted last
+    std::uint64_t moved_out = 0;
+    std::int64_t since_ms = 0;  ///< since 1970
     std::string address;      ///< see attempt_address()
     std::shared_ptr<Grant> grant = std::make_shared<Grant>();
     std::shared_ptr<void> place{};       ///< among its account's connections
@@ -70,19 +101,18 @@ class ServingLoop {
   /// How it ended, for whoever reads the log.
   void note_end(const Served& served, const Error& error) const;
   void tick();
+  /// Counts what it has moved since it was counted last; says how much.
+  std::uint64_t count_moved(Served& served);
   void watch_peers();
   void let_leave();
   /// A copy: a session that ends leaves the table.
   std::vector<std::shared_ptr<Session>> all_sessions() const;
 
-  const ServerContext& context_;
-  const std::shared_ptr<Accounts> accounts_;
-  const std::shared_ptr<const ServerTls> tls_;
+  const ServingParts parts_;
+  LoopMonitor monitor_;
   std::unique_ptr<Loop> loop_;
-  std::shared_ptr<MemoryBudget> budget_;
-  PeerRules rules_;  // the loop's thread only
-  ServerCounts& counts_;
-  const Journal journal_;
+  PeerRules rules_;                     // the loop's thread only
+  std::unique_ptr<HttpServing> http_;  // likewise; null: none
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended
   std::unique_ptr<Timer> timer_;
@@ -93,7 +123,9 @@ class ServingLoop {
   std::optional<wire::GoAway> draining_;
   std::atomic<std::uint64_t> ticks_{0};
   std::atomic<std::size_t> count_{0};
+  std::atomic<std::size_t> http_count_{0};
   std::atomic<std::uint64_t> recent_bytes_{0};
+  std::atomic<std::uint64_t> last_bytes_{0};
   std::thread thread_;
 };
 

@@ -28,8 +28,7 @@ std::string default_data_folder() {
 }
 
 /// HOST:PORT, an IPv6 host in brackets.
-Status take_address(Options& options, const Value& value) {
-  const std::string& address = value.text;
+Status take_host_and_port(const std::string& address, const char* example, std::string& host, std::uint16_t& to_port) {
   const auto colon = address.rfind(':');
   long port = -1;
   if (colon != std::string::npos && colon + 1 < address.size()) {
@@ -38,12 +37,24 @@ Status take_address(Options& options, const Value& value) {
     if (*end != '\0') port = -1;
   }
   if (port < 0 || port > kMaxPort)
-    return fail(Code::kUsage, "'" + address + "' is not an address; write HOST:PORT, for example 127.0.0.1:5000.");
-  options.port = static_cast<std::uint16_t>(port);
-  options.host = address.substr(0, colon);
-  if (options.host.size() > 2 && options.host.front() == '[' && options.host.back() == ']')
-    options.host = options.host.substr(1, options.host.size() - 2);
+    return fail(Code::kUsage,
+                "'" + address + "' is not an address; write HOST:PORT, for example " + std::string(example) + ".");
+  to_port = static_cast<std::uint16_t>(port);
+  host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   return {};
+}
+
+Status take_address(Options& options, const Value& value) {
+  return take_host_and_port(value.text, "127.0.0.1:5000", options.host, options.port);
+}
+
+Status take_http(Options& options, const Value& value) {
+  options.http = {};
+  if (value.text == "auto") return {};
+  options.http.mode = value.text == "off" ? HttpChoice::Mode::kOff : HttpChoice::Mode::kAddress;
+  if (value.text == "off") return {};
+  return take_host_and_port(value.text, "127.0.0.1:8000 (or off)", options.http.host, options.http.port);
 }
 
 Status take_durability(Options& options, const Value& value) {
@@ -90,6 +101,31 @@ std::vector<Setting> make_table() {
        .initial = "127.0.0.1:5000",
        .description = "HOST:PORT; port 0 takes a free one",
        .apply = take_address});
+  row({.section = "http",
+       .key = "listen",
+       .flag = "http",
+       .kind = kText,
+       .initial = "auto",
+       .description = "HOST:PORT of pages, API and metrics; `auto`: port 8000 at the host of `listen`, left out with a "
+                      "warning where it is taken; `off`",
+       .apply = take_http});
+  row({.section = "http",
+       .key = "max_connections",
+       .flag = "http-max-connections",
+       .kind = kCount,
+       .initial = "1024",
+       .least = 1,
+       .most = kMaxConnections,
+       .description = "HTTP connections at once; past that they are closed as they come",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.max_http_connections, v); }});
+  row({.section = "http",
+       .key = "idle_timeout",
+       .flag = "http-idle-timeout",
+       .kind = kSeconds,
+       .initial = "60s",
+       .most = kDay,
+       .description = "how long an HTTP connection stays open between two requests; 0: for ever",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.http_idle_seconds, v); }});
   row({.section = "server",
        .key = "data",
        .flag = "data",
@@ -254,6 +290,14 @@ std::vector<Setting> make_table() {
        .most = 100,
        .description = "of the file system that the trash may take; the oldest goes first",
        .apply = [](Options& o, const Value& v) { return put(o.trash_percent, v); }});
+  row({.section = "storage",
+       .key = "reserve",
+       .flag = "reserve",
+       .kind = kSize,
+       .initial = "64MiB",
+       .most = kTiB * 1024,
+       .description = "with fewer free bytes on the disk the server says that it is not ready (`/readyz`)",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.reserve_bytes, v); }});
   row({.section = "memory",
        .key = "budget",
        .flag = "memory-budget",

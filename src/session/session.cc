@@ -1,8 +1,8 @@
 #include "session/session.h"
 
 #include <algorithm>
-#include <atomic>
 
+#include "net/deferred_answer.h"
 #include "session/hello.h"
 
 namespace millrace {
@@ -202,35 +202,9 @@ void Session::run(JobKind kind, std::function<void()> work, std::function<void()
                     });
 }
 
-namespace {
-
-/// What a deferred job answers, once: when it is finished, or when it goes without having begun.
-class Answer {
- public:
-  Answer(Loop& loop, std::function<void()> end) : mailbox_(loop.shared_mailbox()), end_(std::move(end)) {
-    mailbox_->expect();
-  }
-  Answer(const Answer&) = delete;
-  Answer& operator=(const Answer&) = delete;
-  ~Answer() {
-    give([] {});
-  }
-  void give_end() { give(std::move(end_)); }
-
- private:
-  void give(std::function<void()> letter) {
-    if (!given_.exchange(true)) mailbox_->answer(std::move(letter));
-  }
-  std::shared_ptr<Mailbox> mailbox_;
-  std::function<void()> end_;
-  std::atomic<bool> given_{false};
-};
-
-}  // namespace
-
 void Session::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) {
   ++jobs_;
-  const auto answer = std::make_shared<Answer>(loop_, [self = shared_from_this(), done = std::move(done)] {
+  const auto answer = std::make_shared<DeferredAnswer>(loop_, [self = shared_from_this(), done = std::move(done)] {
     --self->jobs_;
     if (!self->closed_) done();
   });

@@ -1,11 +1,11 @@
 // A multiplexer on a stream: the piece that server and client share. Lives and dies on one loop.
 #pragma once
 
+#include "base/peer_watch.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
 #include "sync/mux.h"
-#include "sync/peer_watch.h"
 
 namespace millrace {
 

@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kSchema = 4;
+constexpr std::uint64_t kSchema = 5;
 constexpr const char* kLogPages = "PRAGMA wal_autocheckpoint=16384";  ///< a checkpoint comes earlier as a rule
 
 /// From schema 1 to 2. A new catalogue is made as 1 and takes the same way as an old one.
@@ -31,6 +31,15 @@ BEGIN IMMEDIATE;
 CREATE TABLE usage(account BLOB PRIMARY KEY, bytes INTEGER NOT NULL, files INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO usage SELECT substr(path,1,instr(path,x'2f')-1),sum(bytes),count(*) FROM versions WHERE instr(path,x'2f')>0 GROUP BY 1;
 UPDATE meta SET value=4 WHERE key='schema';
+COMMIT;
+)";
+
+/// Files that lie in no folder count, too: as those of no account.
+constexpr const char* kUpgradeTo5 = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE history(step INTEGER NOT NULL, at INTEGER NOT NULL, point BLOB NOT NULL, PRIMARY KEY(step, at)) WITHOUT ROWID;
+INSERT OR REPLACE INTO usage SELECT x'',ifnull(sum(bytes),0),count(*) FROM versions WHERE instr(path,x'2f')=0;
+UPDATE meta SET value=5 WHERE key='schema';
 COMMIT;
 )";
 
@@ -103,6 +112,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, std:
   if (schema < 2) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo2));
   if (schema < 3) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo3));
   if (schema < 4) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo4));
+  if (schema < 5) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo5));
   MILLRACE_TRY(catalogue->load_usage());
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));
@@ -310,6 +320,7 @@ Result<std::vector<Pending>> Catalogue::pending() {
 Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
   const std::lock_guard lock(mutex_);
   MILLRACE_TRY(writable());
+  const DurationScope timed(transaction_times_);
   MILLRACE_TRY(database_.execute("BEGIN IMMEDIATE"));
   changing_.clear();
   std::map<std::string, Usage> changed;
@@ -332,7 +343,7 @@ Status Catalogue::transaction(Disk& disk, const std::function<Status()>& body) {
     return status;
   }
   const std::lock_guard usage_lock(usage_mutex_);
-  for (const auto& [account, usage] : changed) usage_[account] = usage;
+  for (const auto& [account, usage] : changed) set_usage(account, usage);
   return status;
 }
 
@@ -342,24 +353,61 @@ Usage Catalogue::usage(const std::string& account) const {
   return found == usage_.end() ? Usage{} : found->second;
 }
 
+Usage Catalogue::total_usage() const {
+  const std::lock_guard lock(usage_mutex_);
+  return total_usage_;
+}
+
+void Catalogue::set_usage(const std::string& account, const Usage& usage) {
+  Usage& known = usage_[account];
+  total_usage_.bytes += usage.bytes - known.bytes;
+  total_usage_.files += usage.files - known.files;
+  known = usage;
+}
+
+Status Catalogue::put_history(const HistoryRow& row, std::int64_t keep_after) {
+  Status status;
+  auto& insert = statement("INSERT OR REPLACE INTO history VALUES(?,?,?)", status);
+  MILLRACE_TRY(status);
+  MILLRACE_TRY(insert.bind(1, row.step).bind(2, row.at).bind_blob(3, row.point).run());
+  auto& remove = statement("DELETE FROM history WHERE step=? AND at<=?", status);
+  MILLRACE_TRY(status);
+  return remove.bind(1, row.step).bind(2, keep_after).run();
+}
+
+Result<std::vector<HistoryRow>> Catalogue::history() {
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT step,at,point FROM history ORDER BY step,at", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  std::vector<HistoryRow> rows;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return rows;
+    const ByteView point = query.blob(2);
+    rows.push_back({query.integer(0), query.integer(1), Buffer(point.begin(), point.end())});
+  }
+}
+
 Status Catalogue::load_usage() {
   MILLRACE_ASSIGN(auto query, database_.prepare("SELECT account,bytes,files FROM usage"));
   for (;;) {
     MILLRACE_ASSIGN(const bool more, query.step());
     if (!more) return {};
-    usage_[std::string(as_text(query.blob(0)))] = {query.unsigned_integer(1), query.unsigned_integer(2)};
+    set_usage(std::string(as_text(query.blob(0))), {query.unsigned_integer(1), query.unsigned_integer(2)});
   }
 }
 
 Status Catalogue::note_change(const std::string& path, const std::optional<std::uint64_t>& bytes) {
   const auto slash = path.find('/');
-  if (slash == std::string::npos) return {};
+  const std::string account = slash == std::string::npos ? std::string() : path.substr(0, slash);
   Status status;
   auto& query = statement("SELECT bytes FROM versions WHERE path=?", status);
   MILLRACE_TRY(status);
   const StatementScope scope(query);
   MILLRACE_ASSIGN(const bool was_there, query.bind_blob(1, as_bytes(path)).step());
-  UsageChange& change = changing_[path.substr(0, slash)];
+  UsageChange& change = changing_[account];
   change.bytes += static_cast<std::int64_t>(bytes.value_or(0)) - (was_there ? query.integer(0) : 0);
   change.files += (bytes ? 1 : 0) - (was_there ? 1 : 0);
   return {};

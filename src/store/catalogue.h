@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/durations.h"
 #include "store/disk.h"
 #include "store/sqlite.h"
 #include "store/store.h"
@@ -61,6 +62,13 @@ struct Usage {
   bool operator==(const Usage&) const = default;
 };
 
+/// A moment of what the server's monitor keeps; what is in it is the monitor's business.
+struct HistoryRow {
+  std::int64_t step = 0;
+  std::int64_t at = 0;  ///< seconds since 1970
+  Buffer point;
+};
+
 class Catalogue {
  public:
   /// Errors: kVersion for a catalogue of a newer program, kIntegrity for a damaged one.
@@ -87,6 +95,12 @@ class Catalogue {
   Result<std::optional<Row>> find(const std::string& path);
   /// Of all that was committed. Waits for no transaction.
   Usage usage(const std::string& account) const;
+  /// Of all files.
+  Usage total_usage() const;
+  /// How long transactions took, flushes included.
+  DurationCounts transaction_times() const { return transaction_times_.read(); }
+  /// All of it, by step and moment.
+  Result<std::vector<HistoryRow>> history();
   /// Copies what the log holds into the catalogue's file, so that the log can begin anew.
   Status checkpoint_log();
   Result<std::optional<std::string>> find_root(const Digest& root, const std::string& prefix);
@@ -113,6 +127,8 @@ class Catalogue {
   Status remove_pending(std::int64_t id);
   /// All of a path's kPut.
   Status remove_pending_puts(const std::string& path);
+  /// Rows of the same step up to `keep_after` go.
+  Status put_history(const HistoryRow& row, std::int64_t keep_after);
   /// What stat says now of the file that the path's row is about; nothing happens if the row is about another one.
   Status settle_stat(const std::string& path, const FileStat& stat);
 
@@ -129,6 +145,9 @@ class Catalogue {
   std::map<std::string, UsageChange> changing_;  ///< usage, by the transaction that is open
   mutable std::mutex usage_mutex_;
   std::map<std::string, Usage> usage_;  ///< as in the table
+  Usage total_usage_;                   ///< the sum of it
+  void set_usage(const std::string& account, const Usage& usage);
+  DurationTally transaction_times_;
   Status load_usage();
   /// The row at `path` is about to become one of so many bytes, or nothing.
   Status note_change(const std::string& path, const std::optional<std::uint64_t>& bytes);

@@ -286,6 +286,30 @@ class DirectoryStore final : public LocalStore {
 
   void sweep_trash() override { parts_->trash->sweep(); }
 
+  StoreFigures figures() override {
+    StoreFigures out;
+    const PartialUploads::Figures partials = parts_->partials->figures();
+    out.stored = parts_->catalogue->total_usage();
+    out.trash_bytes = parts_->trash->held_bytes();
+    out.partial_uploads = partials.count;
+    out.partial_bytes = partials.bytes;
+    out.free_bytes = disk().free_bytes().value_or(0);
+    out.total_bytes = disk().total_bytes().value_or(0);
+    out.file_flushes = disk().times().file_flushes.read();
+    out.folder_flushes = disk().times().folder_flushes.read();
+    out.transactions = parts_->catalogue->transaction_times();
+    if (const Status writable = parts_->catalogue->writable(); !writable) out.stopped = writable.error();
+    return out;
+  }
+
+  Usage usage(const std::string& account) override { return parts_->catalogue->usage(account); }
+
+  Result<std::vector<HistoryRow>> history() override { return parts_->catalogue->history(); }
+
+  Status put_history(const HistoryRow& row, std::int64_t keep_after) override {
+    return parts_->catalogue->transaction(disk(), [&] { return parts_->catalogue->put_history(row, keep_after); });
+  }
+
   bool commit_next() override { return queue_->commit_next(); }
 
   Scrub scrub(const ScrubLimits& limits, std::function<void(const std::string&)> report) override {

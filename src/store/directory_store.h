@@ -29,6 +29,20 @@ struct StoreOptions {
   TrashLimits trash = {};
 };
 
+/// How the store stands, for the operator.
+struct StoreFigures {
+  Usage stored;
+  std::uint64_t trash_bytes = 0;
+  std::uint64_t partial_uploads = 0;
+  std::uint64_t partial_bytes = 0;
+  std::uint64_t free_bytes = 0;   ///< of the file system, for us
+  std::uint64_t total_bytes = 0;  ///< likewise, used or not
+  DurationCounts file_flushes;
+  DurationCounts folder_flushes;
+  DurationCounts transactions;   ///< of the catalogue
+  std::optional<Error> stopped;  ///< why nothing can be written any more
+};
+
 /// A Store on this machine's disk, and what only the program that opened it may ask.
 class LocalStore : public Store {
  public:
@@ -40,6 +54,12 @@ class LocalStore : public Store {
   virtual std::chrono::nanoseconds sweep_partials() = 0;
   /// About once a second: removes from the trash what is too old or too much.
   virtual void sweep_trash() = 0;
+  /// Any thread; asks the file system, but waits for no write.
+  virtual StoreFigures figures() = 0;
+  virtual Usage usage(const std::string& account) = 0;
+  /// What the monitor keeps over restarts.
+  virtual Result<std::vector<HistoryRow>> history() = 0;
+  virtual Status put_history(const HistoryRow& row, std::int64_t keep_after) = 0;
   /// With Committing::kByHand: commits what waits, as one group. False: nothing waits.
   virtual bool commit_next() = 0;
 };

@@ -129,12 +129,16 @@ class SystemDisk final : public Disk {
     return done(::futimens(file.descriptor(), times));
   }
 
-  DiskStatus fsync(const File& file) override { return done(::fsync(file.descriptor())); }
+  DiskStatus fsync(const File& file) override {
+    const DurationScope timed(times_.file_flushes);
+    return done(::fsync(file.descriptor()));
+  }
 
   DiskStatus fsync_folder(const Place& place) override {
     auto folder = open_beneath(place, O_RDONLY | O_DIRECTORY, 0);
     if (!folder) return disk_fail(folder.error());
-    return fsync(*folder);
+    const DurationScope timed(times_.folder_flushes);
+    return done(::fsync(folder->descriptor()));
   }
 
   DiskStatus flush_all() override { return done(::syncfs(area(Area::kFiles))); }

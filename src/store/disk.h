@@ -14,6 +14,7 @@
 #include <tl/expected.hpp>
 
 #include "base/bytes.h"
+#include "base/durations.h"
 #include "base/error.h"
 
 namespace millrace {
@@ -79,6 +80,11 @@ class File {
 
 enum class Access : std::uint8_t { kRead, kReadWrite };
 
+struct DiskTimes {
+  DurationTally file_flushes;
+  DurationTally folder_flushes;
+};
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -117,8 +123,13 @@ class Disk {
   virtual DiskResult<std::uint64_t> total_bytes() = 0;
   /// Bytes that an unprivileged writer may still use.
   virtual DiskResult<std::uint64_t> free_bytes() = 0;
+  /// How long flushes took.
+  const DiskTimes& times() const { return times_; }
   /// Told before each transaction of the catalogue is committed; an error makes it fail. For tests.
   virtual DiskStatus before_transaction() = 0;
+
+ protected:
+  DiskTimes times_;
 };
 
 /// What was opened of a data folder. Dropping it releases the lock.

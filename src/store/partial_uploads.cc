@@ -177,6 +177,13 @@ bool PartialUploads::make_room(std::uint64_t bytes) {
   }
 }
 
+PartialUploads::Figures PartialUploads::figures() {
+  const std::lock_guard lock(mutex_);
+  Figures out{partials_.size(), 0};
+  for (const auto& [path, partial] : partials_) out.bytes += partial.bytes;
+  return out;
+}
+
 std::chrono::nanoseconds PartialUploads::sweep() {
   const std::lock_guard lock(mutex_);
   for (auto it = partials_.begin(); it != partials_.end();) {

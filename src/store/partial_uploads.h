@@ -78,6 +78,11 @@ class PartialUploads {
   /// Removes partials, oldest first, until so many bytes are free; those that are read stay. False when none was
   /// removed.
   bool make_room(std::uint64_t bytes);
+  struct Figures {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  Figures figures();
   /// Removes what is too old, and says when to come again.
   std::chrono::nanoseconds sweep();
 

@@ -42,6 +42,8 @@ class Trash {
   DiskStatus take(const Place& from, const std::string& path);
   /// Called about once a second: removes, when it is time, what is too old and, oldest first, what is too much.
   void sweep();
+  /// As counted at the last sweep and since.
+  std::uint64_t held_bytes() const { return held_; }
   /// Removes the oldest until about so many bytes are free that were not. False when nothing was removed.
   bool make_room(std::uint64_t bytes);
   /// What the trash holds at or below `path` (empty: all) of an account, ordered by path, at most `limit` after

@@ -119,6 +119,8 @@ void PatchReceiver::pump() {
           on_error_(std::move(state_->result).error());
           return;
         }
+        const PatchApplier& applier = state_->applier;
+        port_.note_counts({applier.matched_bytes(), applier.literal_bytes(), applier.zero_bytes()});
         port_.release_credit(next->credit);
         next->room = {};
         if (queue_.size() <= 1) await_rest();

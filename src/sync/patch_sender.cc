@@ -122,6 +122,7 @@ void PatchSender::pump() {
           if (on_progress_ && !failed_) on_progress_();
         });
   }
+  port_.note_counts({planner_.matched_bytes(), planner_.literal_bytes(), planner_.zero_bytes()});
   if (root_ && in_flight_.empty() && !planner_.has_chunks()) {
     PartPlan last;
     last.root = root_;

@@ -25,6 +25,7 @@ struct Work {
   /// Its own, for a commit that ends after the conversation: nothing else may live on the committer's thread.
   std::shared_ptr<Result<Version>> version = std::make_shared<Result<Version>>(Version());
   bool wrong_root = false;
+  TransferCounts counts;
 
   void run(const std::function<void()>& finished);
   Status build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root);
@@ -49,6 +50,7 @@ Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& r
   for (ReceivedPart& part : parts) {
     MILLRACE_ASSIGN(announced, applier.apply(std::move(part), window, addressing, hasher, *codec));
   }
+  counts = {applier.matched_bytes(), applier.literal_bytes(), applier.zero_bytes()};
   MILLRACE_ASSIGN(root, root_of(*draft, hasher));
   wrong_root = root != announced;
   if (!wrong_root && applier.has_wrong_cut()) return fail(wrong_cuts());
@@ -153,6 +155,7 @@ class SmallUploadServer final : public Conversation {
 
   void on_end() {
     held_.resize(0);
+    port_.note_counts(work_->counts);
     const Result<Version>& version = *work_->version;
     if (!version) return port_.fail(version.error());
     if (work_->wrong_root) return ask_again();

@@ -27,6 +27,13 @@ struct JobKind {
   Urgency urgency;
 };
 
+/// What a transfer has moved of its content so far, in bytes.
+struct TransferCounts {
+  std::uint64_t matched = 0;  ///< the other side had it
+  std::uint64_t literal = 0;  ///< it travelled, before compression
+  std::uint64_t zero = 0;     ///< runs of zeros
+};
+
 /// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's
 /// loop only.
 class StreamPort {
@@ -69,6 +76,8 @@ class StreamPort {
     (void)on_room;
     return MemoryCharge();
   }
+  /// For whoever watches; called now and then.
+  virtual void note_counts(const TransferCounts& now) { (void)now; }
   /// Counts `bytes` that are held already.
   virtual MemoryCharge charge(std::uint64_t bytes) {
     (void)bytes;

@@ -43,7 +43,7 @@ test('a tile shows the exact number of its series', { skip: onlyMock }, async ()
         const tiles = await page.locator('.tile [data-metric]').evaluateAll((all) => all.map((one) => [one.dataset.metric, Number(one.dataset.value)]));
         const metrics = still.figures.metrics();
         for (const [query, value] of tiles) assert.equal(value, valueOf(metrics, query), query);
-        assert.deepEqual(tiles[2], ['millrace_transfer_wire_bytes_total{direction="in"}', 412_316_860_416]);
+        assert.deepEqual(tiles[2], ['millraced_transfer_wire_bytes_total{direction="in"}', 412_316_860_416]);
       },
       { base: still.url },
     );

@@ -111,7 +111,10 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
     if (request.method === 'DELETE' && url.pathname.startsWith('/api/v1/transfers/')) return figures.cancel(decodeURIComponent(url.pathname.split('/')[4])) ? empty(response) : notFound(response, 'such transfer');
     if (request.method === 'DELETE' && url.pathname.startsWith('/api/v1/sessions/')) return figures.close(Number(url.pathname.split('/')[4])) ? empty(response) : notFound(response, 'such session');
     if (route === 'POST /api/v1/move') {
-      const { from, to, overwrite } = JSON.parse(await body(request));
+      const asked = JSON.parse(await body(request));
+      const from = decodeURIComponent(asked.from);
+      const to = decodeURIComponent(asked.to);
+      const overwrite = asked.overwrite;
       const moved = files.move(from, to, overwrite === true);
       if (moved === 'missing') return notFound(response, `"${from}"`);
       return moved === 'taken' ? problem(response, 409, 'Conflict', `"${to}" is there already.`, 'E_CONFLICT') : json(response, 200, {});

@@ -123,21 +123,23 @@ export class Figures {
   metrics() {
     const { counters } = this;
     return {
-      millrace_ready: 1,
-      millrace_connections_active: this.sessions.length,
-      'millrace_connections_active{listener="http"}': this.sessions.filter((session) => session.kind === 'http').length,
-      millrace_transfers_active: this.active.length,
-      'millrace_transfer_wire_bytes_total{direction="in"}': counters.in,
-      'millrace_transfer_wire_bytes_total{direction="out"}': counters.out,
-      'millrace_delta_bytes_total{direction="in",kind="matched"}': counters.matchedIn,
-      'millrace_delta_bytes_total{direction="out",kind="matched"}': counters.matchedOut,
-      'millrace_delta_bytes_total{direction="in",kind="literal"}': counters.literal,
-      'millrace_delta_bytes_total{direction="out",kind="literal"}': Math.round(counters.literal / 4),
-      'millrace_delta_bytes_total{direction="in",kind="zero"}': counters.zero,
-      'millrace_delta_bytes_total{direction="out",kind="zero"}': 0,
-      'millrace_requests_total{op="upload",result="ok"}': counters.requests,
-      'millrace_requests_total{op="upload",result="error"}': counters.errors,
-      'millrace_hash_bytes_total{algorithm="sha256",purpose="chunk"}': counters.in * 2,
+      millraced_ready: 1,
+      'millraced_connections_active{listener="sync"}': this.sessions.filter((session) => session.kind === 'sync').length,
+      millraced_saved_bytes_total: counters.matchedIn + counters.matchedOut + counters.zero,
+      millraced_request_errors_total: counters.errors,
+      'millraced_connections_active{listener="http"}': this.sessions.filter((session) => session.kind === 'http').length,
+      millraced_transfers_active: this.active.length,
+      'millraced_transfer_wire_bytes_total{direction="in"}': counters.in,
+      'millraced_transfer_wire_bytes_total{direction="out"}': counters.out,
+      'millraced_delta_bytes_total{direction="in",kind="matched"}': counters.matchedIn,
+      'millraced_delta_bytes_total{direction="out",kind="matched"}': counters.matchedOut,
+      'millraced_delta_bytes_total{direction="in",kind="literal"}': counters.literal,
+      'millraced_delta_bytes_total{direction="out",kind="literal"}': Math.round(counters.literal / 4),
+      'millraced_delta_bytes_total{direction="in",kind="zero"}': counters.zero,
+      'millraced_delta_bytes_total{direction="out",kind="zero"}': 0,
+      'millraced_requests_total{op="upload",result="ok"}': counters.requests,
+      'millraced_requests_total{op="upload",result="error"}': counters.errors,
+      'millraced_hash_bytes_total{algorithm="sha256",purpose="chunk"}': counters.in * 2,
     };
   }
 

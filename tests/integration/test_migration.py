@@ -44,7 +44,7 @@ class Migration(ServerTest):
         self.run_client("restore", "--to", "again", self.url + "d/a")
         self.assertEqual(self.server.stored("again"), b"small\n")
         self.assertEqual(self.server.stop(), 0)
-        self.assertEqual(self.meta("schema"), 4)
+        self.assertEqual(self.meta("schema"), 5)
         self.assertEqual(self.meta("epoch"), EPOCH)
         self.assertGreater(self.meta("sequence"), 6)
         database = sqlite3.connect(os.path.join(self.data, "catalogue.sqlite"))

@@ -2,9 +2,9 @@
 // its jobs run.
 #pragma once
 
+#include "base/peer_watch.h"
 #include "simulation/simulated_lanes.h"
 #include "simulation/simulated_wire.h"
-#include "sync/peer_watch.h"
 
 namespace millrace::simulation {
 

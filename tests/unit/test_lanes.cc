@@ -142,6 +142,6 @@ SCENARIO("waiting times are those of the jobs that began since the last look") {
     loop.run_job(
         Workers::kCpu, [] {}, [] {});
   loop.run();
-  CHECK(lanes->look(Workers::kCpu).begun == 3);
-  CHECK(lanes->look(Workers::kCpu).begun == 0);
+  CHECK(lanes->look(Workers::kCpu).waits.count() == 3);
+  CHECK(lanes->look(Workers::kCpu).waits.count() == 0);
 }

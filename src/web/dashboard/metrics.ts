@@ -61,9 +61,9 @@ export function figure(metrics: Metrics, wanted: Selector): Figure | null {
   return { query: `sum(${query})`, value: series.reduce((sum, one) => sum + one.value, 0), series };
 }
 
-export const kConnections: Selector = { name: 'millrace_connections_active' };
-export const kTransfers: Selector = { name: 'millrace_transfers_active' };
-export const kBytesIn: Selector = { name: 'millrace_transfer_wire_bytes_total', labels: { direction: 'in' } };
-export const kBytesOut: Selector = { name: 'millrace_transfer_wire_bytes_total', labels: { direction: 'out' } };
-export const kSaved: Selector = { name: 'millrace_delta_bytes_total', labels: { kind: 'matched' } };
-export const kErrors: Selector = { name: 'millrace_requests_total', not: { result: 'ok' } };
+export const kConnections: Selector = { name: 'millraced_connections_active', labels: { listener: 'sync' } };
+export const kTransfers: Selector = { name: 'millraced_transfers_active' };
+export const kBytesIn: Selector = { name: 'millraced_transfer_wire_bytes_total', labels: { direction: 'in' } };
+export const kBytesOut: Selector = { name: 'millraced_transfer_wire_bytes_total', labels: { direction: 'out' } };
+export const kSaved: Selector = { name: 'millraced_saved_bytes_total' };
+export const kErrors: Selector = { name: 'millraced_request_errors_total' };

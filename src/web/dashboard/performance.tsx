@@ -45,7 +45,7 @@ function Gauge({ name, value, limit, text }: { name: string; value: number; limi
 
 export function PerformancePlace({ status }: { status: Status }) {
   const { performance, uptime_seconds: uptime } = status;
-  const hashed = rateOf({ name: 'millrace_hash_bytes_total' });
+  const hashed = rateOf({ name: 'millraced_hash_bytes_total' });
   const facts: [string, string][] = [
     ['Version', status.version],
     ['Running for', span(uptime)],

@@ -9,7 +9,7 @@ import { StorageBar, StorageLegend, StorageState } from './storage_parts';
 import { type Column, Table } from './table';
 
 function deltaBytes(metrics: Metrics, direction: string, kind: string): number {
-  return figure(metrics, { name: 'millrace_delta_bytes_total', labels: { direction, kind } })?.value ?? 0;
+  return figure(metrics, { name: 'millraced_delta_bytes_total', labels: { direction, kind } })?.value ?? 0;
 }
 
 function DeltaTable({ metrics }: { metrics: Metrics }) {

@@ -6,8 +6,8 @@ import { plural, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import { notify } from '../shared/notice';
 import type { Listing } from '../shared/types';
-import { apiOf, downloadOf, type Entry, pathOf } from './entry';
-import { type Folder, folderOf, inFolder, parentOf } from './folder';
+import { apiOf, downloadOf, type Entry, rawNameOf, rawOf } from './entry';
+import { escapePath, type Folder, folderOf, inFolder, parentOf } from './folder';
 import { type Changes, listing } from './listing';
 import { clearSelection } from './selection';
 
@@ -83,6 +83,7 @@ export async function deleteEntries(folder: Folder, entries: Entry[]): Promise<v
   listing.apply(new Map(good.map((entry) => [entry.name, null])));
 }
 
+/** Both as in addresses: a name may be any bytes. */
 function move(from: string, to: string): Promise<unknown> {
   return postJson('/api/v1/move', { from, to, overwrite: false });
 }
@@ -112,7 +113,7 @@ export async function renameEntry(folder: Folder, entry: Entry): Promise<void> {
     return;
   }
   const to = inFolder(folder.path, entry.under + name);
-  const good = await each([entry], async () => void (await move(pathOf(folder, entry), to)), 'renamed');
+  const good = await each([entry], async () => void (await move(rawOf(folder, entry), escapePath(to))), 'renamed');
   if (good.length === 0) return;
   clearSelection();
   listing.apply(
@@ -194,7 +195,7 @@ export async function moveEntries(folder: Folder, entries: Entry[]): Promise<voi
   });
   const into = target.replace(/^\/+|\/+$/g, '');
   if (!confirmed || into === folder.path) return;
-  const good = await each(entries, async (entry) => void (await move(pathOf(folder, entry), inFolder(into, entry.name))), 'moved');
+  const good = await each(entries, async (entry) => void (await move(rawOf(folder, entry), inFolder(escapePath(into), rawNameOf(folder, entry)))), 'moved');
   clearSelection();
   const changes: Changes = new Map(good.map((entry) => [entry.name, null]));
   if (good.length > 0) listing.apply(changes);

@@ -23,12 +23,13 @@ export function entryOf(listed: ListedEntry, { path: folderPath }: Folder): Entr
   };
 }
 
-export function pathOf(folder: Folder, entry: Entry): string {
-  return inFolder(folder.path, entry.under + entry.name);
-}
-
 export function rawOf(folder: Folder, entry: Entry): string {
   return entry.raw ?? inFolder(folder.raw, escapePath(entry.under + entry.name));
+}
+
+export function rawNameOf(folder: Folder, entry: Entry): string {
+  const raw = rawOf(folder, entry);
+  return raw.slice(raw.lastIndexOf('/') + 1);
 }
 
 export function apiOf(folder: Folder, entry: Entry): string {

@@ -3,7 +3,7 @@ import { Store } from '../shared/store';
 
 export interface Folder {
   raw: string; // 'a%20b/c', '' for the root
-  path: string; // 'a b/c', for people and for requests that name paths in JSON
+  path: string; // 'a b/c', for people
 }
 
 function readable(part: string): string {

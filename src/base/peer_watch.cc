@@ -1,4 +1,4 @@
-#include "sync/peer_watch.h"
+#include "base/peer_watch.h"
 
 #include <string>
 

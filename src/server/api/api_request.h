@@ -1,0 +1,72 @@
+// One request by HTTP, with all that its handler needs.
+#pragma once
+
+#include "http/handler.h"
+#include "net/loop.h"
+#include "server/api/api_context.h"
+
+namespace millrace {
+
+struct ApiRequest {
+  const ApiContext& context;
+  Loop& loop;
+  LoopMonitor& monitor;
+  RequestOrigin origin;
+  HttpRequest request;
+  HttpPort& port;
+  std::string address;  ///< of the peer, as failures to authenticate are counted by
+  Grant grant;          ///< who asks
+  std::string path;  ///< of the address, still encoded, behind what the route is named by
+  std::chrono::steady_clock::time_point began;
+
+  const Principal& principal() const { return grant.principal; }
+  /// Whose transfers and sessions it may see; nothing: everybody's.
+  std::optional<std::string> sees() const {
+    if (grant.token_id.empty()) return std::nullopt;
+    return grant.principal.account;
+  }
+};
+
+/// What is written down and counted of it.
+void note_end(const ApiRequest& request, Operation operation, bool changes, const std::string& path,
+              const std::optional<Code>& error, const std::optional<Version>& version = {}, std::uint64_t wire_bytes = 0,
+              const std::string& target = {});
+
+/// Finds out on a worker whose token it is; says no only after a while, the longer the more often it did. `done` on the
+/// loop. For one request at a time.
+void admit(const ApiRequest& request, std::optional<std::string> token, std::function<void(const Result<Grant>&)> done);
+
+using MakeApiHandler = std::shared_ptr<HttpHandler> (*)(ApiRequest);
+
+/// Answers at once.
+std::shared_ptr<HttpHandler> answered();
+std::shared_ptr<HttpHandler> refused(ApiRequest& request, Operation operation, const HttpProblem& problem);
+
+/// Asks the store (or whatever else blocks) on a worker, and answers with what `reply` makes of it on the loop.
+template <typename Value>
+class BlockingRequest final : public HttpHandler, public std::enable_shared_from_this<BlockingRequest<Value>> {
+ public:
+  using Work = std::function<Result<Value>()>;
+  using Reply = std::function<void(ApiRequest&, const Result<Value>&)>;
+  explicit BlockingRequest(ApiRequest request) : request_(std::move(request)) {}
+  void start(Workers workers, Work work, Reply reply) {
+    const auto value = std::make_shared<Result<Value>>(fail(Code::kInternal, "The job did not run."));
+    request_.port.run(
+        workers, Urgency::kMetadata, [value, work = std::move(work)] { *value = work(); },
+        [self = this->shared_from_this(), value, reply = std::move(reply)] { reply(self->request_, *value); });
+  }
+
+ private:
+  ApiRequest request_;
+};
+
+template <typename Value>
+std::shared_ptr<HttpHandler> ask_blocking(ApiRequest request, Workers workers,
+                                          typename BlockingRequest<Value>::Work work,
+                                          typename BlockingRequest<Value>::Reply reply) {
+  auto handler = std::make_shared<BlockingRequest<Value>>(std::move(request));
+  handler->start(workers, std::move(work), std::move(reply));
+  return handler;
+}
+
+}  // namespace millrace

@@ -1,0 +1,105 @@
+#include "server/api/file_listing.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/path.h"
+#include "http/percent.h"
+#include "server/api/json_reply.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kMostEntries = 10'000;
+constexpr std::size_t kMostSearched = 20'000;  ///< names looked at for one page
+
+std::size_t limit_of(std::string_view query) {
+  const std::string text = query_value(query, "limit").value_or("");
+  std::size_t limit = kMostEntries;
+  std::from_chars(text.data(), text.data() + text.size(), limit);
+  return std::clamp<std::size_t>(limit, 1, kMostEntries);
+}
+
+bool has_text(std::string_view name, std::string_view text) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return std::search(name.begin(), name.end(), text.begin(), text.end(),
+                     [lower](char a, char b) { return lower(a) == lower(b); }) != name.end();
+}
+
+nlohmann::json entry_json(const Entry& entry) {
+  static constexpr std::int64_t kNsPerMs = 1'000'000;
+  static constexpr std::array<const char*, 3> kKinds{"file", "folder", "symlink"};
+  nlohmann::json root = nullptr;
+  if (!entry.version.token.root.is_zero()) root = to_hex(entry.version.token.root);
+  return {{"name", printable(last_part(entry.path))},
+          {"path", printable(entry.path)},
+          {"path_url", percent_encode_path(entry.path)},
+          {"kind", kKinds[static_cast<std::size_t>(entry.kind)]},
+          {"bytes", entry.version.bytes},
+          {"mtime_ms", entry.version.attributes.mtime_ns / kNsPerMs},
+          {"mode", entry.version.attributes.mode},
+          {"root", std::move(root)}};
+}
+
+struct Asked {
+  std::string path;
+  std::string cursor;
+  std::string search;
+  std::size_t limit = kMostEntries;
+  Recursive recursive = Recursive::kNo;
+};
+
+/// Ends early with a cursor where it has looked at many names without finding enough.
+Result<Listing> search(Store& store, const Principal& principal, const Asked& asked) {
+  Listing found;
+  found.next_cursor = asked.cursor;
+  for (std::size_t looked = 0; looked < kMostSearched;) {
+    MILLRACE_ASSIGN(const Listing page,
+                    store.list(principal, asked.path, Recursive::kYes, found.next_cursor, kMostEntries));
+    for (const Entry& entry : page.entries) {
+      ++looked;
+      if (!has_text(last_part(entry.path), asked.search)) continue;
+      found.entries.push_back(entry);
+      if (found.entries.size() < asked.limit) continue;
+      found.next_cursor = entry.path;
+      return found;
+    }
+    found.next_cursor = page.next_cursor;
+    if (page.next_cursor.empty()) return found;
+  }
+  return found;
+}
+
+Result<Listing> list(Store& store, const Principal& principal, const Asked& asked) {
+  if (!asked.search.empty()) return search(store, principal, asked);
+  return store.list(principal, asked.path, asked.recursive, asked.cursor, asked.limit);
+}
+
+}  // namespace
+
+std::shared_ptr<HttpHandler> list_folder(ApiRequest request, const std::string& path) {
+  const std::string_view query = request.request.query;
+  Asked asked;
+  asked.path = path;
+  // As `next` gave it: encoded once more than addresses are, since it may be any bytes.
+  asked.cursor = percent_decode(query_value(query, "cursor").value_or("")).value_or("");
+  asked.search = query_value(query, "search").value_or("");
+  asked.limit = limit_of(query);
+  asked.recursive = query_value(query, "recursive") == "1" ? Recursive::kYes : Recursive::kNo;
+  const auto store = request.context.store;
+  const Principal principal = request.principal();
+  return ask_blocking<Listing>(
+      std::move(request), Workers::kCatalogue, [store, principal, asked] { return list(*store, principal, asked); },
+      [asked](ApiRequest& its, const Result<Listing>& listing) {
+        if (!listing) return reply_problem(its, problem_of(listing.error()));
+        nlohmann::json entries = nlohmann::json::array();
+        for (const Entry& entry : listing->entries) entries.push_back(entry_json(entry));
+        nlohmann::json next = nullptr;
+        if (!listing->next_cursor.empty()) next = percent_encode_path(listing->next_cursor);
+        reply_json(its, {{"path", printable(asked.path)}, {"entries", std::move(entries)}, {"next", std::move(next)}});
+      });
+}
+
+}  // namespace millrace

@@ -1,0 +1,164 @@
+#include "server/api/router.h"
+
+#include <array>
+
+#include "base/address.h"
+#include "server/api/authorization.h"
+#include "server/api/file_requests.h"
+#include "server/api/health.h"
+#include "server/api/live_requests.h"
+#include "server/api/login.h"
+#include "server/api/pages.h"
+
+namespace millrace {
+
+namespace {
+
+enum class Needs : std::uint8_t { kNothing, kToken };
+
+struct Route {
+  std::string_view method;
+  std::string_view path;
+  bool is_prefix;  ///< else the whole path
+  Needs needs;
+  MakeApiHandler make;
+};
+
+constexpr std::array kRoutes = std::to_array<Route>({
+    {"GET", "/livez", false, Needs::kNothing, livez},
+    {"GET", "/readyz", false, Needs::kNothing, readyz},
+    {"GET", "/healthz", false, Needs::kNothing, readyz},
+    {"GET", "/metrics", false, Needs::kToken, metrics},
+    {"GET", "/api/v1/openapi.json", false, Needs::kNothing, openapi},
+    {"POST", "/api/v1/login", false, Needs::kNothing, login},
+    {"POST", "/api/v1/logout", false, Needs::kNothing, logout},
+    {"GET", "/api/v1/whoami", false, Needs::kToken, whoami},
+    {"GET", "/api/v1/status", false, Needs::kToken, status},
+    {"GET", "/api/v1/events", false, Needs::kToken, events},
+    {"GET", "/api/v1/history", false, Needs::kToken, history},
+    {"GET", "/api/v1/transfers", false, Needs::kToken, transfers},
+    {"DELETE", "/api/v1/transfers/", true, Needs::kToken, cancel_transfer},
+    {"GET", "/api/v1/sessions", false, Needs::kToken, sessions},
+    {"DELETE", "/api/v1/sessions/", true, Needs::kToken, close_session},
+    {"GET", "/api/v1/accounts", false, Needs::kToken, accounts},
+    {"GET", "/api/v1/problems", false, Needs::kToken, problems},
+    {"GET", "/api/v1/files/", true, Needs::kToken, get_file},
+    {"PUT", "/api/v1/files/", true, Needs::kToken, put_file},
+    {"DELETE", "/api/v1/files/", true, Needs::kToken, delete_file},
+    {"POST", "/api/v1/move", false, Needs::kToken, move_file},
+    {"GET", "/", true, Needs::kNothing, page},
+});
+
+bool changes_something(std::string_view method) {
+  return method != "GET" && method != "HEAD";
+}
+
+/// A page of another site whose name was made to lead here (DNS rebinding) asks for its own name.
+bool is_for_this_host(std::string_view host) {
+  const std::size_t end = host.starts_with('[') ? host.find(']') : host.rfind(':');
+  if (host.starts_with('[')) return is_loopback(std::string(host.substr(1, end == std::string_view::npos ? end : end - 1)));
+  return is_loopback(std::string(host.substr(0, end)));
+}
+
+/// Holds a request until it is known who asks.
+class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate> {
+ public:
+  Gate(ApiRequest request, const Route& route, std::function<void(const std::string&)> on_account)
+      : request_(std::move(request)),
+        port_(request_->port),
+        route_(route),
+        on_account_(std::move(on_account)) {}
+
+  void start(std::optional<std::string> token) {
+    port_.pause_body();
+    admit(*request_, std::move(token), [self = shared_from_this()](const auto& decided) { self->on_decided(decided); });
+  }
+
+  void on_body(ByteView bytes) override {
+    if (inner_) return inner_->on_body(bytes);
+    append(early_, bytes);
+  }
+  void on_body_end() override {
+    if (inner_) return inner_->on_body_end();
+    early_end_ = true;
+  }
+  void on_writable() override {
+    if (inner_) inner_->on_writable();
+  }
+  void on_closed() override {
+    if (inner_) inner_->on_closed();
+  }
+
+ private:
+  void on_decided(const Result<Grant>& decided) {
+    if (!decided) {
+      note_end(*request_, Operation::kHttpApi, false, request_->request.path, decided.error().code);
+      HttpHead head;
+      if (decided.error().code == Code::kNotAuthenticated) head.add("WWW-Authenticate", "Bearer realm=\"millrace\"");
+      return port_.refuse(problem_of(decided.error()), std::move(head));
+    }
+    on_account_(decided->principal.account);
+    request_->grant = *decided;
+    inner_ = route_.make(std::move(*request_));
+    request_.reset();
+    const auto inner = inner_;
+    if (!early_.empty()) inner->on_body(std::exchange(early_, {}));
+    if (early_end_) return inner->on_body_end();
+    port_.resume_body();
+  }
+
+  std::optional<ApiRequest> request_;  ///< until it is decided
+  HttpPort& port_;
+  const Route& route_;
+  const std::function<void(const std::string&)> on_account_;
+  std::shared_ptr<HttpHandler> inner_;
+  Buffer early_;
+  bool early_end_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpHandler> route(ApiRequest request,
+                                   const std::function<void(const std::string& account)>& on_account) {
+  const std::string method = request.request.method == "HEAD" ? "GET" : request.request.method;
+  const std::string& path = request.request.path;
+  const Route* found = nullptr;
+  std::string allowed;
+  for (const Route& one : kRoutes) {
+    if (one.is_prefix ? !path.starts_with(one.path) : path != one.path) continue;
+    // What belongs to the API is no page.
+    if (one.path == "/" && (path.starts_with("/api/") || !allowed.empty())) continue;
+    if (one.method == method) {
+      found = &one;
+      break;
+    }
+    allowed += (allowed.empty() ? "" : ", ") + std::string(one.method);
+  }
+  if (found == nullptr && allowed.empty())
+    return refused(request, Operation::kHttpApi, {404, {Code::kNotFound, "There is nothing at this address."}});
+  if (found == nullptr) {
+    note_end(request, Operation::kHttpApi, false, path, Code::kUsage);
+    HttpHead head;
+    head.add("Allow", allowed);
+    request.port.refuse({405, {Code::kUsage, "This address does not take " + method + "."}}, std::move(head));
+    return answered();
+  }
+  if (changes_something(method) && is_cross_site(request.request))
+    return refused(request, Operation::kHttpApi,
+                   {403, {Code::kNotAllowed, "A page of another site may not change anything here."}});
+  const bool is_anonymous = !request.context.accounts->is_required();
+  if (is_anonymous && is_loopback(request.context.host) && !is_for_this_host(request.request.header("host")) &&
+      request.request.minor_version > 0)
+    return refused(request, Operation::kHttpApi,
+                   {421, {Code::kNotAllowed, "This server is for this machine only; ask it as localhost or 127.0.0.1."}});
+  request.path = path.substr(found->path.size());
+  auto token = shown_token(request.request);
+  if (found->needs == Needs::kNothing || (is_anonymous && !token)) return found->make(std::move(request));
+  std::optional<std::string> shown;
+  if (token) shown = std::move(token->token);
+  auto gate = std::make_shared<Gate>(std::move(request), *found, on_account);
+  gate->start(std::move(shown));
+  return gate;
+}
+
+}  // namespace millrace

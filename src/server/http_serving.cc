@@ -1,0 +1,115 @@
+#include "server/http_serving.h"
+
+#include "server/api/router.h"
+#include "server/attempt_delays.h"
+
+namespace millrace {
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+HttpServing::HttpServing(Loop& loop, const ApiContext& context, LoopMonitor& monitor,
+                         std::shared_ptr<const ServerTls> tls, const HttpLimits& limits)
+    : loop_(loop), context_(context), monitor_(monitor), tls_(std::move(tls)), limits_(limits) {}
+
+HttpServing::~HttpServing() = default;
+
+void HttpServing::take(Socket client, std::uint64_t id) {
+  Served& served = served_[id];
+  served.peer = client.peer();
+  served.address = attempt_address(client.descriptor());
+  served.since_ms = now_ms();
+  auto tcp = std::make_unique<TcpStream>(loop_);
+  if (!tcp->adopt(std::move(client))) {
+    served_.erase(id);
+    return;
+  }
+  // The table outlives the connection's calls.
+  const auto make = [this, id, &served](const HttpRequest& request, HttpPort& port) {
+    return route({context_,
+                  loop_,
+                  monitor_,
+                  {id, served.connection->requests(), {}},
+                  request,
+                  port,
+                  served.address,
+                  {},
+                  {},
+                  std::chrono::steady_clock::now()},
+                 [&served](const std::string& account) { served.account = account; });
+  };
+  served.connection = std::make_shared<HttpConnection>(loop_, secure_http(std::move(tcp), tls_.get()), limits_, make,
+                                                       [this, id](const Error&) { end(id); });
+  const auto connection = served.connection;
+  connection->start();
+  if (draining_) connection->set_last();  // whoever asks whether the server is ready still hears
+}
+
+void HttpServing::tick() {
+  std::vector<std::shared_ptr<HttpConnection>> all;
+  all.reserve(served_.size());
+  for (auto& [id, served] : served_) {
+    count_moved(served);
+    all.push_back(served.connection);
+  }
+  for (const auto& connection : all) connection->watch(uv_now(loop_.raw()));
+}
+
+void HttpServing::count_moved(Served& served) {
+  if (!served.connection) return;
+  const Stream& stream = served.connection->stream();
+  const std::uint64_t in = stream.bytes_read() - std::exchange(served.moved_in, stream.bytes_read());
+  const std::uint64_t out = stream.bytes_written() - std::exchange(served.moved_out, stream.bytes_written());
+  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kIn)].add(in);
+  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kOut)].add(out);
+}
+
+void HttpServing::end(std::uint64_t id) {
+  const auto ended = served_.find(id);
+  if (ended == served_.end()) return;
+  count_moved(ended->second);
+  served_.erase(ended);
+}
+
+void HttpServing::drain() {
+  draining_ = true;
+  std::vector<std::shared_ptr<HttpConnection>> all;
+  for (auto& [id, served] : served_) all.push_back(served.connection);
+  for (const auto& connection : all) connection->leave();
+}
+
+void HttpServing::stop() {
+  while (!served_.empty()) {
+    const auto connection = served_.begin()->second.connection;
+    connection->close({Code::kBusy, "The server is shutting down"});
+  }
+}
+
+void HttpServing::look(const LiveQuery& query, LiveView& into) const {
+  std::size_t left = query.most_sessions;
+  for (auto one = served_.rbegin(); one != served_.rend() && left > 0; ++one) {
+    const Served& served = one->second;
+    if (!served.connection || (query.account && served.account != *query.account)) continue;
+    const Stream& stream = served.connection->stream();
+    into.sessions.push_back({one->first, "http", served.peer, served.account, served.connection->requests(),
+                             stream.bytes_read(), stream.bytes_written(), served.since_ms, tls_ != nullptr});
+    --left;
+  }
+}
+
+bool HttpServing::close_session(std::uint64_t id, const std::optional<std::string>& account, const Error& why) {
+  const auto found = served_.find(id);
+  if (found == served_.end() || !found->second.connection) return false;
+  if (account && found->second.account != *account) return false;
+  const auto connection = found->second.connection;
+  connection->close(why);
+  return true;
+}
+
+}  // namespace millrace

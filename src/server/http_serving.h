@@ -1,0 +1,58 @@
+// The HTTP connections of one event loop.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "http/connection.h"
+#include "net/timer.h"
+#include "server/api/api_context.h"
+#include "server/live_view.h"
+#include "server/server_tls.h"
+
+namespace millrace {
+
+/// Lives on one loop; stop() before the loop ends.
+class HttpServing {
+ public:
+  /// `tls`: null where connections are plain. `context` and `monitor` outlive this.
+  HttpServing(Loop& loop, const ApiContext& context, LoopMonitor& monitor, std::shared_ptr<const ServerTls> tls,
+              const HttpLimits& limits);
+  ~HttpServing();
+  HttpServing(const HttpServing&) = delete;
+  HttpServing& operator=(const HttpServing&) = delete;
+
+  void take(Socket client, std::uint64_t id);
+  void set_rules(const PeerRules& rules) { limits_.peers = rules; }
+  /// About once a second.
+  void tick();
+  /// What is under way may end; streams of events end at once.
+  void drain();
+  void stop();
+  std::size_t connections() const { return served_.size(); }
+  void look(const LiveQuery& query, LiveView& into) const;
+  bool close_session(std::uint64_t id, const std::optional<std::string>& account, const Error& why);
+
+ private:
+  struct Served {
+    std::shared_ptr<HttpConnection> connection;
+    std::string peer;
+    std::string address;  ///< see attempt_address()
+    std::string account;  ///< of the last request
+    std::uint64_t moved_in = 0;
+    std::uint64_t moved_out = 0;
+    std::int64_t since_ms = 0;
+  };
+  void count_moved(Served& served);
+  void end(std::uint64_t id);
+
+  Loop& loop_;
+  const ApiContext& context_;
+  LoopMonitor& monitor_;
+  const std::shared_ptr<const ServerTls> tls_;
+  HttpLimits limits_;
+  std::map<std::uint64_t, Served> served_;
+  bool draining_ = false;
+};
+
+}  // namespace millrace
