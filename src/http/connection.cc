@@ -12,6 +12,7 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kLingerMs = 2000;
+constexpr std::uint64_t kMostDropped = 4u << 20;  ///< of what comes behind the last answer
 constexpr std::uint64_t kWorthReading =
     64u << 10;  ///< of a body that nobody wants: less is read, so that the connection stays
 
@@ -233,6 +234,11 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::process(ByteView bytes) {
+  if (lingers_) {
+    dropped_ += bytes.size();
+    if (dropped_ > kMostDropped) close({Code::kTooLarge, "The client went on sending behind the last answer."});
+    return;
+  }
   processing_ = true;
   while (!bytes.empty() && !closed_ && !lingers_) {
     if (exchange_ && exchange_->request_ended()) {
@@ -339,7 +345,8 @@ void HttpConnection::watch(std::uint64_t now_ms) {
 
 void HttpConnection::leave() {
   leaving_ = true;
-  if (!exchange_ && !closed_) linger();
+  // Whoever has just come is about to ask something.
+  if (!exchange_ && !closed_ && requests_ > 0) linger();
 }
 
 void HttpConnection::close(const Error& why) {

@@ -69,6 +69,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool waits_for_head_ = false;                    ///< what it is
   std::optional<std::uint64_t> lingers_since_ms_;
   std::uint64_t requests_ = 0;
+  std::uint64_t dropped_ = 0;  ///< bytes, while it lingers
   bool processing_ = false;
   bool leaving_ = false;
   bool lingers_ = false;

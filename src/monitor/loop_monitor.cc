@@ -28,8 +28,7 @@ void ActiveTransfer::end(const std::optional<Code>& error, double seconds) {
   monitor_.recent_.add(std::move(view));
 }
 
-void LoopMonitor::count_request(Operation operation, const std::optional<Code>& error,
-                                std::chrono::nanoseconds took) {
+void LoopMonitor::count_request(Operation operation, const std::optional<Code>& error, std::chrono::nanoseconds took) {
   const auto index = static_cast<std::size_t>(operation);
   counts.requests[index][error ? static_cast<std::size_t>(*error) : 0].add(1);
   if (!error) counts.durations[index].record(took);
@@ -41,8 +40,7 @@ std::vector<TransferView> LoopMonitor::active(const std::optional<std::string>& 
     const ActiveTransfer& transfer = *one->second;
     if (account && transfer.view.account != *account) continue;
     out.push_back(transfer.view);
-    out.back().seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - transfer.began_).count();
+    out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - transfer.began_).count();
   }
   return out;
 }

@@ -95,8 +95,8 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
                      bind(socket.descriptor(), address->ai_addr, address->ai_addrlen) == 0 &&
                      ::listen(socket.descriptor(), kBacklog) == 0;
   if (!bound && errno == EADDRINUSE) {
-    return fail(Code::kConflict, "The port " + service +
-                                     " is in use already; end the other program or choose another port with --listen.");
+    return fail(Code::kConflict,
+                "The port " + service + " is in use already; end the other program or choose another port.");
   }
   if (!bound)
     return fail(Code::kUsage,

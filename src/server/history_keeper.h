@@ -1,4 +1,5 @@
-// Keeps the server's history over restarts: in the catalogue, a row for each minute and each hour, and one for all time.
+// Keeps the server's history over restarts: in the catalogue, a row for each minute and each hour, and one for all
+// time.
 #pragma once
 
 #include <mutex>

@@ -25,8 +25,8 @@ class LiveServer {
   /// The following on the thread of `asker`, where `done` is called later, unless the server ends before.
   virtual void gather(Loop& asker, const LiveQuery& query, std::function<void(LiveView)> done) = 0;
   /// Of `account` alone where one is given. `done(false)`: there is none.
-  virtual void close_session(Loop& asker, std::uint64_t id, const std::optional<std::string>& account,
-                             const Error& why, std::function<void(bool)> done) = 0;
+  virtual void close_session(Loop& asker, std::uint64_t id, const std::optional<std::string>& account, const Error& why,
+                             std::function<void(bool)> done) = 0;
   virtual void cancel_transfer(Loop& asker, const TransferName& name, const std::optional<std::string>& account,
                                const Error& why, std::function<void(bool)> done) = 0;
 };

@@ -13,7 +13,7 @@
 namespace millrace {
 
 struct Problem {
-  std::uint64_t id = 0;  ///< grows
+  std::uint64_t id = 0;      ///< grows
   std::int64_t time_ms = 0;  ///< since 1970, of the last time
   LogLevel level = LogLevel::kWarning;
   std::string text;

@@ -112,8 +112,8 @@ Status listen_http(Server& server, const ServeOptions& options, Log& log) {
 /// A server that listens, and what signals and the service manager have it do.
 class Service {
  public:
-  Service(Loop& loop, Server& server, std::vector<std::shared_ptr<ServerTls>> tls, const ServeOptions& options, const ServiceManager& manager,
-          const Journal& journal)
+  Service(Loop& loop, Server& server, std::vector<std::shared_ptr<ServerTls>> tls, const ServeOptions& options,
+          const ServiceManager& manager, const Journal& journal)
       : loop_(loop),
         server_(server),
         tls_(std::move(tls)),
@@ -146,8 +146,7 @@ class Service {
     std::printf("millraced: files in %s/files, listening on %s:%d\n", data.c_str(), reload_.options().host.c_str(),
                 server_.port());
     if (!tls_.empty()) std::printf("millraced: TLS 1.3, the server's key is %s\n", tls_.front()->fingerprint().c_str());
-    if (server_.http_port() != 0)
-      std::printf("millraced: dashboard at %s\n", server_.http_url().c_str());
+    if (server_.http_port() != 0) std::printf("millraced: dashboard at %s\n", server_.http_url().c_str());
     std::fflush(stdout);
     manager_.tell("READY=1\nSTATUS=" + listening());
   }
@@ -205,10 +204,10 @@ int serve(const ServeOptions& given) {
   Log log(options.log);
   ProblemList problems;
   log.set_on_problem([&problems](LogLevel level, const std::string& text) {
-    problems.add(level, text,
-                 std::chrono::duration_cast<std::chrono::milliseconds>(
-                     std::chrono::system_clock::now().time_since_epoch())
-                     .count());
+    problems.add(
+        level, text,
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
   });
   ProcessWatch process;
   std::unique_ptr<AuditLog> audit;

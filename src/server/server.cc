@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::chrono::milliseconds kSampling{1000};
-constexpr unsigned kSamplesOfTurning = 5;  ///< a loop that has not turned for so many is stuck
+constexpr unsigned kSamplesOfTurning = 5;      ///< a loop that has not turned for so many is stuck
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
 
 std::int64_t now_ms() {
@@ -34,13 +34,12 @@ Server::Server(Loop& acceptor, ServerSetup setup)
            setup_.http_tls != nullptr,
            counts_.not_authenticated,
            counts_.authenticated},
-      history_([&keeper = setup_.history_keeper](HistoryStep step, const HistoryPoint& point) {
-        keeper.take(step, point);
-      }),
+      history_(
+          [&keeper = setup_.history_keeper](HistoryStep step, const HistoryPoint& point) { keeper.take(step, point); }),
       refusals_(acceptor, setup_.tls, [this] { on_refusal_ended(); }),
       started_ms_(now_ms()) {
-  ServingParts parts{setup_.context, setup_.accounts, setup_.tls, lanes_, setup_.budget, counts_, recent_,
-                     setup_.journal};
+  ServingParts parts{setup_.context, setup_.accounts, setup_.tls, lanes_,
+                     setup_.budget,  counts_,         recent_,    setup_.journal};
   if (!setup_.http_host.empty()) parts.api = &api_;
   parts.http_tls = setup_.http_tls;
   parts.http_limits.peers = setup_.limits.peers;
@@ -49,7 +48,8 @@ Server::Server(Loop& acceptor, ServerSetup setup)
   for (unsigned i = 0; i < setup_.limits.loops; ++i)
     loops_.push_back(std::make_unique<ServingLoop>(parts, setup_.limits.peers));
   const Status restored = setup_.history_keeper.restore(history_);
-  if (!restored) setup_.journal.log->warn("What was kept of the server's history is lost: " + restored.error().sentence);
+  if (!restored)
+    setup_.journal.log->warn("What was kept of the server's history is lost: " + restored.error().sentence);
   sampling_ = std::make_unique<Timer>(acceptor_, kSampling, [this] { sample(); });
   sample();
   // While accepting is paused nothing else may keep the loop alive; the answer comes from stop().
@@ -114,7 +114,7 @@ void Server::on_http_connection(Socket client, Descriptors descriptors) {
 void Server::refuse(Socket client, const Error& error) {
   counts_.refused.fetch_add(1, std::memory_order_relaxed);
   setup_.journal.log->warn_of_client("a client was refused",
-                               LogFields().add("peer", client.peer()).add("reason", error.sentence));
+                                     LogFields().add("peer", client.peer()).add("reason", error.sentence));
   refusals_.refuse(std::move(client), error);
   if (listener_ && refusals_.count() >= setup_.limits.max_refusals) listener_->pause();
 }
@@ -193,8 +193,8 @@ std::vector<HealthCheck> Server::health(const StoreFigures& store) const {
   out.push_back({"loops", loops_turn_, std::to_string(loops_.size()) + " event loops"});
   out.push_back({"store", !store.stopped, store.stopped ? store.stopped->sentence : "writes"});
   const bool has_room = store.total_bytes == 0 || store.free_bytes >= setup_.limits.reserve_bytes;
-  out.push_back({"room", has_room,
-                 human_size(store.free_bytes) + " free, reserve " + human_size(setup_.limits.reserve_bytes)});
+  out.push_back(
+      {"room", has_room, human_size(store.free_bytes) + " free, reserve " + human_size(setup_.limits.reserve_bytes)});
   out.push_back({"draining", !draining_, draining_ ? "the server is shutting down" : "no"});
   return out;
 }

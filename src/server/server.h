@@ -118,7 +118,7 @@ class Server final : public LiveServer {
   const std::int64_t started_ms_;
   std::atomic<bool> loops_turn_{true};
   mutable std::mutex figures_mutex_;
-  StoreFigures store_figures_;  // guarded by figures_mutex_
+  StoreFigures store_figures_;      // guarded by figures_mutex_
   ProcessFigures process_figures_;  // likewise
   std::unique_ptr<Timer> drain_watch_;
   std::atomic<bool> draining_{false};

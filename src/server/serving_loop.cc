@@ -53,7 +53,7 @@ void ServingLoop::serve(Socket client) {
           .count();
   if (parts_.journal.log->wants(LogLevel::kInfo))
     parts_.journal.log->write(LogLevel::kInfo, "connection opened",
-                        LogFields().add("connection", served.id).add("peer", served.peer));
+                              LogFields().add("connection", served.id).add("peer", served.peer));
   served.address = attempt_address(client.descriptor());
   auto tcp = std::make_unique<TcpStream>(*loop_);
   if (stopping_ || !tcp->adopt(std::move(client)))

@@ -11,10 +11,10 @@
 #include "net/lag_meter.h"
 #include "net/timer.h"
 #include "server/accounts.h"
-#include "server/reading_turns.h"
-#include "server/server_counts.h"
 #include "server/http_serving.h"
 #include "server/live_view.h"
+#include "server/reading_turns.h"
+#include "server/server_counts.h"
 #include "server/server_tls.h"
 #include "server/watched_request.h"
 #include "session/session.h"
@@ -32,7 +32,7 @@ struct ServingParts {
   ServerCounts& counts;
   RecentTransfers& recent;
   Journal journal;
-  const ApiContext* api = nullptr;            ///< null: nothing is served by HTTP
+  const ApiContext* api = nullptr;                      ///< null: nothing is served by HTTP
   std::shared_ptr<const ServerTls> http_tls = nullptr;  ///< as `tls`, of HTTP
   HttpLimits http_limits = {};
 };
@@ -87,7 +87,7 @@ class ServingLoop {
     std::uint64_t moved_in = 0;  ///< bytes until they were counted last
     std::uint64_t moved_out = 0;
     std::int64_t since_ms = 0;  ///< since 1970
-    std::string address;      ///< see attempt_address()
+    std::string address;        ///< see attempt_address()
     std::shared_ptr<Grant> grant = std::make_shared<Grant>();
     std::shared_ptr<void> place{};       ///< among its account's connections
     std::unique_ptr<Timer> held_back{};  ///< the answer to a failed authentication
@@ -111,7 +111,7 @@ class ServingLoop {
   const ServingParts parts_;
   LoopMonitor monitor_;
   std::unique_ptr<Loop> loop_;
-  PeerRules rules_;                     // the loop's thread only
+  PeerRules rules_;                    // the loop's thread only
   std::unique_ptr<HttpServing> http_;  // likewise; null: none
   std::unique_ptr<ReadingTurns> turns_;
   std::unique_ptr<LagMeter> lag_;  ///< kept until the loop has ended

@@ -14,7 +14,7 @@ struct Asked {
   Operation operation = Operation::kUnknown;
   bool changes = false;  ///< something that is stored
   std::string path;
-  std::string target;                      ///< of a move
+  std::string target;                       ///< of a move
   std::optional<std::uint64_t> bytes = {};  ///< of an upload's content
 };
 
@@ -171,8 +171,8 @@ class WatchedRequest final : public Conversation, public StreamPort {
   /// Once: how it ended.
   void note(const Error* error) {
     if (std::exchange(noted_, true)) return;
-    RequestEnd end{asked_.operation, asked_.changes, asked_.path, asked_.target, {}, version_, wire_bytes_,
-                   Clock::now() - began_};
+    RequestEnd end{asked_.operation, asked_.changes, asked_.path,          asked_.target, {},
+                   version_,         wire_bytes_,    Clock::now() - began_};
     if (error != nullptr) end.error = error->code;
     if (transfer_) {
       transfer_->end(end.error, std::chrono::duration<double>(end.took).count());

@@ -20,6 +20,7 @@ LEAST_PART = 1 << 20  # of a draft that counts as begun
 KEPT_PART = 16 << 20  # of a draft that is kept when its upload is cut off
 # Servers end at once when they are told to; tests of draining say how long they may take.
 os.environ.setdefault("MILLRACED_SERVER__DRAIN_TIMEOUT", "0")
+os.environ.setdefault("MILLRACED_HTTP__LISTEN", "off")  # tests run beside each other
 os.environ.setdefault("MILLRACE_RETRIES", "0")  # a server that is gone has a test wait for a minute
 PATIENCE = 120  # seconds until a test calls a program stuck
 

@@ -5,9 +5,9 @@ namespace millrace {
 void note_end(const ApiRequest& request, Operation operation, bool changes, const std::string& path,
               const std::optional<Code>& error, const std::optional<Version>& version, std::uint64_t wire_bytes,
               const std::string& target) {
-  note_request(request.context.journal, request.monitor, request.origin,
-               {operation, changes, path, target, error, version, wire_bytes,
-                std::chrono::steady_clock::now() - request.began});
+  note_request(
+      request.context.journal, request.monitor, request.origin,
+      {operation, changes, path, target, error, version, wire_bytes, std::chrono::steady_clock::now() - request.began});
 }
 
 void admit(const ApiRequest& request, std::optional<std::string> token,

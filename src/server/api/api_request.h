@@ -16,7 +16,7 @@ struct ApiRequest {
   HttpPort& port;
   std::string address;  ///< of the peer, as failures to authenticate are counted by
   Grant grant;          ///< who asks
-  std::string path;  ///< of the address, still encoded, behind what the route is named by
+  std::string path;     ///< of the address, still encoded, behind what the route is named by
   std::chrono::steady_clock::time_point began;
 
   const Principal& principal() const { return grant.principal; }
@@ -29,8 +29,8 @@ struct ApiRequest {
 
 /// What is written down and counted of it.
 void note_end(const ApiRequest& request, Operation operation, bool changes, const std::string& path,
-              const std::optional<Code>& error, const std::optional<Version>& version = {}, std::uint64_t wire_bytes = 0,
-              const std::string& target = {});
+              const std::optional<Code>& error, const std::optional<Version>& version = {},
+              std::uint64_t wire_bytes = 0, const std::string& target = {});
 
 /// Finds out on a worker whose token it is; says no only after a while, the longer the more often it did. `done` on the
 /// loop. For one request at a time.

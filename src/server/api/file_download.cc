@@ -92,8 +92,7 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
       head.status = 206;
       offset_ = ranges.range.offset;
       end_ = offset_ + ranges.range.length;
-      head.add("Content-Range",
-               "bytes " + std::to_string(offset_) + "-" + std::to_string(end_ - 1) + "/" + size);
+      head.add("Content-Range", "bytes " + std::to_string(offset_) + "-" + std::to_string(end_ - 1) + "/" + size);
     }
     if (asked.method == "HEAD") {
       note(std::nullopt);

@@ -67,8 +67,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     view.operation = Operation::kHttpPut;
     view.direction = Direction::kIn;
     view.total_bytes = request_.request.content_length;
-    transfer_.emplace(request_.monitor, std::move(view),
-                      [this](const Error& why) { refuse(problem_of(why)); });
+    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { refuse(problem_of(why)); });
     memory_.enter(port_.while_open([this] { open(); }));
   }
 

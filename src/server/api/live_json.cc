@@ -59,7 +59,7 @@ json performance_json(const ServerSnapshot& now) {
 
 }  // namespace
 
-json status_json(const ServerSnapshot& now) {
+json status_json(const ServerSnapshot& now, const HistoryPoint& total) {
   json listeners = json::array();
   for (const ListenerView& one : now.listeners)
     listeners.push_back({{"kind", one.kind}, {"address", one.address}, {"tls", one.is_encrypted}});
@@ -76,6 +76,13 @@ json status_json(const ServerSnapshot& now) {
           {"listeners", std::move(listeners)},
           {"health", std::move(health)},
           {"metrics", std::move(metrics)},
+          {"totals",
+           {{"in_bytes", total.in_bytes},
+            {"out_bytes", total.out_bytes},
+            {"saved_bytes", total.saved_bytes},
+            {"requests", total.requests},
+            {"errors", total.errors},
+            {"seconds", total.seconds}}},
           {"storage",
            {{"files", now.store.stored.files},
             {"bytes", now.store.stored.bytes},
@@ -100,10 +107,10 @@ json transfers_json(const std::vector<TransferView>& transfers) {
                    {"op", operation_name(one.operation)},
                    {"direction", direction_name(one.direction)},
                    {"path", printable(one.path)},
-                   {"state", !one.is_over                        ? "active"
-                             : !one.error                        ? "done"
-                             : *one.error == Code::kCancelled    ? "cancelled"
-                                                                 : "failed"},
+                   {"state", !one.is_over                     ? "active"
+                             : !one.error                     ? "done"
+                             : *one.error == Code::kCancelled ? "cancelled"
+                                                              : "failed"},
                    {"total_bytes", std::move(total)},
                    {"matched_bytes", one.matched_bytes},
                    {"literal_bytes", one.literal_bytes},

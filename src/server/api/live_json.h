@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-nlohmann::json status_json(const ServerSnapshot& now);
+/// `total`: of all time.
+nlohmann::json status_json(const ServerSnapshot& now, const HistoryPoint& total);
 nlohmann::json transfers_json(const std::vector<TransferView>& transfers);
 nlohmann::json sessions_json(const std::vector<SessionView>& sessions);
 nlohmann::json problems_json(const std::vector<Problem>& problems);

@@ -79,7 +79,7 @@ class EventStream final : public HttpHandler, public std::enable_shared_from_thi
     // Whoever reads slower than that sees fewer moments.
     if (request_.port.unsent_bytes() < kMostUnsent) {
       LiveServer& server = request_.context.server;
-      const nlohmann::json data = {{"status", status_json(server.snapshot())},
+      const nlohmann::json data = {{"status", status_json(server.snapshot(), server.total())},
                                    {"transfers", transfers_json(view.transfers)},
                                    {"problems_last_id", request_.sees() ? 0 : server.problems().last_id()}};
       say("event: live\ndata: " + to_text(data) + "\n\n");
@@ -99,7 +99,8 @@ class EventStream final : public HttpHandler, public std::enable_shared_from_thi
 }  // namespace
 
 std::shared_ptr<HttpHandler> status(ApiRequest request) {
-  reply_json(request, status_json(request.context.server.snapshot()));
+  LiveServer& server = request.context.server;
+  reply_json(request, status_json(server.snapshot(), server.total()));
   return answered();
 }
 
@@ -116,16 +117,17 @@ std::shared_ptr<HttpHandler> history(ApiRequest request) {
     reply_problem(request, {400, {Code::kUsage, "The window must be 5m, 1h, 24h or 90d."}});
     return answered();
   }
-  reply_json(request, history_json(name, window->step,
-                                   request.context.server.history().points(window->step, window->most)));
+  reply_json(request,
+             history_json(name, window->step, request.context.server.history().points(window->step, window->most)));
   return answered();
 }
 
 std::shared_ptr<HttpHandler> transfers(ApiRequest request) {
   request.context.server.gather(
       request.loop, {request.sees(), 0, kMostShown}, request.port.while_open([request](const LiveView& view) mutable {
-        reply_json(request, {{"active", transfers_json(view.transfers)},
-                             {"recent", transfers_json(request.context.server.recent_transfers().list(request.sees()))}});
+        reply_json(request,
+                   {{"active", transfers_json(view.transfers)},
+                    {"recent", transfers_json(request.context.server.recent_transfers().list(request.sees()))}});
       }));
   return answered();
 }
@@ -144,10 +146,10 @@ std::shared_ptr<HttpHandler> cancel_transfer(ApiRequest request) {
 }
 
 std::shared_ptr<HttpHandler> sessions(ApiRequest request) {
-  request.context.server.gather(
-      request.loop, {request.sees(), kMostSessions, 0}, request.port.while_open([request](const LiveView& view) mutable {
-        reply_json(request, {{"sessions", sessions_json(view.sessions)}});
-      }));
+  request.context.server.gather(request.loop, {request.sees(), kMostSessions, 0},
+                                request.port.while_open([request](const LiveView& view) mutable {
+                                  reply_json(request, {{"sessions", sessions_json(view.sessions)}});
+                                }));
   return answered();
 }
 
@@ -185,8 +187,8 @@ std::shared_ptr<HttpHandler> problems(ApiRequest request) {
   const std::string after = query_value(request.request.query, "after").value_or("0");
   // They may speak of anybody.
   const bool sees_all = !request.sees();
-  const auto list = sees_all ? request.context.server.problems().list(number_of(after).value_or(0))
-                             : std::vector<Problem>();
+  const auto list =
+      sees_all ? request.context.server.problems().list(number_of(after).value_or(0)) : std::vector<Problem>();
   reply_json(request, {{"problems", problems_json(list)}});
   return answered();
 }

@@ -11,7 +11,11 @@ nlohmann::json describe(const ApiContext& context, const Grant& grant) {
   const Scope& scope = grant.principal.scope;
   return {{"account", grant.principal.account},
           {"scope",
-           {{"read", scope.read}, {"write", scope.write}, {"delete", scope.remove}, {"prefix", scope.prefix}}},
+           {{"read", scope.read},
+            {"write", scope.write},
+            {"delete", scope.remove},
+            {"monitor", grant.token_id.empty()},
+            {"prefix", scope.prefix}}},
           {"accounts_required", context.accounts->is_required()},
           {"version", MILLRACE_VERSION}};
 }

@@ -18,7 +18,8 @@ const WebAsset* find(std::string_view path) {
   // Which folder a file page is about is read by its script.
   if (path.starts_with("/files/")) path = "/files/";
   const auto assets = web_assets();
-  const auto found = std::find_if(assets.begin(), assets.end(), [path](const WebAsset& one) { return one.path == path; });
+  const auto found =
+      std::find_if(assets.begin(), assets.end(), [path](const WebAsset& one) { return one.path == path; });
   return found == assets.end() ? nullptr : &*found;
 }
 

@@ -56,7 +56,8 @@ bool changes_something(std::string_view method) {
 /// A page of another site whose name was made to lead here (DNS rebinding) asks for its own name.
 bool is_for_this_host(std::string_view host) {
   const std::size_t end = host.starts_with('[') ? host.find(']') : host.rfind(':');
-  if (host.starts_with('[')) return is_loopback(std::string(host.substr(1, end == std::string_view::npos ? end : end - 1)));
+  if (host.starts_with('['))
+    return is_loopback(std::string(host.substr(1, end == std::string_view::npos ? end : end - 1)));
   return is_loopback(std::string(host.substr(0, end)));
 }
 
@@ -64,10 +65,7 @@ bool is_for_this_host(std::string_view host) {
 class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate> {
  public:
   Gate(ApiRequest request, const Route& route, std::function<void(const std::string&)> on_account)
-      : request_(std::move(request)),
-        port_(request_->port),
-        route_(route),
-        on_account_(std::move(on_account)) {}
+      : request_(std::move(request)), port_(request_->port), route_(route), on_account_(std::move(on_account)) {}
 
   void start(std::optional<std::string> token) {
     port_.pause_body();
@@ -149,8 +147,9 @@ std::shared_ptr<HttpHandler> route(ApiRequest request,
   const bool is_anonymous = !request.context.accounts->is_required();
   if (is_anonymous && is_loopback(request.context.host) && !is_for_this_host(request.request.header("host")) &&
       request.request.minor_version > 0)
-    return refused(request, Operation::kHttpApi,
-                   {421, {Code::kNotAllowed, "This server is for this machine only; ask it as localhost or 127.0.0.1."}});
+    return refused(
+        request, Operation::kHttpApi,
+        {421, {Code::kNotAllowed, "This server is for this machine only; ask it as localhost or 127.0.0.1."}});
   request.path = path.substr(found->path.size());
   auto token = shown_token(request.request);
   if (found->needs == Needs::kNothing || (is_anonymous && !token)) return found->make(std::move(request));
