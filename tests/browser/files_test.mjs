@@ -83,6 +83,10 @@ test('a folder of 100,000 entries opens with its first page, scrolls to its end 
       return first.includes('frame-087852.dat');
     });
     assert.ok((await page.locator('.rows-all [role="row"]').count()) < 100);
+    const session = await page.context().newCDPSession(page);
+    await session.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await session.send('Runtime.getHeapUsage');
+    assert.ok(usedSize < 40 * 1024 * 1024, `${usedSize} bytes of memory`);
   }));
 
 test('a search looks through all folders below', () =>

@@ -117,7 +117,7 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
       const overwrite = asked.overwrite;
       const moved = files.move(from, to, overwrite === true);
       if (moved === 'missing') return notFound(response, `"${from}"`);
-      return moved === 'taken' ? problem(response, 409, 'Conflict', `"${to}" is there already.`, 'E_CONFLICT') : json(response, 200, {});
+      return moved === 'taken' ? problem(response, 409, 'Conflict', `"${to}" is there already.`, 'E_CONFLICT') : empty(response);
     }
     if (url.pathname.startsWith('/api/v1/files/')) return filesApi(request, response, url);
     return notFound(response, `address ${url.pathname}`);

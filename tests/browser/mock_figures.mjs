@@ -175,6 +175,11 @@ export class Figures {
           { name: 'flush', length: 1, running: 1, wait_p50_seconds: 0.0062, wait_p99_seconds: 0.0911 },
           { name: 'catalogue', length: 0, running: 1, wait_p50_seconds: 0.0002, wait_p99_seconds: 0.0043 },
         ],
+        flushes: {
+          file: { count: 812_002, p50_seconds: 0.0021, p99_seconds: 0.0312 },
+          folder: { count: 40_118, p50_seconds: 0.0028, p99_seconds: 0.0402 },
+          catalogue: { count: 91_733, p50_seconds: 0.0031, p99_seconds: 0.0617 },
+        },
         memory: { buffers_bytes: Math.round(150e6 * wave(at, 7, 45)), buffers_limit_bytes: 268_435_456, resident_bytes: 203_400_000 },
         descriptors: { open: 214, limit: 1_048_576 },
         cpu_seconds: 9128,

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 
 const byPath = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+/** As the server prints names; the address has the name itself. */
+const printable = (name) => name.replace(/\\/g, '\\\\');
 const escaped = (path) => path.split('/').map(encodeURIComponent).join('/');
 
 export class FileTree {
@@ -61,7 +63,7 @@ export class FileTree {
       if (!found.has(entry)) found.set(entry, inside ? { ...file, kind: 'file' } : { kind: 'folder', bytes: 0, mtime_ms: file.mtime_ms, root: null });
       if (recursive) for (let at = path.indexOf('/', folder.length); at >= 0; at = path.indexOf('/', at + 1)) if (!found.has(path.slice(0, at))) found.set(path.slice(0, at), { kind: 'folder', bytes: 0, mtime_ms: file.mtime_ms, root: null });
     }
-    const entries = [...found].sort(([a], [b]) => byPath(a, b)).map(([path, { kind, bytes, mtime_ms, root }]) => ({ name: path.slice(path.lastIndexOf('/') + 1), path, path_url: escaped(path), kind, bytes, mtime_ms, mode: 420, root }));
+    const entries = [...found].sort(([a], [b]) => byPath(a, b)).map(([path, { kind, bytes, mtime_ms, root }]) => ({ name: printable(path.slice(path.lastIndexOf('/') + 1)), path: printable(path), path_url: escaped(path), kind, bytes, mtime_ms, mode: 420, root }));
     this.listings.set(key, entries);
     return entries;
   }

@@ -31,7 +31,8 @@ class HistoryFeed {
       // A failed request is left to the next one: the live state says that the connection is lost.
       const answer = await getJson<History>(`/api/v1/history?window=${this.name}`).catch(() => null);
       if (run !== this.running) return;
-      if (answer !== null) this.store.set(answer);
+      // A server that has just begun does not know an end yet.
+      if (answer !== null) this.store.set(answer.end_ms > 0 ? answer : { ...answer, end_ms: Date.now() });
     }
     this.timer = window.setTimeout(() => void this.next(run), this.everyMs);
   }

@@ -1,14 +1,16 @@
 // The transfers of this moment on the overview: as many as there is room for, the rest on their own place.
-import { rate, span } from '../shared/format';
+import { bytes, clock, rate, span } from '../shared/format';
 import { useSize } from '../shared/use_size';
 import type { Transfer } from '../shared/types';
-import { secondsLeft, transferRate } from './live';
+import { moved, secondsLeft, transferRate } from './live';
+import { usePoll } from './poll';
 import { fragmentOf } from '../shared/places';
-import { CancelButton, Direction, FilePath, ShareText, TransferBar } from './transfer_parts';
+import { CancelButton, Direction, endOf, FilePath, ShareText, StateText, TransferBar } from './transfer_parts';
 
 const kRow = 33;
 const kHead = 28;
 const kLeastRows = 3;
+const kRecentMs = 10_000;
 
 function Row({ transfer }: { transfer: Transfer }) {
   const speed = transferRate(transfer);
@@ -18,8 +20,8 @@ function Row({ transfer }: { transfer: Transfer }) {
       <td class="wide">
         <FilePath path={transfer.path} href={fragmentOf('transfers', transfer.id)} />
       </td>
-      <td class="hide-narrow">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
-      <td class="hide-narrow">
+      <td class="hide-medium">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
+      <td class="hide-medium">
         <Direction transfer={transfer} />
       </td>
       <td class="bar-cell">
@@ -37,15 +39,41 @@ function Row({ transfer }: { transfer: Transfer }) {
   );
 }
 
+/** Where there is room: what ended last, so that a quiet server does not show an empty field. */
+function EndedRow({ transfer }: { transfer: Transfer }) {
+  return (
+    <tr class="ended">
+      <td class="wide">
+        <FilePath path={transfer.path} href={fragmentOf('transfers', transfer.id)} />
+      </td>
+      <td class="hide-medium">{transfer.account === '' ? <span class="muted">none</span> : transfer.account}</td>
+      <td class="hide-medium">
+        <Direction transfer={transfer} />
+      </td>
+      <td class="bar-cell">
+        <StateText transfer={transfer} />
+      </td>
+      <td class="numeric hide-narrow" />
+      <td class="numeric">{bytes(transfer.total_bytes ?? moved(transfer))}</td>
+      <td class="numeric hide-narrow">{clock(endOf(transfer))}</td>
+      <td />
+    </tr>
+  );
+}
+
 export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
   const [holder, size] = useSize<HTMLDivElement>();
   const active = transfers.filter((transfer) => transfer.state === 'active');
   const room = Math.max(kLeastRows, Math.floor((size.height - kHead) / kRow));
   const shown = active.slice(0, room);
+  const recent = usePoll<{ recent: Transfer[] }>('/api/v1/transfers', kRecentMs).value?.recent ?? [];
+  const ended = recent.slice(0, room - shown.length);
   return (
     <section class="card live-transfers" aria-label="Live transfers">
       <div class="card-head">
-        <h2>Live transfers</h2>
+        <h2>
+          Live transfers <span class="muted">{active.length === 0 && 'none now; the last that ended'}</span>
+        </h2>
         <span class="key">
           <span class="key-mark matched" /> matched
           <span class="key-mark literal" /> literal
@@ -54,7 +82,7 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
         <a href={fragmentOf('transfers')}>{active.length > shown.length ? `${active.length - shown.length} more` : 'All transfers'}</a>
       </div>
       <div class="live-rows" ref={holder}>
-        {active.length === 0 ? (
+        {shown.length + ended.length === 0 ? (
           <p class="empty">Nothing is being transferred.</p>
         ) : (
           <table class="fixed">
@@ -63,10 +91,10 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
                 <th scope="col" class="wide">
                   File
                 </th>
-                <th scope="col" class="hide-narrow col-account">
+                <th scope="col" class="hide-medium col-account">
                   Account
                 </th>
-                <th scope="col" class="hide-narrow col-op">
+                <th scope="col" class="hide-medium col-op">
                   Direction
                 </th>
                 <th scope="col" class="col-bar">
@@ -89,6 +117,9 @@ export function LiveTransfers({ transfers }: { transfers: Transfer[] }) {
             <tbody>
               {shown.map((transfer) => (
                 <Row key={transfer.id} transfer={transfer} />
+              ))}
+              {ended.map((transfer) => (
+                <EndedRow key={transfer.id} transfer={transfer} />
               ))}
             </tbody>
           </table>

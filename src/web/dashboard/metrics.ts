@@ -4,7 +4,6 @@ import type { Metrics } from '../shared/types';
 export interface Selector {
   name: string;
   labels?: Record<string, string>; // these must be equal
-  not?: Record<string, string>; // these must be there and differ
 }
 
 export interface Figure {
@@ -32,22 +31,19 @@ function parse(series: string): Parsed {
   return known;
 }
 
-function queryOf({ name, labels = {}, not = {} }: Selector): string {
-  const conditions = [...Object.entries(labels).map(([key, value]) => `${key}="${value}"`), ...Object.entries(not).map(([key, value]) => `${key}!="${value}"`)];
+function queryOf({ name, labels = {} }: Selector): string {
+  const conditions = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   return conditions.length === 0 ? name : `${name}{${conditions.join(',')}}`;
 }
 
 function matches(labels: Record<string, string>, wanted: Selector): boolean {
-  return (
-    Object.entries(wanted.labels ?? {}).every(([key, value]) => labels[key] === value) &&
-    Object.entries(wanted.not ?? {}).every(([key, value]) => labels[key] !== undefined && labels[key] !== value)
-  );
+  return Object.entries(wanted.labels ?? {}).every(([key, value]) => labels[key] === value);
 }
 
 /** Null where the server has no such series. */
 export function figure(metrics: Metrics, wanted: Selector): Figure | null {
   const query = queryOf(wanted);
-  const exact = wanted.not === undefined ? metrics[query] : undefined;
+  const exact = metrics[query];
   if (exact !== undefined) return { query, value: exact, series: [] };
   const found = Object.entries(metrics)
     .map(([series, value]) => ({ series, value, ...parse(series) }))

@@ -1,9 +1,8 @@
 // How the server itself fares: loops, queues, memory, latencies.
 import { Bar } from '../shared/bar';
-import { bytes, count, latency, percent, rate, span } from '../shared/format';
-import type { LoopFigures, QueueFigures, RequestFigures, Status } from '../shared/types';
+import { bytes, count, latency, moment, percent, rate, span } from '../shared/format';
+import type { FlushFigures, LoopFigures, QueueFigures, RequestFigures, Status } from '../shared/types';
 import { HistoryChart } from './history_chart';
-import { rateOf } from './live';
 import { PlaceHead } from './place_head';
 import { type Column, Table } from './table';
 
@@ -22,6 +21,15 @@ const kQueues: Column<QueueFigures>[] = [
   { title: 'Running', numeric: true, order: (row) => row.running, cell: (row) => count(row.running) },
   { title: 'Half wait', numeric: true, narrow: 'hide', order: (row) => row.wait_p50_seconds, cell: (row) => latency(row.wait_p50_seconds) },
   { title: '99 % wait', numeric: true, order: (row) => row.wait_p99_seconds, cell: (row) => latency(row.wait_p99_seconds) },
+];
+
+type Flush = FlushFigures & { what: string };
+
+const kFlushes: Column<Flush>[] = [
+  { title: 'Flushed', cell: (row) => row.what },
+  { title: 'Times', numeric: true, cell: (row) => count(row.count) },
+  { title: 'Half within', numeric: true, cell: (row) => latency(row.p50_seconds) },
+  { title: '99 % within', numeric: true, cell: (row) => latency(row.p99_seconds) },
 ];
 
 const kRequests: Column<RequestFigures>[] = [
@@ -45,14 +53,13 @@ function Gauge({ name, value, limit, text }: { name: string; value: number; limi
 
 export function PerformancePlace({ status }: { status: Status }) {
   const { performance, uptime_seconds: uptime } = status;
-  const hashed = rateOf({ name: 'millraced_hash_bytes_total' });
   const facts: [string, string][] = [
     ['Version', status.version],
     ['Running for', span(uptime)],
     ['Processor, mean', percent(performance.cpu_seconds / Math.max(1, uptime))],
     ['Processor time', span(performance.cpu_seconds)],
     ['Resident memory', bytes(performance.memory.resident_bytes)],
-    ['Hashed, over 5 s', hashed === null ? '–' : rate(hashed)],
+    ['Started', moment(status.started_ms)],
   ];
   return (
     <>
@@ -86,6 +93,14 @@ export function PerformancePlace({ status }: { status: Status }) {
           <h2>Event loops</h2>
           <Table label="Event loops" columns={kLoops} rows={performance.loops.map((loop, index) => ({ ...loop, index }))} keyOf={(row) => row.index} empty="No loop." />
         </section>
+        {performance.flushes !== undefined && (
+          <section class="card" aria-label="Flushes">
+            <h2>
+              Flushes to the disk <span class="muted">since the start</span>
+            </h2>
+            <Table label="Flushes" columns={kFlushes} rows={Object.entries(performance.flushes).map(([what, figures]) => ({ ...figures, what }))} keyOf={(row) => row.what} empty="Nothing was flushed." />
+          </section>
+        )}
         <section class="card" aria-label="Queues of the workers">
           <h2>Queues of the workers</h2>
           <Table label="Queues" columns={kQueues} rows={performance.queues} keyOf={(row) => row.name} empty="No queue." />

@@ -63,6 +63,10 @@ export function ShareText({ transfer }: { transfer: Transfer }) {
   return <>{value === null ? '–' : percent(value)}</>;
 }
 
+export function endOf(transfer: Transfer): number {
+  return transfer.started_ms + transfer.seconds * 1000;
+}
+
 const kStates: Record<TransferState, { icon: IconName; text: string; class: string }> = {
   active: { icon: 'play', text: 'active', class: '' },
   done: { icon: 'check', text: 'done', class: 'good' },

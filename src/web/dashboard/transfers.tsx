@@ -8,7 +8,7 @@ import { usePoll } from './poll';
 import { fragmentOf } from '../shared/places';
 import type { Route } from './router';
 import { type Column, Table } from './table';
-import { cancelTransfer, CancelButton, Direction, FilePath, ShareText, StateText, TransferBar } from './transfer_parts';
+import { cancelTransfer, CancelButton, Direction, endOf, FilePath, ShareText, StateText, TransferBar } from './transfer_parts';
 
 interface Answer {
   active: Transfer[];
@@ -45,16 +45,12 @@ const kRecent: Column<Transfer>[] = [
   kWire,
   { title: 'Saved', numeric: true, narrow: 'hide', order: savedShare, cell: (row) => (row.state === 'done' ? percent(savedShare(row)) : '–') },
   { title: 'Took', numeric: true, narrow: 'hide', order: (row) => row.seconds, cell: (row) => (row.seconds < 60 ? latency(row.seconds) : span(row.seconds)) },
-  { title: 'Ended', numeric: true, order: ended, cell: (row) => <time>{moment(ended(row))}</time> },
+  { title: 'Ended', numeric: true, order: endOf, cell: (row) => <time>{moment(endOf(row))}</time> },
 ];
 
 function savedShare(transfer: Transfer): number {
   const total = moved(transfer);
   return total === 0 ? 0 : Math.max(0, 1 - transfer.wire_bytes / total);
-}
-
-function ended(transfer: Transfer): number {
-  return transfer.started_ms + transfer.seconds * 1000;
 }
 
 function Detail({ transfer }: { transfer: Transfer }) {

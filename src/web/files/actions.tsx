@@ -1,6 +1,6 @@
 // What can be done with entries. Each asks first; what fails is told by name with the reason.
 import { useEffect, useState } from 'preact/hooks';
-import { getJson, postJson, remove, sentenceOf } from '../shared/api';
+import { getJson, post, remove, sentenceOf } from '../shared/api';
 import { ask } from '../shared/dialog';
 import { plural, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
@@ -84,8 +84,8 @@ export async function deleteEntries(folder: Folder, entries: Entry[]): Promise<v
 }
 
 /** Both as in addresses: a name may be any bytes. */
-function move(from: string, to: string): Promise<unknown> {
-  return postJson('/api/v1/move', { from, to, overwrite: false });
+function move(from: string, to: string): Promise<void> {
+  return post('/api/v1/move', { from, to, overwrite: false });
 }
 
 function whyNoName(name: string): string {
@@ -113,7 +113,7 @@ export async function renameEntry(folder: Folder, entry: Entry): Promise<void> {
     return;
   }
   const to = inFolder(folder.path, entry.under + name);
-  const good = await each([entry], async () => void (await move(rawOf(folder, entry), escapePath(to))), 'renamed');
+  const good = await each([entry], () => move(rawOf(folder, entry), escapePath(to)), 'renamed');
   if (good.length === 0) return;
   clearSelection();
   listing.apply(
@@ -195,7 +195,7 @@ export async function moveEntries(folder: Folder, entries: Entry[]): Promise<voi
   });
   const into = target.replace(/^\/+|\/+$/g, '');
   if (!confirmed || into === folder.path) return;
-  const good = await each(entries, async (entry) => void (await move(rawOf(folder, entry), inFolder(escapePath(into), rawNameOf(folder, entry)))), 'moved');
+  const good = await each(entries, (entry) => move(rawOf(folder, entry), inFolder(escapePath(into), rawNameOf(folder, entry))), 'moved');
   clearSelection();
   const changes: Changes = new Map(good.map((entry) => [entry.name, null]));
   if (good.length > 0) listing.apply(changes);

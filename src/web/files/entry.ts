@@ -1,6 +1,6 @@
 // A listed file or folder, as small as may be: a folder may have a hundred thousand.
 import type { EntryKind, ListedEntry } from '../shared/types';
-import { escapePath, type Folder, inFolder } from './folder';
+import { escapePath, type Folder, folderOf, inFolder } from './folder';
 
 export interface Entry {
   name: string;
@@ -11,16 +11,13 @@ export interface Entry {
   mtimeMs: number;
 }
 
-export function entryOf(listed: ListedEntry, { path: folderPath }: Folder): Entry {
-  const start = folderPath === '' ? 0 : folderPath.length + 1;
-  return {
-    name: listed.name,
-    under: listed.path.slice(start, Math.max(start, listed.path.length - listed.name.length)),
-    raw: escapePath(listed.path) === listed.path_url ? null : listed.path_url,
-    kind: listed.kind,
-    bytes: listed.bytes,
-    mtimeMs: listed.mtime_ms,
-  };
+/** The address says the name's bytes; the server's `name` is already made fit to be printed and is no name to rename from. */
+export function entryOf(listed: ListedEntry, folder: Folder): Entry {
+  const depth = folder.raw === '' ? 0 : folder.raw.split('/').length;
+  const parts = folderOf(listed.path_url).path.split('/').slice(depth);
+  const name = parts.pop() ?? listed.name;
+  const entry: Entry = { name, under: parts.map((part) => `${part}/`).join(''), raw: null, kind: listed.kind, bytes: listed.bytes, mtimeMs: listed.mtime_ms };
+  return rawOf(folder, entry) === listed.path_url ? entry : { ...entry, raw: listed.path_url };
 }
 
 export function rawOf(folder: Folder, entry: Entry): string {

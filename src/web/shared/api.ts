@@ -67,8 +67,9 @@ export async function postJson<T>(path: string, body: unknown): Promise<T> {
   return (await (await request('POST', path, body)).json()) as T;
 }
 
-export async function post(path: string): Promise<void> {
-  await request('POST', path);
+/** For requests whose answer says nothing but that it went well. */
+export async function post(path: string, body?: unknown): Promise<void> {
+  await request('POST', path, body);
 }
 
 export async function remove(path: string): Promise<void> {

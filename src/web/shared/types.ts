@@ -46,7 +46,14 @@ export interface RequestFigures {
   p99_seconds: number;
 }
 
+export interface FlushFigures {
+  count: number;
+  p50_seconds: number;
+  p99_seconds: number;
+}
+
 export interface Performance {
+  flushes?: Record<string, FlushFigures>;
   loops: LoopFigures[];
   queues: QueueFigures[];
   memory: { buffers_bytes: number; buffers_limit_bytes: number; resident_bytes: number };

@@ -49,6 +49,11 @@ function passes(error: ApiError): boolean {
   return error.status === 0 || error.status === 429 || error.status === 502 || error.status === 503 || error.status === 504;
 }
 
+/** Names on Windows may have halves of characters, which no address can hold. */
+function isUnicode(path: string): boolean {
+  return !/\p{Cs}/u.test(path);
+}
+
 export class UploadQueue {
   readonly snapshot = new Store<Snapshot>(kNothing);
   onDone: (item: Item) => void = () => undefined;
@@ -71,6 +76,10 @@ export class UploadQueue {
     if (this.items.size === 0) this.forget();
     if (!this.busy()) this.held = false;
     for (const { file, path } of found) {
+      if (!isUnicode(path)) {
+        this.addUnreadable(folderPath, path, 'Its name is no valid Unicode.');
+        continue;
+      }
       const id = this.nextId++;
       this.items.set(id, { id, file, path: inFolder(folderPath, path), state: 'waiting', sent: 0, attempts: 0, replace: false, why: '' });
     }
