@@ -22,6 +22,7 @@ KEPT_PART = 16 << 20  # of a draft that is kept when its upload is cut off
 os.environ.setdefault("MILLRACED_SERVER__DRAIN_TIMEOUT", "0")
 os.environ.setdefault("MILLRACE_RETRIES", "0")  # a server that is gone has a test wait for a minute
 PATIENCE = 120  # seconds until a test calls a program stuck
+REPORTED = 66  # the exit code of a program that ThreadSanitizer found a fault in
 
 
 def wait_for(state, what):
@@ -65,6 +66,8 @@ class Server:
     def _ended(self):
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()
+        if code == REPORTED:
+            raise AssertionError("the server ended with a report, see above")
         return code
 
     def alive(self):
@@ -199,6 +202,8 @@ def end(process):
     if process.poll() is None:
         process.kill()
         process.wait(PATIENCE)
+    if process.returncode == REPORTED:
+        raise AssertionError(f"{process.args[0]} ended with a report: {process.stderr.read() if process.stderr else 'see above'}")
     for pipe in (process.stdout, process.stderr, process.stdin):
         if pipe:
             pipe.close()
