@@ -8,7 +8,7 @@
 namespace millrace {
 
 namespace {
-constexpr std::chrono::milliseconds kDrainLook{20};
+constexpr std::chrono::milliseconds kAcceptorLook{20};
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
 }  // namespace
 
@@ -114,7 +114,7 @@ void Server::drain(std::chrono::milliseconds patience) {
   message.reason = "The server is shutting down.";
   for (const auto& loop : loops_) loop->drain(message);
   const auto end = std::chrono::steady_clock::now() + patience;
-  drain_watch_ = std::make_unique<Timer>(acceptor_, kDrainLook, [this, end] {
+  drain_watch_ = std::make_unique<Timer>(acceptor_, kAcceptorLook, [this, end] {
     if (sessions() == 0 || std::chrono::steady_clock::now() >= end) stop();
   });
 }

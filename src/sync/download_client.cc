@@ -14,7 +14,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint64_t kDownloadWindow = 4u << 20;
 
 /// The stages: scan the basis; request; (tree exchange); (ladder); receive the patch into a draft; verify the root;

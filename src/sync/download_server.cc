@@ -15,8 +15,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
-
 /// The stages: open the target; answer with its version; (tree exchange); (ladder); send the patch; DONE.
 class DownloadServer final : public Conversation {
  public:
