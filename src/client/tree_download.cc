@@ -17,9 +17,9 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kMostToPrepare = 4096;
-constexpr std::size_t kPrepareBatch = 32;
-constexpr std::size_t kMostPreparing = 4;
-constexpr std::size_t kMostReady = 128;  ///< each may hold two files open
+constexpr std::size_t kFilesOfAJob = 32;
+constexpr std::size_t kMostJobs = 4;
+constexpr std::size_t kMostOpen = 128;  ///< each may hold two files open
 
 bool is_kind(const wire::EntryMessage& entry, EntryKind kind) {
   return entry.kind == static_cast<std::uint32_t>(kind);
@@ -195,10 +195,10 @@ Result<TreeDownload::Ready> TreeDownload::look(const LocalFolder& top, Candidate
 }
 
 void TreeDownload::prepare() {
-  while (preparing_ < kMostPreparing && !to_prepare_.empty() && ready_.size() < kMostReady) {
+  while (preparing_ < kMostJobs && !to_prepare_.empty() && ready_.size() < kMostOpen) {
     auto preparation = std::make_shared<Preparation>();
     preparation->top = top_;
-    while (!to_prepare_.empty() && preparation->candidates.size() < kPrepareBatch) {
+    while (!to_prepare_.empty() && preparation->candidates.size() < kFilesOfAJob) {
       preparation->candidates.push_back(std::move(to_prepare_.front()));
       to_prepare_.pop_front();
     }
@@ -265,7 +265,7 @@ void TreeDownload::start_next(std::function<void()> over) {
   } else {
     fetch(std::move(ready), number, ended);
   }
-  if (ready_.size() < kMostReady / 2) prepare();
+  if (ready_.size() < kMostOpen / 2) prepare();
 }
 
 void TreeDownload::fetch(Ready ready, std::size_t number, std::function<void()> over) {

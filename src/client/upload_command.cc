@@ -18,8 +18,8 @@ namespace millrace {
 namespace {
 
 constexpr char kStandardInput[] = "-";
-constexpr std::size_t kStatPaths = 500;
-constexpr std::size_t kStatPathBytes = 100'000;  ///< a message holds 256 KiB
+constexpr std::size_t kPathsOfAQuestion = 500;
+constexpr std::size_t kPathBytesOfAQuestion = 100'000;  ///< a message holds 256 KiB
 
 std::uint64_t size_now(const std::string& path) {
   struct stat stat {};
@@ -110,7 +110,8 @@ class UploadRun {
     for (std::size_t next = 0; next < items_.size();) {
       const std::size_t first = next;
       std::vector<std::string> paths;
-      for (std::size_t bytes = 0; next < items_.size() && paths.size() < kStatPaths && bytes < kStatPathBytes; ++next) {
+      for (std::size_t bytes = 0;
+           next < items_.size() && paths.size() < kPathsOfAQuestion && bytes < kPathBytesOfAQuestion; ++next) {
         bytes += items_[next].remote.size();
         paths.push_back(items_[next].remote);
       }

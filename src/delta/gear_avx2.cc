@@ -57,7 +57,7 @@ MILLRACE_AVX2 __m256i shifted_sum(__m256i sums, __m256i left, int distance) {
 }
 
 /// Sums over windows of 32 bytes in five doubling steps, as with AVX-512; each step remembers the sums before.
-struct Windows {
+struct FourWindows {
   __m256i one;
   __m256i two;
   __m256i four;
@@ -115,7 +115,7 @@ MILLRACE_AVX2 std::uint32_t cuts_of(const __m256i (&sums)[kVectors], __m256i mos
 /// The first of 2 * kPiece positions at `data` that asks for a cut by `mask`.
 __attribute__((target("avx2"))) std::optional<std::size_t> find_in_pieces(const Byte* data, std::uint32_t mask) {
   const __m256i most = _mm256_set1_epi32(static_cast<int>(~mask));
-  Windows windows{};
+  FourWindows windows{};
   __m256i sums[kVectors];
   for (std::size_t before = kWindow; before > 0; before -= kStep)
     windows.next(data - before, data + kPiece - before, sums);

@@ -10,7 +10,7 @@ constexpr std::chrono::milliseconds kClosedTick{5};
 constexpr std::chrono::milliseconds kOpenTick{1};
 constexpr std::chrono::milliseconds kLagTick{10};
 constexpr std::chrono::milliseconds kRest{100};  ///< of a client after a failure
-constexpr std::chrono::seconds kExpiryTick{1};
+constexpr std::chrono::seconds kExpiryPause{1};
 
 using Clock = std::chrono::steady_clock;
 
@@ -100,7 +100,7 @@ void Measurement::tick() {
       begin_next(index);
     }
   }
-  if (now - last_expiry_ >= kExpiryTick) {
+  if (now - last_expiry_ >= kExpiryPause) {
     last_expiry_ = now;
     for (const auto& client : clients_) client->expire(now);
   }

@@ -9,16 +9,16 @@ namespace {
 constexpr std::chrono::milliseconds kInterval{50};
 constexpr std::uint64_t kIntervalUs = 50'000;
 
-std::uint64_t now_us() {
+std::uint64_t loop_now_us() {
   return uv_hrtime() / 1000;
 }
 }  // namespace
 
 LagMeter::LagMeter(Loop& loop)
-    : loop_(loop), due_us_(now_us() + kIntervalUs), timer_(loop, kInterval, [this] { tick(); }) {}
+    : loop_(loop), due_us_(loop_now_us() + kIntervalUs), timer_(loop, kInterval, [this] { tick(); }) {}
 
 void LagMeter::tick() {
-  const std::uint64_t now = now_us();
+  const std::uint64_t now = loop_now_us();
   {
     const std::lock_guard lock(mutex_);
     late_.record(now - std::min(now, due_us_));

@@ -30,7 +30,13 @@ struct TcpStream::Handle {
   Events events;
   bool reading = false;
   bool refused = false;
-  int full_reads = 0;  ///< since the last read that left nothing in the socket
+  bool broken = false;  ///< a write failed: what is left to be read is read, and its end says why
+  int full_reads = 0;   ///< since the last read that left nothing in the socket
+
+  void stop_reading() {
+    reading = false;
+    uv_read_stop(reinterpret_cast<uv_stream_t*>(&tcp));
+  }
 };
 
 /// A connection that is being made: the addresses of its host, of which those before `next` were tried.
@@ -130,9 +136,7 @@ void TcpStream::start(Events events) {
 }
 
 void TcpStream::pause_reading() {
-  if (handle_ == nullptr || !handle_->reading) return;
-  handle_->reading = false;
-  uv_read_stop(reinterpret_cast<uv_stream_t*>(&handle_->tcp));
+  if (handle_ != nullptr && handle_->reading && !handle_->broken) handle_->stop_reading();
 }
 
 void TcpStream::resume_reading() {
@@ -163,7 +167,7 @@ void TcpStream::resume_reading() {
         if (count < 0) {
           const Error error = count == UV_EOF ? Error{Code::kNetwork, "The other side closed the connection"}
                                               : network_error(static_cast<int>(count), "The connection broke");
-          handle->owner->pause_reading();
+          handle->stop_reading();
           const auto on_closed = handle->events.on_closed;
           if (on_closed) on_closed(error);
           return;
@@ -199,16 +203,22 @@ void TcpStream::write(std::vector<WritePiece> pieces) {
            static_cast<unsigned>(buffers.size()), [](uv_write_t* written, int status) {
              const std::unique_ptr<Request> ended(static_cast<Request*>(written->data));
              if (status == UV_ECANCELED || ended->handle->owner == nullptr) return;
-             if (status != 0) {
-               // Where it is read from, the read side says why: there may be the peer's last words before the end.
-               if (ended->handle->reading) return;
-               const auto on_closed = ended->handle->events.on_closed;
-               if (on_closed) on_closed(network_error(status, "The connection broke"));
-               return;
-             }
+             if (status != 0) return ended->handle->owner->end_writing(status);
              const auto on_drained = ended->handle->events.on_drained;
              if (on_drained) on_drained();
            });
+}
+
+/// The read side says why: there may be the peer's last words before the end.
+void TcpStream::end_writing(int status) {
+  if (handle_->events.may_read) {
+    // Words that may have to wait for memory are not waited for.
+    if (handle_->reading) return;
+    const auto on_closed = handle_->events.on_closed;
+    return on_closed(network_error(status, "The connection broke"));
+  }
+  handle_->broken = true;
+  resume_reading();
 }
 
 void TcpStream::finish_writing() {

@@ -39,6 +39,8 @@ class TcpStream final : public Stream {
   struct Connecting;
   void make_handle(uv_loop_t* loop);
   void close_handle();
+  /// A write failed.
+  void end_writing(int status);
   /// Begins with the next address, or reports that there is none.
   void try_next(std::unique_ptr<Connecting> connecting);
   Handle* handle_ = nullptr;

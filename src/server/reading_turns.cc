@@ -3,13 +3,13 @@
 namespace millrace {
 
 namespace {
-constexpr std::chrono::milliseconds kTick{10};
+constexpr std::chrono::milliseconds kTurn{10};
 constexpr int kMostRest = 100;  ///< ticks that a guest may read nothing
 }  // namespace
 
 void ReadingTurns::add(const std::shared_ptr<Session>& session) {
   starved_.push_back(session);
-  if (!timer_) timer_ = std::make_unique<Timer>(loop_, kTick, [this] { tick(); });
+  if (!timer_) timer_ = std::make_unique<Timer>(loop_, kTurn, [this] { tick(); });
 }
 
 void ReadingTurns::tick() {

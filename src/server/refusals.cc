@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{3};
+constexpr std::chrono::seconds kRefusalTime{3};
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void Refusals::refuse(Socket client, const Error& error) {
   auto tcp = std::make_unique<TcpStream>(loop_);
   if (!tcp->adopt(std::move(client))) return on_ended_();
   auto refused = std::unique_ptr<Refused>(
-      new Refused{secure(std::move(tcp), tls_.get()), Timer(loop_, kPatience, [this, number] { end(number); })});
+      new Refused{secure(std::move(tcp), tls_.get()), Timer(loop_, kRefusalTime, [this, number] { end(number); })});
   Stream& stream = *refused->stream;
   refused_.emplace(number, std::move(refused));
   // What it says is read and dropped: a socket that is closed over unread bytes would drop the last words.

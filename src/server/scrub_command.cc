@@ -15,7 +15,7 @@ namespace millrace {
 
 namespace {
 
-constexpr int kUsageExit = 2;
+constexpr int kBadUsage = 2;
 constexpr int kDamagedExit = 15;  ///< as the client's for integrity
 
 int scrub(const std::string& data) {
@@ -47,7 +47,7 @@ int run_scrub_command(int argc, char** argv) {
   try {
     app.parse(argc - 1, argv + 1);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageExit;
+    return app.exit(error) == 0 ? 0 : kBadUsage;
   }
   return scrub(data);
 }

@@ -8,7 +8,7 @@
 namespace millrace {
 
 namespace {
-constexpr std::chrono::milliseconds kDrainLook{20};
+constexpr std::chrono::milliseconds kAcceptorLook{20};
 constexpr std::chrono::milliseconds kSampling{1000};
 constexpr unsigned kSamplesOfTurning = 5;      ///< a loop that has not turned for so many is stuck
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
@@ -329,7 +329,7 @@ void Server::drain(std::chrono::milliseconds patience) {
   message.reason = "The server is shutting down.";
   for (const auto& loop : loops_) loop->drain(message);
   const auto end = std::chrono::steady_clock::now() + patience;
-  drain_watch_ = std::make_unique<Timer>(acceptor_, kDrainLook, [this, end] {
+  drain_watch_ = std::make_unique<Timer>(acceptor_, kAcceptorLook, [this, end] {
     const bool is_done = sessions() == 0 && active_transfers() == 0;
     if (is_done || std::chrono::steady_clock::now() >= end) stop();
   });

@@ -3,7 +3,7 @@
 namespace millrace {
 
 namespace {
-constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kPeerTick{1};
 constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::uint64_t kBurdenOfSession = 4096;
 }  // namespace
@@ -17,7 +17,7 @@ ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
   if (parts_.api != nullptr)
     http_ = std::make_unique<HttpServing>(*loop_, *parts_.api, monitor_, parts_.http_tls, parts_.http_limits);
   lag_ = std::make_unique<LagMeter>(*loop_);
-  timer_ = std::make_unique<Timer>(*loop_, kTick, [this] { tick(); });
+  timer_ = std::make_unique<Timer>(*loop_, kPeerTick, [this] { tick(); });
   // The answer comes from stop().
   loop_->mailbox().expect();
   thread_ = std::thread([this] { loop_->run(); });

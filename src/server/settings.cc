@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostEdits = 3;  ///< a word further away was meant to be something else
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -134,7 +134,7 @@ std::string in_toml(const Setting& setting, const SettingValue& value) {
   const bool bare = setting.kind == SettingKind::kFlag ||
                     ((setting.kind != SettingKind::kText && setting.kind != SettingKind::kChoice) &&
                      is_number(value.text) && (value.text.size() == 1 || value.text.front() != '0'));
-  return bare ? value.text : setting.kind == SettingKind::kCount ? std::to_string(value.number) : quoted(value.text);
+  return bare ? value.text : setting.kind == SettingKind::kCount ? std::to_string(value.number) : in_quotes(value.text);
 }
 
 std::string settings_as_markdown() {

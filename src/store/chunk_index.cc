@@ -9,15 +9,15 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 16;
-constexpr std::size_t kTrailerBytes = 8;
-constexpr Byte kMagic[8] = {'M', 'R', 'C', 'L', 1, 0, 0, 0};
+constexpr std::size_t kIndexTrailerBytes = 8;
+constexpr Byte kIndexMagic[8] = {'M', 'R', 'C', 'L', 1, 0, 0, 0};
 
 }  // namespace
 
 Buffer encode_chunk_list(const ChunkList& chunks) {
-  Buffer out(kHeaderBytes + chunks.size() * kIndexBytesPerChunk + kTrailerBytes, Byte{0});
+  Buffer out(kHeaderBytes + chunks.size() * kIndexBytesPerChunk + kIndexTrailerBytes, Byte{0});
   Byte* to = out.data();
-  std::memcpy(to, kMagic, sizeof kMagic);
+  std::memcpy(to, kIndexMagic, sizeof kIndexMagic);
   store_le<std::uint64_t>(to + 8, chunks.size());
   to += kHeaderBytes;
   for (const Chunk& chunk : chunks) {
@@ -26,19 +26,19 @@ Buffer encode_chunk_list(const ChunkList& chunks) {
     store_le<std::uint64_t>(to + 36, chunk.check);
     to += kIndexBytesPerChunk;
   }
-  store_le<std::uint64_t>(to, xxh3_64(ByteView(out).first(out.size() - kTrailerBytes)));
+  store_le<std::uint64_t>(to, xxh3_64(ByteView(out).first(out.size() - kIndexTrailerBytes)));
   return out;
 }
 
 Result<ChunkList> decode_chunk_list(ByteView bytes) {
   const auto damaged = [] { return fail(Code::kIntegrity, "A stored chunk list is damaged."); };
-  if (bytes.size() < kHeaderBytes + kTrailerBytes) return damaged();
-  if (!std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin())) return damaged();
-  const std::size_t body = bytes.size() - kHeaderBytes - kTrailerBytes;
+  if (bytes.size() < kHeaderBytes + kIndexTrailerBytes) return damaged();
+  if (!std::equal(std::begin(kIndexMagic), std::end(kIndexMagic), bytes.begin())) return damaged();
+  const std::size_t body = bytes.size() - kHeaderBytes - kIndexTrailerBytes;
   const auto count = load_le<std::uint64_t>(bytes.data() + 8);
   if (body % kIndexBytesPerChunk != 0 || body / kIndexBytesPerChunk != count) return damaged();
-  if (load_le<std::uint64_t>(bytes.data() + bytes.size() - kTrailerBytes) !=
-      xxh3_64(bytes.first(bytes.size() - kTrailerBytes))) {
+  if (load_le<std::uint64_t>(bytes.data() + bytes.size() - kIndexTrailerBytes) !=
+      xxh3_64(bytes.first(bytes.size() - kIndexTrailerBytes))) {
     return damaged();
   }
   ChunkList chunks(static_cast<std::size_t>(count));

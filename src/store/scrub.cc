@@ -8,7 +8,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 256;
+constexpr std::size_t kRowsOfAStep = 256;
 
 std::chrono::nanoseconds rest_for(std::uint64_t amount, std::uint64_t per_second) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(
@@ -24,7 +24,7 @@ std::chrono::nanoseconds Scrub::step() {
   if (reading_) return read_block();
   if (std::exchange(begins_, false)) counts_ = {};
   if (rows_.empty()) {
-    auto rows = store_.paths(last_row_, kRowsAtOnce);
+    auto rows = store_.paths(last_row_, kRowsOfAStep);
     if (!rows || rows->empty()) {
       ++passes_;
       last_row_.clear();

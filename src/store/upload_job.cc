@@ -8,14 +8,14 @@ namespace millrace {
 
 namespace {
 
-constexpr Byte kMagic[8] = {'M', 'R', 'J', 'B', 1, 0, 0, 0};
-constexpr std::size_t kFixedBytes = sizeof kMagic + 16 + 4 * 8 + 1 + 32;
-constexpr std::size_t kTrailerBytes = 8;
+constexpr Byte kJobMagic[8] = {'M', 'R', 'J', 'B', 1, 0, 0, 0};
+constexpr std::size_t kFixedBytes = sizeof kJobMagic + 16 + 4 * 8 + 1 + 32;
+constexpr std::size_t kJobTrailerBytes = 8;
 
 }  // namespace
 
 Buffer encode_upload_job(const UploadJob& job) {
-  Buffer out(std::begin(kMagic), std::end(kMagic));
+  Buffer out(std::begin(kJobMagic), std::end(kJobMagic));
   append(out, job.upload_id);
   append_le(out, job.attempt);
   append_le(out, job.announced_bytes);
@@ -30,12 +30,12 @@ Buffer encode_upload_job(const UploadJob& job) {
 
 Result<UploadJob> decode_upload_job(ByteView bytes) {
   const auto damaged = [] { return fail(Code::kIntegrity, "The description of a partial upload is damaged."); };
-  if (bytes.size() < kFixedBytes + kTrailerBytes || bytes.size() > kMaxJobBytes) return damaged();
-  if (!std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin())) return damaged();
-  const std::size_t end = bytes.size() - kTrailerBytes;
+  if (bytes.size() < kFixedBytes + kJobTrailerBytes || bytes.size() > kMaxJobBytes) return damaged();
+  if (!std::equal(std::begin(kJobMagic), std::end(kJobMagic), bytes.begin())) return damaged();
+  const std::size_t end = bytes.size() - kJobTrailerBytes;
   if (load_le<std::uint64_t>(bytes.data() + end) != xxh3_64(bytes.first(end))) return damaged();
   UploadJob job;
-  const Byte* from = bytes.data() + sizeof kMagic;
+  const Byte* from = bytes.data() + sizeof kJobMagic;
   const auto next = [&from] {
     from += 8;
     return load_le<std::uint64_t>(from - 8);

@@ -7,6 +7,9 @@
 
 namespace millrace {
 
+constexpr std::uint64_t kMaxBulkBytes = 64u << 20;  ///< what a client takes at once
+constexpr std::uint64_t kMaxBitsBytes = 4u << 20;   ///< of a client's answers to hashes
+
 class Bulk {
  public:
   /// Errors: kTooLarge over `limit`, kProtocol for none, which would never be complete.

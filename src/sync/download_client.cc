@@ -14,7 +14,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint64_t kDownloadWindow = 4u << 20;
 constexpr std::uint64_t kCopyBytes = 16u << 20;  ///< by one job
 

@@ -15,7 +15,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
 /// Clients keep nothing of smaller files (client/partial_download).
 constexpr std::uint64_t kLeastResumed = 8u << 20;
 /// A client that is cut off has lost the part that was coming: less than 1 MiB or 1 % of the file.

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::uint64_t kSendAtOnceBytes = 4 * 1024;  ///< smaller targets travel with the request
 constexpr std::uint64_t kHashFirstBytes = 16u << 20;  ///< up to here the request waits for the root
-constexpr std::uint64_t kMaxBulkBytes = 64u << 20;
 constexpr std::uint32_t kMaxRepairs = 2;
 
 /// How an upload goes: (scan) -> request -> BASIS -> (tree exchange) -> (ladder) -> patch -> DONE. A target over

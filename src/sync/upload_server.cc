@@ -17,7 +17,6 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kUploadWindow = 4u << 20;
-constexpr std::uint64_t kMaxBitsBytes = 4u << 20;
 
 /// The stages: look up the basis; answer with it; (tree exchange); (ladder); receive the patch; commit. What arrives
 /// while a job runs that it needs (a patch in the same flight as its request) is held, bounded by the stream's window.

@@ -23,6 +23,7 @@ os.environ.setdefault("MILLRACED_SERVER__DRAIN_TIMEOUT", "0")
 os.environ.setdefault("MILLRACED_HTTP__LISTEN", "off")  # tests run beside each other
 os.environ.setdefault("MILLRACE_RETRIES", "0")  # a server that is gone has a test wait for a minute
 PATIENCE = 120  # seconds until a test calls a program stuck
+REPORTED = 66  # the exit code of a program that ThreadSanitizer found a fault in
 
 
 def wait_for(state, what):
@@ -66,6 +67,8 @@ class Server:
     def _ended(self):
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()
+        if code == REPORTED:
+            raise AssertionError("the server ended with a report, see above")
         return code
 
     def alive(self):
@@ -204,6 +207,8 @@ def end(process):
     if process.poll() is None:
         process.kill()
         process.wait(PATIENCE)
+    if process.returncode == REPORTED:
+        raise AssertionError(f"{process.args[0]} ended with a report: {process.stderr.read() if process.stderr else 'see above'}")
     for pipe in (process.stdout, process.stderr, process.stdin):
         if pipe:
             pipe.close()

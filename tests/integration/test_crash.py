@@ -1,8 +1,11 @@
 """Killed at any moment, either side leaves the old version or the new one, never a mixture; a signal cleans up."""
+import fcntl
 import os
 import random
 import signal
 import subprocess
+import sys
+import termios
 import time
 import unittest
 
@@ -145,18 +148,11 @@ class Signals(ServerTest):
         client.stdin.write(b"a part")
         client.stdin.flush()
 
-        def spools():
-            folder = f"/proc/{client.pid}/fd"
-            for name in os.listdir(folder):
-                try:
-                    if os.readlink(f"{folder}/{name}").endswith("(deleted)"):
-                        return True
-                except FileNotFoundError:  # closed meanwhile
-                    continue
-            return False
+        def unread():
+            return int.from_bytes(fcntl.ioctl(client.stdin, termios.FIONREAD, bytes(4)), sys.byteorder)
 
         # The signal is watched for before the pipe is read.
-        wait_for(spools, "the client to spool")
+        wait_for(lambda: unread() == 0, "the client to spool")
         client.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(PATIENCE), 130)
         self.assertFalse(os.path.exists(self.server.stored_path("f")))

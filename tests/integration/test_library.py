@@ -41,7 +41,7 @@ class Library(ServerTest):
             self.assertEqual(re.findall(r'#include "', file.read()), [])
 
     def test_what_is_installed_builds_the_example(self):
-        if b"libasan" in subprocess.run(["ldd", LIBRARY], capture_output=True, check=True).stdout:
+        if re.search(rb"lib[at]san", subprocess.run(["ldd", LIBRARY], capture_output=True, check=True).stdout):
             self.skipTest("a program without the sanitizer cannot load a library with it")
         target = self.path("installed")
         done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", target], capture_output=True, text=True)

@@ -12,7 +12,7 @@ namespace millrace::simulation {
 namespace {
 
 constexpr std::size_t kMostDrafts = 4;
-constexpr std::uint64_t kMostOperations = 2000;  ///< of the disk between two crashes
+constexpr std::uint64_t kMostStoreOperations = 2000;  ///< of the disk between two crashes
 
 class StoreStory {
  public:
@@ -21,14 +21,14 @@ class StoreStory {
 
   void run() {
     store_ = machine_.start(0);
-    machine_.arm(kMostOperations);
+    machine_.arm(kMostStoreOperations);
     for (std::uint64_t actions = 30 + random_.below(100); actions > 0; --actions) {
       act();
       simulation_.clock.pass(
           static_cast<std::int64_t>(random_.below(random_.below(4) == 0 ? 5'000'000'000 : 5'000'000)));
       if (machine_.volume().is_dead() || (machine_.has_stopped() && simulation_.chance(3)) || simulation_.chance(60)) {
         restart(2);
-        machine_.arm(kMostOperations);
+        machine_.arm(kMostStoreOperations);
       }
     }
     restart(1);

@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <sys/socket.h>
+
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 #include "net/listener.h"
@@ -79,6 +82,45 @@ SCENARIO("bytes arrive in order and both sides count them") {
   client.close();
   served->close();
   listener->reset();
+}
+
+SCENARIO("the peer's last words are read before a failed write ends the connection") {
+  GIVEN("a peer that takes nothing, and a client that does not read while it has so much to send") {
+    std::signal(SIGPIPE, SIG_IGN);
+    Loop loop;
+    Socket peer;
+    auto listener =
+        TcpListener::listen(loop, "127.0.0.1", 0, [&](Socket from, Descriptors) { peer = std::move(from); });
+    REQUIRE(listener);
+    TcpStream client(loop);
+    std::string got;
+    int closed = 0;
+    client.connect("127.0.0.1", std::to_string((*listener)->port()), [&](Status connected) {
+      REQUIRE(connected);
+      TcpStream::Events events;
+      events.on_bytes = [&](ByteView bytes) {
+        got.append(bytes.begin(), bytes.end());
+        client.pause_reading();
+      };
+      events.on_closed = [&](const Error&) { ++closed; };
+      client.start(std::move(events));
+      client.pause_reading();
+      for (int i = 0; i < 16; ++i) client.write({{Buffer(1 << 20), nullptr, {}}});
+    });
+    while (!peer.is_open() || client.bytes_written() == 0) uv_run(loop.raw(), UV_RUN_ONCE);
+    WHEN("the peer says why and goes") {
+      const std::string words = "goodbye";
+      REQUIRE(::send(peer.descriptor(), words.data(), words.size(), 0) == static_cast<ssize_t>(words.size()));
+      peer = Socket();
+      while (closed == 0) uv_run(loop.raw(), UV_RUN_ONCE);
+      THEN("the client has read it, and the end is told once") {
+        CHECK(got == words);
+        CHECK(closed == 1);
+      }
+    }
+    client.close();
+    listener->reset();
+  }
 }
 
 SCENARIO("a port that is taken and a server that is not there are said so") {
