@@ -1,5 +1,5 @@
 // The transfers of this moment on the overview: as many as there is room for, the rest on their own place.
-import { bytes, clock, rate, span } from '../shared/format';
+import { clock, rate, span } from '../shared/format';
 import { useSize } from '../shared/use_size';
 import type { Transfer } from '../shared/types';
 import { moved, secondsLeft, transferRate } from './live';
@@ -53,9 +53,11 @@ function EndedRow({ transfer }: { transfer: Transfer }) {
       <td class="bar-cell">
         <StateText transfer={transfer} />
       </td>
-      <td class="numeric hide-narrow" />
-      <td class="numeric">{bytes(transfer.total_bytes ?? moved(transfer))}</td>
-      <td class="numeric hide-narrow">{clock(endOf(transfer))}</td>
+      <td class="numeric hide-narrow">
+        <ShareText transfer={transfer} />
+      </td>
+      <td class="numeric">{rate(moved(transfer) / Math.max(0.001, transfer.seconds))}</td>
+      <td class="numeric hide-narrow">at {clock(endOf(transfer))}</td>
       <td />
     </tr>
   );

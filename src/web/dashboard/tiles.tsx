@@ -12,6 +12,7 @@ interface TileKind {
   wanted: Selector;
   series: SeriesName;
   level?: string; // a gauge, and what its figure counts; without it a counter
+  peak?: string; // what stands in front of the highest of the last five minutes
   rate?: (value: number) => string;
   total?: (value: number) => string;
 }
@@ -19,8 +20,8 @@ interface TileKind {
 const kNoValues: number[] = [];
 
 const kTiles: TileKind[] = [
-  { label: 'Connections', wanted: kConnections, series: 'connections', level: 'open' },
-  { label: 'Transfers', wanted: kTransfers, series: 'transfers', level: 'active' },
+  { label: 'Connections', wanted: kConnections, series: 'connections', level: 'sync', peak: 'all: at most' },
+  { label: 'Transfers', wanted: kTransfers, series: 'transfers', level: 'active', peak: 'at most' },
   { label: 'In', wanted: kBytesIn, series: 'in_bytes_per_second', rate, total: bytes },
   { label: 'Out', wanted: kBytesOut, series: 'out_bytes_per_second', rate, total: bytes },
   { label: 'Saved by delta', wanted: kSaved, series: 'saved_bytes_per_second', rate, total: bytes },
@@ -44,7 +45,7 @@ function Tile({ kind, metrics }: { kind: TileKind; metrics: Metrics }) {
           <p class="figure">
             <span {...exact}>{count(found?.value ?? 0)}</span> <span class="unit">{kind.level} now</span>
           </p>
-          <p class="window">at most {count(peak)} in 5 min</p>
+          <p class="window">{kind.peak} {count(peak)} in 5 min</p>
         </>
       ) : (
         <>
