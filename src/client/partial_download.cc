@@ -222,12 +222,13 @@ void sweep_partial_downloads(const LocalFolder& folder) {
   const std::int64_t oldest = std::time(nullptr) - std::chrono::seconds(kPartialDownloadAge).count();
   while (const dirent* const entry = readdir(reading.get())) {
     if (!is_unfinished_name(entry->d_name)) continue;
-    const Descriptor file(openat(folder.descriptor(), entry->d_name, kFlags));
     struct stat stat {};
-    const bool goes = file.is_open() && fstat(file.number(), &stat) == 0 && S_ISREG(stat.st_mode) &&
-                      stat.st_uid == geteuid() && stat.st_mtim.tv_sec < oldest &&
-                      flock(file.number(), LOCK_EX | LOCK_NB) == 0;
-    if (goes) (void)unlinkat(folder.descriptor(), entry->d_name, 0);
+    const bool is_old = fstatat(folder.descriptor(), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        S_ISREG(stat.st_mode) && stat.st_uid == geteuid() && stat.st_mtim.tv_sec < oldest;
+    if (!is_old) continue;
+    const Descriptor file(openat(folder.descriptor(), entry->d_name, kFlags));
+    if (file.is_open() && flock(file.number(), LOCK_EX | LOCK_NB) == 0)
+      (void)unlinkat(folder.descriptor(), entry->d_name, 0);
   }
 }
 
