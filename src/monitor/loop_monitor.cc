@@ -1,12 +1,12 @@
 #include "monitor/loop_monitor.h"
 
+#include "monitor/wall_clock.h"
+
 namespace millrace {
 
 ActiveTransfer::ActiveTransfer(LoopMonitor& monitor, TransferView its_view, std::function<void(const Error&)> cancel)
     : view(std::move(its_view)), monitor_(monitor), cancel_(std::move(cancel)) {
-  view.started_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  view.started_ms = wall_clock_ms();
   monitor_.active_[key()] = this;
   monitor_.counts.active[static_cast<std::size_t>(view.direction)].fetch_add(1, std::memory_order_relaxed);
 }

@@ -1,18 +1,10 @@
 #include "server/http_serving.h"
 
+#include "monitor/wall_clock.h"
 #include "server/api/router.h"
 #include "server/attempt_delays.h"
 
 namespace millrace {
-
-namespace {
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 HttpServing::HttpServing(Loop& loop, const ApiContext& context, LoopMonitor& monitor,
                          std::shared_ptr<const ServerTls> tls, const HttpLimits& limits)
@@ -24,7 +16,7 @@ void HttpServing::take(Socket client, std::uint64_t id) {
   Served& served = served_[id];
   served.peer = client.peer();
   served.address = attempt_address(client.descriptor());
-  served.since_ms = now_ms();
+  served.since_ms = wall_clock_ms();
   auto tcp = std::make_unique<TcpStream>(loop_);
   if (!tcp->adopt(std::move(client))) {
     served_.erase(id);

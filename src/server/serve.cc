@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
+#include "monitor/wall_clock.h"
 #include "net/allocator.h"
 #include "server/accounts.h"
 #include "server/confinement.h"
@@ -203,12 +204,8 @@ int serve(const ServeOptions& given) {
   if (handed_over->is_open()) options.host = handed_over->host();
   Log log(options.log);
   ProblemList problems;
-  log.set_on_problem([&problems](LogLevel level, const std::string& text) {
-    problems.add(
-        level, text,
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
-  });
+  log.set_on_problem(
+      [&problems](LogLevel level, const std::string& text) { problems.add(level, text, wall_clock_ms()); });
   ProcessWatch process;
   std::unique_ptr<AuditLog> audit;
   if (!options.audit_log.empty()) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/units.h"
+#include "monitor/wall_clock.h"
 
 namespace millrace {
 
@@ -12,11 +13,6 @@ constexpr std::chrono::milliseconds kAcceptorLook{20};
 constexpr std::chrono::milliseconds kSampling{1000};
 constexpr unsigned kSamplesOfTurning = 5;      ///< a loop that has not turned for so many is stuck
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 }  // namespace
 
 Server::Server(Loop& acceptor, ServerSetup setup)
@@ -37,7 +33,7 @@ Server::Server(Loop& acceptor, ServerSetup setup)
       history_(
           [&keeper = setup_.history_keeper](HistoryStep step, const HistoryPoint& point) { keeper.take(step, point); }),
       refusals_(acceptor, setup_.tls, [this] { on_refusal_ended(); }),
-      started_ms_(now_ms()) {
+      started_ms_(wall_clock_ms()) {
   ServingParts parts{setup_.context, setup_.accounts, setup_.tls, lanes_,
                      setup_.budget,  counts_,         recent_,    setup_.journal};
   if (!setup_.http_host.empty()) parts.api = &api_;
@@ -201,7 +197,7 @@ std::vector<HealthCheck> Server::health(const StoreFigures& store) const {
 
 ServerSnapshot Server::snapshot() {
   ServerSnapshot now;
-  now.now_ms = now_ms();
+  now.now_ms = wall_clock_ms();
   now.started_ms = started_ms_;
   {
     const std::lock_guard lock(figures_mutex_);

@@ -1,5 +1,7 @@
 #include "server/serving_loop.h"
 
+#include "monitor/wall_clock.h"
+
 namespace millrace {
 
 namespace {
@@ -48,9 +50,7 @@ void ServingLoop::serve(Socket client) {
   Served& served = served_[number];
   served.id = parts_.counts.connections.fetch_add(1, std::memory_order_relaxed) + 1;
   served.peer = client.peer();
-  served.since_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  served.since_ms = wall_clock_ms();
   if (parts_.journal.log->wants(LogLevel::kInfo))
     parts_.journal.log->write(LogLevel::kInfo, "connection opened",
                               LogFields().add("connection", served.id).add("peer", served.peer));

@@ -43,7 +43,7 @@ nlohmann::json entry_json(const Entry& entry) {
           {"root", std::move(root)}};
 }
 
-struct Asked {
+struct ListQuery {
   std::string path;
   std::string cursor;
   std::string search;
@@ -52,7 +52,7 @@ struct Asked {
 };
 
 /// Ends early with a cursor where it has looked at many names without finding enough.
-Result<Listing> search(Store& store, const Principal& principal, const Asked& asked) {
+Result<Listing> search(Store& store, const Principal& principal, const ListQuery& asked) {
   Listing found;
   found.next_cursor = asked.cursor;
   for (std::size_t looked = 0; looked < kMostSearched;) {
@@ -72,7 +72,7 @@ Result<Listing> search(Store& store, const Principal& principal, const Asked& as
   return found;
 }
 
-Result<Listing> list(Store& store, const Principal& principal, const Asked& asked) {
+Result<Listing> list(Store& store, const Principal& principal, const ListQuery& asked) {
   if (!asked.search.empty()) return search(store, principal, asked);
   return store.list(principal, asked.path, asked.recursive, asked.cursor, asked.limit);
 }
@@ -81,7 +81,7 @@ Result<Listing> list(Store& store, const Principal& principal, const Asked& aske
 
 std::shared_ptr<HttpHandler> list_folder(ApiRequest request, const std::string& path) {
   const std::string_view query = request.request.query;
-  Asked asked;
+  ListQuery asked;
   asked.path = path;
   // As `next` gave it: encoded once more than addresses are, since it may be any bytes.
   asked.cursor = percent_decode(query_value(query, "cursor").value_or("")).value_or("");

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/path.h"
+#include "monitor/wall_clock.h"
 #include "server/api/draft_writer.h"
 #include "server/api/file_download.h"
 #include "server/api/json_reply.h"
@@ -13,11 +14,6 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-
-std::int64_t wall_clock_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// What stands in the way of the request's preconditions, which version is replaced otherwise.
 struct Precondition {
