@@ -67,7 +67,10 @@ json status_json(const ServerSnapshot& now, const HistoryPoint& total) {
   for (const HealthCheck& check : now.health)
     health.push_back({{"name", check.name}, {"ok", check.is_ok}, {"detail", check.detail}});
   json metrics = json::object();
-  for (const auto& [name, value] : metric_families(now).values()) metrics[name] = value;
+  for (const auto& [name, value] : metric_families(now).values()) {
+    // Of the hundreds of requests and results only those that occurred: it is sent each second.
+    if (value != 0 || !name.starts_with("millraced_requests_total{")) metrics[name] = value;
+  }
   return {{"version", MILLRACE_VERSION},
           {"started_ms", now.started_ms},
           {"now_ms", now.now_ms},

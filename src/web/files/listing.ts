@@ -16,7 +16,8 @@ export interface ListingState {
   missing: boolean; // there is no such folder (or nothing in it any more)
 }
 
-const kPage = 1000;
+const kFirstPage = 1000; // soon there
+const kPage = 10_000; // each costs the server a look at all names of the folder
 
 /** What changed under a name: the new entry, or null for one that is gone. */
 export type Changes = Map<string, Entry | null>;
@@ -32,11 +33,11 @@ export class FolderListing {
     this.abort = abort;
     this.waiting = new Map();
     const entries: Entry[] = [];
-    const base = `/api/v1/files/${folder.raw === '' ? '' : `${folder.raw}/`}?limit=${kPage}${search === '' ? '' : `&search=${encodeURIComponent(search)}`}`;
+    const base = `/api/v1/files/${folder.raw === '' ? '' : `${folder.raw}/`}?${search === '' ? '' : `search=${encodeURIComponent(search)}&`}limit=`;
     this.state.set({ folder, search, entries, version: 0, complete: false, onePage: false, why: '', missing: false });
     try {
       for (let cursor: string | null = '', pages = 1; cursor !== null; pages += 1) {
-        const page: Listing = await getJson<Listing>(cursor === '' ? base : `${base}&cursor=${encodeURIComponent(cursor)}`, abort.signal);
+        const page: Listing = await getJson<Listing>(cursor === '' ? `${base}${kFirstPage}` : `${base}${kPage}&cursor=${encodeURIComponent(cursor)}`, abort.signal);
         if (abort.signal.aborted) return;
         for (const listed of page.entries) entries.push(entryOf(listed, folder));
         cursor = page.next;
