@@ -275,14 +275,13 @@ void HttpConnection::on_request_end() {
 void HttpConnection::settle() {
   if (closed_ || !exchange_ || !exchange_->has_ended()) return;
   if (!exchange_->keeps_alive()) return linger();
+  // Whatever the handler had paused for: now the rest of the body is read over, or the next request.
+  stream_->resume_reading();
   if (!exchange_->is_over()) return;
   std::exchange(exchange_, nullptr)->detach();
   if (leaving_) return linger();
   parser_.next();
-  if (processing_) return;
-  process(std::exchange(carried_, {}));
-  if (!closed_ && !lingers_ && !(exchange_ && exchange_->request_ended() && !carried_.empty()))
-    stream_->resume_reading();
+  if (!processing_) process(std::exchange(carried_, {}));
 }
 
 void HttpConnection::refuse(const HttpProblem& problem) {

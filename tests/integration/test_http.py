@@ -234,6 +234,20 @@ class Hostile(HttpTest):
         self.assertEqual(answer.count(b"HTTP/1.1 201 "), 9)
         self.assertTrue(answer.endswith(b"\r\n\r\n3"))
 
+    def test_a_refused_body_keeps_the_connection(self):
+        head = "HTTP/1.1\r\nHost: localhost\r\n"
+        for path, header in (("a%00b", ""), ("f", "X-Millrace-Mtime-Ms: never\r\n"), ("f", "Sec-Fetch-Site: cross-site\r\n")):
+            with self.subTest(path=path, header=header):
+                sent = f"PUT {FILES}{path} {head}{header}Content-Length: 30000\r\n\r\n".encode() + b"x" * 30_000
+                with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
+                    plain.sendall(sent[:1000])
+                    self.assertRegex(plain.recv(4096), rb"^HTTP/1.1 40[03] ")
+                    plain.sendall(sent[1000:] + f"GET /livez {head}Connection: close\r\n\r\n".encode())
+                    received = b""
+                    while part := plain.recv(4096):
+                        received += part
+                self.assertRegex(received, rb"^HTTP/1.1 200 ")
+
     def test_endless_headers(self):
         with socket.create_connection(("127.0.0.1", self.server.http_port)) as plain, contextlib.suppress(ConnectionError):
             plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
