@@ -196,13 +196,19 @@ void SimulatedClient::download(const OperationPtr& operation) {
   target.open_draft = [bytes](const auto& basis, const auto& chunks) {
     return test::open_memory_download(basis, chunks, *bytes);
   };
-  const auto begun = begin_download([session = session_](const auto& make) { return session->mux().open(make); },
-                                    std::move(target), operation->options, toolbox_,
-                                    [this, operation, bytes](const Result<TransferResult>& result) {
-                                      check_download(*operation, result, *bytes);
-                                      over(operation, status_of(result));
-                                    },
-                                    nullptr);
+  // Weak, as in the real clients: the session may hold the conversation until its own end.
+  const auto open_stream = [weak = std::weak_ptr(session_)](const auto& make) -> Result<std::uint32_t> {
+    const auto session = weak.lock();
+    if (!session) return fail(Code::kNetwork, "The connection was lost.");
+    return session->mux().open(make);
+  };
+  const auto begun = begin_download(
+      open_stream, std::move(target), operation->options, toolbox_,
+      [this, operation, bytes](const Result<TransferResult>& result) {
+        check_download(*operation, result, *bytes);
+        over(operation, status_of(result));
+      },
+      nullptr);
   if (!begun) over(operation, fail(begun.error()));
 }
 
