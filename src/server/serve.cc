@@ -232,7 +232,9 @@ int serve(const ServeOptions& given) {
   }
   auto tls = open_server_tls(options.tls, options.host, options.data);
   if (!tls) return complain(tls.error());
-  auto http_tls = open_server_tls(options.tls, http_host(options), options.data);
+  Result<std::shared_ptr<ServerTls>> http_tls = nullptr;
+  if (const std::string host = http_host(options); !host.empty())
+    http_tls = open_server_tls(options.tls, host, options.data);
   if (!http_tls) return complain(http_tls.error());
   ScanLimits scan_limits;
   scan_limits.interval = options.scan_interval;

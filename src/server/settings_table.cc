@@ -101,31 +101,6 @@ std::vector<Setting> make_table() {
        .initial = "127.0.0.1:5000",
        .description = "HOST:PORT; port 0 takes a free one",
        .apply = take_address});
-  row({.section = "http",
-       .key = "listen",
-       .flag = "http",
-       .kind = kText,
-       .initial = "auto",
-       .description = "HOST:PORT of pages, API and metrics; `auto`: port 8000 at the host of `listen`, left out with a "
-                      "warning where it is taken; `off`",
-       .apply = take_http});
-  row({.section = "http",
-       .key = "max_connections",
-       .flag = "http-max-connections",
-       .kind = kCount,
-       .initial = "1024",
-       .least = 1,
-       .most = kMaxConnections,
-       .description = "HTTP connections at once; past that they are closed as they come",
-       .apply = [](Options& o, const Value& v) { return put(o.limits.max_http_connections, v); }});
-  row({.section = "http",
-       .key = "idle_timeout",
-       .flag = "http-idle-timeout",
-       .kind = kSeconds,
-       .initial = "60s",
-       .most = kDay,
-       .description = "how long an HTTP connection stays open between two requests; 0: for ever",
-       .apply = [](Options& o, const Value& v) { return put(o.limits.http_idle_seconds, v); }});
   row({.section = "server",
        .key = "data",
        .flag = "data",
@@ -203,6 +178,31 @@ std::vector<Setting> make_table() {
          o.confine = v.text == "on" ? ConfineMode::kOn : v.text == "off" ? ConfineMode::kOff : ConfineMode::kAuto;
          return Status();
        }});
+  row({.section = "http",
+       .key = "listen",
+       .flag = "http",
+       .kind = kText,
+       .initial = "auto",
+       .description = "HOST:PORT of pages, API and metrics; `auto`: port 8000 at the host of `listen`, left out with a "
+                      "warning where it is taken; `off`",
+       .apply = take_http});
+  row({.section = "http",
+       .key = "max_connections",
+       .flag = "http-max-connections",
+       .kind = kCount,
+       .initial = "1024",
+       .least = 1,
+       .most = kMaxConnections,
+       .description = "HTTP connections at once; past that they are closed as they come",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.max_http_connections, v); }});
+  row({.section = "http",
+       .key = "idle_timeout",
+       .flag = "http-idle-timeout",
+       .kind = kSeconds,
+       .initial = "60s",
+       .most = kDay,
+       .description = "how long an HTTP connection stays open between two requests; 0: for ever",
+       .apply = [](Options& o, const Value& v) { return put(o.limits.http_idle_seconds, v); }});
   row({.section = "tls",
        .key = "mode",
        .flag = "tls",
