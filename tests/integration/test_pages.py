@@ -18,8 +18,9 @@ class Pages(HttpTest):
         if b"<html" not in self.server.ask("GET", "/")[2]:
             self.skipTest("built without pages")
 
-    def browse(self, **environment):
-        done = subprocess.run([RUN], env={**os.environ, "MILLRACE_WEB_BUILD": os.environ["BUILD_ROOT"], "MILLRACE_WEB_URL": f"http://127.0.0.1:{self.server.http_port}", **environment},
+    def browse(self, tests=".", **environment):
+        """`tests`: a pattern of their names."""
+        done = subprocess.run([RUN, tests], env={**os.environ, "MILLRACE_WEB_BUILD": os.environ["BUILD_ROOT"], "MILLRACE_WEB_URL": f"http://127.0.0.1:{self.server.http_port}", **environment},
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout[-6000:] + done.stderr[-2000:])
 
@@ -36,7 +37,7 @@ class Pages(HttpTest):
     def test_with_accounts(self):
         subprocess.run([MILLRACED, "account", "add", "alice", "--data", self.server.data], check=True, capture_output=True)
         token = subprocess.run([MILLRACED, "token", "add", "alice", "--data", self.server.data], check=True, capture_output=True, text=True).stdout.strip()
-        self.browse(MILLRACE_WEB_TOKEN=token)
+        self.browse("tile|hostile|renam|download", MILLRACE_WEB_TOKEN=token)
 
 
 if __name__ == "__main__":
