@@ -256,6 +256,8 @@ worker_processes auto;
 events {{ worker_connections {MANY + 100}; }}
 http {{
   access_log off;
+  sendfile on;
+  tcp_nopush on;
 {temporary}
   client_max_body_size 0;
   server {{
