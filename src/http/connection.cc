@@ -142,6 +142,9 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   void writable() {
     if (begun_ && !ended_ && unsent_bytes() < kHighWater) handler_->on_writable();
   }
+  void tick() {
+    if (!ended_) handler_->on_tick();
+  }
   /// The connection is gone, or the exchange is over.
   void detach() {
     connection_ = nullptr;
@@ -330,7 +333,8 @@ void HttpConnection::watch(std::uint64_t now_ms) {
   standing.moved = stream_->bytes_read() + stream_->bytes_written() - stream_->pending_bytes();
   standing.waits_for_peer = exchange_ ? exchange_->waits_for_peer() : stream_->pending_bytes() > 0;
   if (const auto too_slow = peer_watch_.look(limits_.peers, now_ms, standing)) return close(*too_slow);
-  if (exchange_ || lingers_) return;
+  if (const auto exchange = exchange_) exchange->tick();
+  if (exchange_ || lingers_ || closed_) return;
   // The first head has to come at once, a later one may be waited for.
   const bool in_head = parser_.is_in_head() || requests_ == 0;
   if (in_head != waits_for_head_) waiting_since_ms_.reset();

@@ -72,6 +72,8 @@ class HttpHandler {
   virtual void on_body_end() {}
   /// unsent_bytes() fell below the high-water mark.
   virtual void on_writable() {}
+  /// About once a second, until the answer is whole.
+  virtual void on_tick() {}
   /// The connection is gone before the answer was whole. Last call.
   virtual void on_closed() {}
 };

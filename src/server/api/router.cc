@@ -42,6 +42,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"DELETE", "/api/v1/sessions/", true, Needs::kToken, close_session},
     {"GET", "/api/v1/accounts", false, Needs::kToken, accounts},
     {"GET", "/api/v1/problems", false, Needs::kToken, problems},
+    {"GET", "/api/v1/files", false, Needs::kToken, get_file},
     {"GET", "/api/v1/files/", true, Needs::kToken, get_file},
     {"PUT", "/api/v1/files/", true, Needs::kToken, put_file},
     {"DELETE", "/api/v1/files/", true, Needs::kToken, delete_file},
@@ -61,7 +62,7 @@ bool is_for_this_host(std::string_view host) {
   return is_loopback(std::string(host.substr(0, end)));
 }
 
-/// Holds a request until it is known who asks.
+/// Holds a request until it is known who asks, and ends it once that does not count any more.
 class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate> {
  public:
   Gate(ApiRequest request, const Route& route, std::function<void(const std::string&)> on_account)
@@ -70,6 +71,15 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
   void start(std::optional<std::string> token) {
     port_.pause_body();
     admit(*request_, std::move(token), [self = shared_from_this()](const auto& decided) { self->on_decided(decided); });
+  }
+
+  void open(const Grant& grant) {
+    grant_ = grant;
+    on_account_(grant.principal.account);
+    accounts_ = request_->context.accounts;
+    request_->grant = grant;
+    inner_ = route_.make(std::move(*request_));
+    request_.reset();
   }
 
   void on_body(ByteView bytes) override {
@@ -83,6 +93,10 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
   void on_writable() override {
     if (inner_) inner_->on_writable();
   }
+  void on_tick() override {
+    if (!inner_) return;
+    if (const Status counts = accounts_->renew(grant_); !counts) port_.abort(counts.error());
+  }
   void on_closed() override {
     if (inner_) inner_->on_closed();
   }
@@ -95,10 +109,7 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
       if (decided.error().code == Code::kNotAuthenticated) head.add("WWW-Authenticate", "Bearer realm=\"millrace\"");
       return port_.refuse(problem_of(decided.error()), std::move(head));
     }
-    on_account_(decided->principal.account);
-    request_->grant = *decided;
-    inner_ = route_.make(std::move(*request_));
-    request_.reset();
+    open(*decided);
     const auto inner = inner_;
     if (!early_.empty()) inner->on_body(std::exchange(early_, {}));
     if (early_end_) return inner->on_body_end();
@@ -109,6 +120,8 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
   HttpPort& port_;
   const Route& route_;
   const std::function<void(const std::string&)> on_account_;
+  std::shared_ptr<Accounts> accounts_;
+  Grant grant_;
   std::shared_ptr<HttpHandler> inner_;
   Buffer early_;
   bool early_end_ = false;
@@ -152,10 +165,14 @@ std::shared_ptr<HttpHandler> route(ApiRequest request,
         {421, {Code::kNotAllowed, "This server is for this machine only; ask it as localhost or 127.0.0.1."}});
   request.path = path.substr(found->path.size());
   auto token = shown_token(request.request);
-  if (found->needs == Needs::kNothing || (is_anonymous && !token)) return found->make(std::move(request));
+  if (found->needs == Needs::kNothing) return found->make(std::move(request));
+  auto gate = std::make_shared<Gate>(std::move(request), *found, on_account);
+  if (is_anonymous && !token) {
+    gate->open({});
+    return gate;
+  }
   std::optional<std::string> shown;
   if (token) shown = std::move(token->token);
-  auto gate = std::make_shared<Gate>(std::move(request), *found, on_account);
   gate->start(std::move(shown));
   return gate;
 }
