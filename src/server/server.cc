@@ -54,6 +54,8 @@ Server::Server(Loop& acceptor, ServerSetup setup)
 
 Server::~Server() {
   stop();
+  // What they serve by HTTP asks this server, and through it the other loops.
+  for (const auto& loop : loops_) loop->wait();
 }
 
 TcpListener::OnConnection Server::on_connection_call() {

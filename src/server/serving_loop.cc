@@ -26,8 +26,12 @@ ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
 }
 
 ServingLoop::~ServingLoop() {
-  thread_.join();
+  wait();
   lag_.reset();
+}
+
+void ServingLoop::wait() {
+  if (thread_.joinable()) thread_.join();
 }
 
 void ServingLoop::take(Socket client) {

@@ -45,6 +45,8 @@ class ServingLoop {
   ServingLoop(const ServingLoop&) = delete;
   ServingLoop& operator=(const ServingLoop&) = delete;
 
+  /// Waits for the thread, as the destructor does: where others are to outlive it that have none.
+  void wait();
   /// Any thread. The session begins, lives and ends on this loop.
   void take(Socket client);
   /// Any thread. The same for HTTP.
