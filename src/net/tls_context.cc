@@ -24,10 +24,10 @@ std::string alpn_list(std::string_view protocol) {
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
                     unsigned offered_length, void* protocol) {
   const std::string ours = alpn_list(static_cast<const char*>(protocol));
-  const bool common =
-      SSL_select_next_proto(const_cast<unsigned char**>(out), out_length,
-                            reinterpret_cast<const unsigned char*>(ours.data()), static_cast<unsigned>(ours.size()),
-                            offered, offered_length) == OPENSSL_NPN_NEGOTIATED;
+  // What is chosen must outlive this call, so it is the place in what was offered.
+  const bool common = SSL_select_next_proto(const_cast<unsigned char**>(out), out_length, offered, offered_length,
+                                            reinterpret_cast<const unsigned char*>(ours.data()),
+                                            static_cast<unsigned>(ours.size())) == OPENSSL_NPN_NEGOTIATED;
   return common ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
