@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "base/address.h"
 #include "codec/sha256.h"
@@ -242,20 +243,20 @@ int serve(const ServeOptions& given) {
   Scrub scrub = owned->scrub(options.scrub, [&log](const std::string& sentence) { log.warn(sentence); });
   const auto budget = std::make_shared<MemoryBudget>(limits.memory_budget);
   MemoryReturn memory_return(budget, return_freed_memory);
-  Chores chores;  // behind what its steps use
+  std::optional<Chores> chores(std::in_place);
   if (options.scan_interval.count() > 0)
-    chores.add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
+    chores->add([&scan] { return scan.step(); }, std::min(kFirstScan, options.scan_interval));
   if (options.scrub.interval.count() > 0)
-    chores.add([&scrub] { return scrub.step(); }, std::min(kFirstScrub, options.scrub.interval));
-  chores.add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
-  chores.add(
+    chores->add([&scrub] { return scrub.step(); }, std::min(kFirstScrub, options.scrub.interval));
+  chores->add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores->add(
       [&owned] {
         owned->sweep_trash();
         return std::chrono::seconds(1);
       },
       std::chrono::seconds(1));
-  chores.add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
-  chores.add([&accounts, &log] { return look_at(**accounts, log); }, kAccountsInterval);
+  chores->add([&memory_return] { return memory_return.step(); }, std::chrono::seconds(1));
+  chores->add([&accounts, &log] { return look_at(**accounts, log); }, kAccountsInterval);
   HistoryKeeper history_keeper(*owned, [&log](const std::string& sentence) { log.warn(sentence); });
   Loop loop;
   ServerContext context{make_scoped_store(owned), {make_sha256, make_zstd_codec, system_random()}};
@@ -263,7 +264,7 @@ int serve(const ServeOptions& given) {
   Server server(loop, {std::move(context), *owned, *accounts, *tls, *http_tls, http_host(options), budget, limits,
                        journal, problems, history_keeper, process});
   server.set_store_figures(owned->figures());
-  chores.add(
+  chores->add(
       [&owned, &server, &history_keeper] {
         server.set_store_figures(owned->figures());
         history_keeper.save();
@@ -275,11 +276,12 @@ int serve(const ServeOptions& given) {
   if (!listens) return complain(listens.error());
   if (const Status http = listen_http(server, options, log); !http) return complain(http.error());
   warn_of_openness(options, **accounts, *tls != nullptr, log);
-  chores.start();
+  chores->start();
   std::vector<std::shared_ptr<ServerTls>> certificates;
   for (const auto& one : {*tls, *http_tls})
     if (one) certificates.push_back(one);
   Service(loop, server, std::move(certificates), options, manager, journal).run();
+  chores.reset();  // its steps use what goes next
   history_keeper.save(true);
   return 0;
 }
