@@ -163,7 +163,6 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   bool is_over() const { return ended_ && request_ended_; }
   bool request_ended() const { return request_ended_; }
   bool keeps_alive() const { return keeps_alive_; }
-  bool has_body() const { return has_body_; }
   bool waits_for_peer() const { return (!request_ended_ && !paused_) || unsent_bytes() > 0; }
   /// What is left of the request is not worth a new connection.
   bool may_read_on() const {

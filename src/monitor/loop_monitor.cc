@@ -16,7 +16,11 @@ ActiveTransfer::~ActiveTransfer() {
   monitor_.counts.active[static_cast<std::size_t>(view.direction)].fetch_sub(1, std::memory_order_relaxed);
 }
 
-void ActiveTransfer::end(const std::optional<Code>& error, double seconds) {
+double ActiveTransfer::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
+
+void ActiveTransfer::end(const std::optional<Code>& error) {
   TransferTally& tally = monitor_.counts.transfers[static_cast<std::size_t>(view.direction)];
   tally.matched.add(view.matched_bytes);
   tally.literal.add(view.literal_bytes);
@@ -24,7 +28,7 @@ void ActiveTransfer::end(const std::optional<Code>& error, double seconds) {
   if (!error) tally.logical.add(view.total_bytes.value_or(0));
   view.is_over = true;
   view.error = error;
-  view.seconds = seconds;
+  view.seconds = seconds();
   monitor_.recent_.add(std::move(view));
 }
 
@@ -40,7 +44,7 @@ std::vector<TransferView> LoopMonitor::active(const std::optional<std::string>& 
     const ActiveTransfer& transfer = *one->second;
     if (account && transfer.view.account != *account) continue;
     out.push_back(transfer.view);
-    out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - transfer.began_).count();
+    out.back().seconds = transfer.seconds();
   }
   return out;
 }

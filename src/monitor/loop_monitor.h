@@ -28,12 +28,13 @@ class ActiveTransfer {
   TransferView view;  ///< brought up to date by whoever moves the bytes
   void cancel(const Error& why) { cancel_(why); }
   /// It is over: counted, and remembered as one of the last. Called once, and nothing is called afterwards.
-  void end(const std::optional<Code>& error, double seconds);
+  void end(const std::optional<Code>& error);
 
  private:
   friend class LoopMonitor;
   using Key = std::pair<std::uint64_t, std::uint64_t>;
   Key key() const { return {view.connection, view.request}; }
+  double seconds() const;
   LoopMonitor& monitor_;
   std::function<void(const Error&)> cancel_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();

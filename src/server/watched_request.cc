@@ -73,12 +73,7 @@ class WatchedRequest final : public Conversation, public StreamPort {
       : journal_(journal), monitor_(monitor), origin_(std::move(origin)), asked_(std::move(asked)), port_(port) {
     const bool is_upload = asked_.operation == Operation::kUpload;
     if (!is_upload && asked_.operation != Operation::kDownload) return;
-    TransferView view;
-    view.connection = origin_.connection;
-    view.request = origin_.request;
-    view.account = origin_.account;
-    view.path = asked_.path;
-    view.operation = asked_.operation;
+    TransferView view = transfer_view(origin_, asked_.operation, asked_.path);
     view.direction = is_upload ? Direction::kIn : Direction::kOut;
     view.total_bytes = asked_.bytes;
     transfer_.emplace(monitor_, std::move(view), [this](const Error& why) { port_.fail(why); });
@@ -175,7 +170,7 @@ class WatchedRequest final : public Conversation, public StreamPort {
                    version_,         wire_bytes_,    Clock::now() - began_};
     if (error != nullptr) end.error = error->code;
     if (transfer_) {
-      transfer_->end(end.error, std::chrono::duration<double>(end.took).count());
+      transfer_->end(end.error);
       transfer_.reset();
     }
     note_request(journal_, monitor_, origin_, end);
@@ -214,6 +209,16 @@ void audit(AuditLog& log, const RequestOrigin& origin, const RequestEnd& end, st
 }
 
 }  // namespace
+
+TransferView transfer_view(const RequestOrigin& origin, Operation operation, const std::string& path) {
+  TransferView view;
+  view.connection = origin.connection;
+  view.request = origin.request;
+  view.account = origin.account;
+  view.path = path;
+  view.operation = operation;
+  return view;
+}
 
 void note_request(const Journal& journal, LoopMonitor& monitor, const RequestOrigin& origin, const RequestEnd& end) {
   monitor.count_request(end.operation, end.error, end.took);

@@ -26,6 +26,9 @@ struct RequestOrigin {
   std::string account;
 };
 
+/// A transfer that begins, of which nothing else is known yet.
+TransferView transfer_view(const RequestOrigin& origin, Operation operation, const std::string& path);
+
 /// What is said of a request that has ended.
 struct RequestEnd {
   Operation operation = Operation::kUnknown;

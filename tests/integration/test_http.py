@@ -409,6 +409,9 @@ class Draining(HttpTest):
 class Accounts(HttpTest):
     def setUp(self):
         super().setUp()
+        self.server.stop()
+        self.audit = self.path("audit")
+        self.server = HttpServer(self.server.data, "--audit-log", self.audit)
         self.tokens = {}
         for name in ("alice", "bob"):
             subprocess.run([MILLRACED, "account", "add", name, "--data", self.server.data], check=True, capture_output=True)
@@ -450,6 +453,8 @@ class Accounts(HttpTest):
     def test_two_accounts_do_not_see_each_other(self):
         self.server.ask("PUT", FILES + "f", b"of alice", self.of("alice"))
         self.assertEqual(self.server.stored("alice/f"), b"of alice")
+        with open(self.audit, encoding="utf-8") as file:
+            self.assertIn(("alice", "http_put", "f", "ok"), [(one["who"], one["what"], one["path"], one["result"]) for one in map(json.loads, file)])
         self.assertEqual(self.server.ask("GET", FILES + "f", headers=self.of("bob"))[0], 404)
         self.assertEqual(self.server.ask("GET", FILES + "..%2falice%2ff", headers=self.of("bob"))[0], 400)
         self.assertEqual(self.server.json(FILES, self.of("bob"))["entries"], [])

@@ -53,11 +53,9 @@ std::optional<std::string> of_cookies(std::string_view cookies) {
 
 }  // namespace
 
-std::optional<ShownToken> shown_token(const HttpRequest& request) {
+std::optional<std::string> shown_token(const HttpRequest& request) {
   const std::string_view header = request.header("authorization");
-  if (!header.empty()) return ShownToken{of_header(header).value_or(std::string()), false};
-  if (auto token = of_cookies(request.header("cookie"))) return ShownToken{std::move(*token), true};
-  return std::nullopt;
+  return header.empty() ? of_cookies(request.header("cookie")) : of_header(header).value_or(std::string());
 }
 
 bool is_cross_site(const HttpRequest& request) {

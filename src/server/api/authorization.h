@@ -11,13 +11,8 @@ namespace millrace {
 
 inline constexpr std::string_view kTokenCookie = "millrace_token";
 
-struct ShownToken {
-  std::string token;
-  bool is_cookie = false;
-};
-
 /// `Bearer TOKEN`, `Basic` with the token as the password, or the cookie. Nothing: none was shown.
-std::optional<ShownToken> shown_token(const HttpRequest& request);
+std::optional<std::string> shown_token(const HttpRequest& request);
 
 /// Whether a page of another site may have sent this: then a cookie that came with it means nothing. By Sec-Fetch-Site,
 /// else by Origin; a request that has neither comes from no page.

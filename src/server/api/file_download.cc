@@ -108,12 +108,7 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
   }
 
   void begin_transfer() {
-    TransferView view;
-    view.connection = request_.origin.connection;
-    view.request = request_.origin.request;
-    view.account = request_.principal().account;
-    view.path = path_;
-    view.operation = Operation::kHttpGet;
+    TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
     view.direction = Direction::kOut;
     view.total_bytes = end_ - offset_;
     transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
@@ -161,15 +156,16 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
   }
 
   void end(const std::optional<Code>& error) {
-    transfer_->end(error, std::chrono::duration<double>(std::chrono::steady_clock::now() - request_.began).count());
+    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
+    transfer_->end(error);
     transfer_.reset();
-    note(error);
+    note(error, wire_bytes);
   }
 
-  void note(const std::optional<Code>& error) {
+  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
     std::optional<Version> version;
     if (file_) version = file_->version();
-    note_end(request_, Operation::kHttpGet, false, path_, error, version, offset_);
+    note_end(request_, Operation::kHttpGet, false, path_, error, version, wire_bytes);
   }
 
   ApiRequest request_;

@@ -55,12 +55,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
         return refuse({400, {Code::kUsage, "X-Millrace-Mtime-Ms must be milliseconds since 1970."}});
       attributes_.mtime_ns = ms * kNsPerMs;
     }
-    TransferView view;
-    view.connection = request_.origin.connection;
-    view.request = request_.origin.request;
-    view.account = request_.principal().account;
-    view.path = path_;
-    view.operation = Operation::kHttpPut;
+    TransferView view = transfer_view(request_.origin, Operation::kHttpPut, path_);
     view.direction = Direction::kIn;
     view.total_bytes = request_.request.content_length;
     transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { refuse(problem_of(why)); });
@@ -198,7 +193,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     is_over_ = true;
     const std::uint64_t wire_bytes = transfer_ ? transfer_->view.wire_bytes : 0;
     if (transfer_) {
-      transfer_->end(error, std::chrono::duration<double>(std::chrono::steady_clock::now() - request_.began).count());
+      transfer_->end(error);
       transfer_.reset();
     }
     draft_.reset();

@@ -78,6 +78,7 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
     on_account_(grant.principal.account);
     accounts_ = request_->context.accounts;
     request_->grant = grant;
+    request_->origin.account = grant.principal.account;
     inner_ = route_.make(std::move(*request_));
     request_.reset();
   }
@@ -171,9 +172,7 @@ std::shared_ptr<HttpHandler> route(ApiRequest request,
     gate->open({});
     return gate;
   }
-  std::optional<std::string> shown;
-  if (token) shown = std::move(token->token);
-  gate->start(std::move(shown));
+  gate->start(std::move(token));
   return gate;
 }
 
