@@ -23,6 +23,8 @@ export const kNarrow = { width: 390, height: 844 };
 /** Where a real server is tested, what only the mock can do is left out. */
 export const real = process.env.MILLRACE_WEB_URL;
 export const onlyMock = real === undefined ? false : 'needs the mock server';
+/** Under load there is no walking through lists: they change with every step. */
+export const onlyAtRest = process.env.MILLRACE_WEB_UNDER_LOAD === undefined ? false : 'needs a server at rest';
 const token = process.env.MILLRACE_WEB_TOKEN;
 
 let mock;
