@@ -84,7 +84,10 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   }
 
   std::uint64_t unsent_bytes() const override {
-    return connection_ == nullptr ? 0 : connection_->stream_->pending_bytes();
+    if (connection_ == nullptr) return 0;
+    // What the kernel takes at once is not to go on for ever, where a rate is kept.
+    const std::uint64_t pending = connection_->stream_->pending_bytes();
+    return connection_->rest_ ? std::max(pending, kHighWater) : pending;
   }
 
   void upgrade(const HttpHead& head, TakeStream take) override {
@@ -318,7 +321,9 @@ void HttpConnection::refuse(const HttpProblem& problem) {
 }
 
 void HttpConnection::write(std::vector<WritePiece> pieces) {
-  if (!closed_) stream_->write(std::move(pieces));
+  if (closed_) return;
+  stream_->write(std::move(pieces));
+  rest();
 }
 
 void HttpConnection::on_drained() {

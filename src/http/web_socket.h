@@ -17,7 +17,7 @@ bool is_web_socket_key(std::string_view key);
 class WebSocketStream final : public Stream {
  public:
   static constexpr std::uint64_t kMostMessageBytes = 64u << 20;  ///< longer ones are refused by what their frame says
-  static constexpr std::size_t kMostUnreadPongs = 1u << 20;  ///< bytes in front of one, before its peer is cut off
+  static constexpr std::size_t kMostUnreadPongs = 1u << 20;      ///< bytes in front of one, before its peer is cut off
 
   /// `carrier` has seen the handshake; `early` came behind it.
   WebSocketStream(std::unique_ptr<Stream> carrier, Buffer early);

@@ -30,15 +30,16 @@ std::optional<HttpProblem> fault_of(const ApiRequest& asked) {
   // Unlike with other requests, a page of another site could read what comes back.
   if (is_cross_site(request))
     return HttpProblem{403, {Code::kNotAllowed, "A page of another site may not connect to this server."}};
-  const bool is_upgrade = lists(request.header("upgrade"), "websocket") && lists(request.header("connection"), "upgrade");
+  const bool is_upgrade =
+      lists(request.header("upgrade"), "websocket") && lists(request.header("connection"), "upgrade");
   if (!is_upgrade || request.header("sec-websocket-version") != "13")
     return HttpProblem{426, {Code::kVersion, "This address speaks WebSocket, version 13, and nothing else."}};
   if (request.method != "GET" || request.minor_version == 0 || request.has_body() ||
       !is_web_socket_key(request.header("sec-websocket-key")))
     return HttpProblem{400, {Code::kProtocol, "This is not how a WebSocket begins."}};
   if (!lists(request.header("sec-websocket-protocol"), kWebSocketProtocol))
-    return HttpProblem{400,
-                       {Code::kVersion, "The WebSocket must ask for the protocol " + std::string(kWebSocketProtocol) + "."}};
+    return HttpProblem{
+        400, {Code::kVersion, "The WebSocket must ask for the protocol " + std::string(kWebSocketProtocol) + "."}};
   if (const Status may = asked.context.may_begin_session(); !may) return problem_of(may.error());
   return std::nullopt;
 }
