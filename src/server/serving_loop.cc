@@ -71,7 +71,7 @@ void ServingLoop::serve(Socket client) {
                          });
   };
   served.session = std::make_shared<Session>(
-      *loop_, secure(std::move(tcp), parts_.tls.get()), Mux::Role::kServer, accept,
+      *loop_, secure(std::move(tcp), parts_.tls.get(), &monitor_), Mux::Role::kServer, accept,
       [this, number](const Error& error) { end(number, error); }, parts_.budget);
   const auto session = served.session;
   session->set_on_starved([this, weak = std::weak_ptr<Session>(session)] {
@@ -167,7 +167,8 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
     const Scope& scope = grant.principal.scope;
     answer.emplace();
     answer->account = grant.principal.account;
-    answer->scope = (scope.read ? 1u : 0u) | (scope.write ? 2u : 0u) | (scope.remove ? 4u : 0u);
+    answer->scope =
+        (scope.read ? 1u : 0u) | (scope.write ? 2u : 0u) | (scope.remove ? 4u : 0u) | (scope.monitor ? 8u : 0u);
     answer->prefix = scope.prefix;
     answer->expires_s = grant.expires_s;
   }

@@ -59,7 +59,7 @@ function NotAllowed() {
   return (
     <section class="card not-allowed">
       <h1>Not for this account</h1>
-      <p>This account's token does not have the scope to watch the server.</p>
+      <p>This account's token does not have the scope to watch the server. Whoever runs it can make one that has: millraced token add NAME --scope monitor.</p>
       <p>
         <a href="/files/">Go to the files</a>
       </p>
