@@ -103,6 +103,7 @@ class Operations(LoadTest):
         subprocess.run(operator, check=True, capture_output=True, timeout=PATIENCE)
         made = subprocess.run([*operator[:1], "token", "add", "alice", "--data", self.server.data], check=True, capture_output=True, text=True, timeout=PATIENCE)
         token = self.write("token", made.stdout.encode())
+        os.chmod(token, 0o600)
         # A server that turns somebody away does so within two seconds.
         report = self.report("--clients", "4", "--slow-clients", "6", "--token-file", token, "--measure", "5s")
         self.assertEqual(report["results"]["errors"], {})
