@@ -56,13 +56,21 @@ std::string moment_text(const json& seconds_since_1970) {
 std::string any_text(const json& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return printable(value.get<std::string>());
+  if (value.is_number_float()) return number_text(value.get<double>());
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 Rows pairs_of(const json& object, const char* first, const char* second) {
   Rows rows{{first, second}};
   if (!object.is_object()) return rows;
-  for (const auto& [name, value] : object.items()) rows.push_back({printable(name), any_text(value)});
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_object() || value.empty()) {
+      rows.push_back({printable(name), any_text(value)});
+      continue;
+    }
+    for (const auto& [part, inner] : value.items())
+      rows.push_back({printable(name) + " " + printable(part), any_text(inner)});
+  }
   return rows;
 }
 
@@ -80,6 +88,10 @@ ChartSeries per_second(const json& results, const char* name, double scale, cons
     const auto value = number(member(second, name));
     series.values.push_back(value ? std::optional<double>(*value * scale) : std::nullopt);
   }
+  // A second of which the run had less than half would look like a fall.
+  const double length = number(member(results, "seconds")).value_or(0);
+  const auto whole = static_cast<double>(series.values.size()) - 1;
+  if (whole >= 1 && length > whole && length < whole + 0.5) series.values.pop_back();
   return series;
 }
 
@@ -109,11 +121,14 @@ std::string charts(const json& results) {
   return out + "</div>\n";
 }
 
-std::vector<std::string> figures_of(const std::string& name, const json& results) {
+/// `seconds`: how long it was measured.
+std::vector<std::string> figures_of(const std::string& name, const json& results, const json& seconds) {
   const json& latency = member(results, "latency_seconds");
+  const double length = number(seconds).value_or(0);
+  const double each_second = length > 0 ? 1 / length : 0;
   std::vector<std::string> row{name, count_text(member(results, "transfers")),
-                               scaled_text(member(results, "transfers_per_second"), 1, "/s"),
-                               scaled_text(member(results, "throughput_bytes_per_second"), 1 / kMiB, "MiB/s"),
+                               scaled_text(member(results, "transfers"), each_second, "/s"),
+                               scaled_text(member(results, "logical_bytes"), each_second / kMiB, "MiB/s"),
                                scaled_text(member(results, "wire_bytes"), 1 / kMiB, "MiB")};
   for (const char* const which : {"p50", "p90", "p99", "p999", "max"})
     row.push_back(seconds_text(member(latency, which)));
@@ -123,14 +138,15 @@ std::vector<std::string> figures_of(const std::string& name, const json& results
 std::string results_tables(const json& report) {
   const json& results = member(report, "results");
   Rows figures{{"", "transfers", "rate", "throughput", "on the wire", "p50", "p90", "p99", "p99.9", "max"}};
-  figures.push_back(figures_of("all", results));
+  figures.push_back(figures_of("all", results, member(results, "seconds")));
   const json& operations = member(results, "operations");
   if (operations.is_object() && operations.size() > 1)
-    for (const auto& [name, tally] : operations.items()) figures.push_back(figures_of(printable(name), tally));
+    for (const auto& [name, tally] : operations.items())
+      figures.push_back(figures_of(printable(name), tally, member(results, "seconds")));
   const json& runs = member(report, "runs");
   if (runs.is_array() && runs.size() > 1)
     for (std::size_t i = 0; i < runs.size(); ++i)
-      figures.push_back(figures_of("run " + std::to_string(i + 1), runs[i]));
+      figures.push_back(figures_of("run " + std::to_string(i + 1), runs[i], member(runs[i], "seconds")));
   std::string out = html_table("Transfers", figures, TableKind::kNumbers);
   Rows trouble{{"code", "count", "the first of them"}};
   const json& errors = member(results, "errors");

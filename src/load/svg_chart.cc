@@ -188,7 +188,7 @@ std::string svg_distribution(const Distribution& distribution) {
   Plot plot;
   plot.most_x = 1;
   plot.most_y = reach(*std::max_element(bars.begin(), bars.end()));
-  std::string out = begin_figure(distribution.title, "transfers by latency, logarithmic") + grid_of_y(plot);
+  std::string out = begin_figure(distribution.title, "transfers") + grid_of_y(plot);
   const double width = (kWidth - kLeft - kRight) / kBars;
   for (std::size_t i = 0; i < kBars; ++i) {
     if (bars[i] == 0) continue;
