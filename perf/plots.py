@@ -1,7 +1,9 @@
-"""Draws what the benchmarks found: `python3 perf/plots.py FOLDER` makes PNG files of the JSON files in a folder.
+"""Draws what the benchmarks found: `python3 perf/plots.py FOLDER` makes PNG files of the JSON files in a folder, and plots.html, one file with all of them.
 
 Needs matplotlib; draw() looks for a Python that has it (this one, else Debian's) and says what to install where there is none.
 """
+import base64
+import html
 import json
 import os
 import shutil
@@ -101,6 +103,30 @@ def _save(plot, report, path, size=(11, 6.5)):
     pyplot.close(figure)
 
 
+STYLE = """:root{color-scheme:light dark}body{margin:0 auto;max-width:72rem;padding:1.5rem;font:15px/1.5 system-ui,sans-serif}
+img{width:100%;height:auto;background:#fff;border-radius:.5rem}pre{overflow-x:auto}"""
+
+
+def page(folder):
+    """All plots and the summary of a folder as one page that asks for nothing else."""
+    parts = []
+    for name in sorted(os.listdir(folder)):
+        stem, kind = os.path.splitext(name)
+        if kind != ".png":
+            continue
+        with open(os.path.join(folder, name), "rb") as file:
+            data = base64.b64encode(file.read()).decode()
+        title = html.escape(stem)
+        parts.append(f'<h2>{title}</h2>\n<img alt="{title}" src="data:image/png;base64,{data}">\n')
+    with_tables = os.path.join(folder, "summary.md")
+    if os.path.exists(with_tables):
+        with open(with_tables, encoding="utf-8") as file:
+            parts.append(f"<h2>summary</h2>\n<pre>{html.escape(file.read())}</pre>\n")
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+            f"<title>Millrace: benchmarks</title><style>{STYLE}</style></head><body>\n<h1>Benchmarks</h1>\n{''.join(parts)}</body></html>\n")
+
+
 def _main(folder):
     single = {"concurrency": plot_concurrency, "fairness": plot_fairness, "soak": plot_soak, "micro": plot_micro}
     for name in sorted(os.listdir(folder)):
@@ -114,6 +140,8 @@ def _main(folder):
         elif stem == "compare_peers":
             for scenario, found in report["scenarios"].items():
                 _save(plot_comparison, found, os.path.join(folder, f"compare_peers-{scenario}.png"), (13, 4))
+    with open(os.path.join(folder, "plots.html"), "w", encoding="utf-8") as file:
+        file.write(page(folder))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // millraced: the server.
 #include <string_view>
 
+#include "revision.h"
 #include "server/account_command.h"
 #include "server/scrub_command.h"
 #include "server/serve.h"
@@ -10,5 +11,5 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "scrub") return millrace::run_scrub_command(argc, argv);
   const auto command = millrace::parse_serve_command(argc, argv);
   if (const int* const code = std::get_if<int>(&command)) return *code;
-  return millrace::serve(std::get<millrace::ServeOptions>(command));
+  return millrace::serve(std::get<millrace::ServeOptions>(command), kRevision);
 }

@@ -6,16 +6,14 @@
 
 #include "base/path.h"
 #include "client/credentials.h"
+#include "client/retry_pauses.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr std::chrono::milliseconds kTick{200};
-constexpr std::chrono::milliseconds kShortestPause{100};
-constexpr std::chrono::milliseconds kLongestPause{15'000};
 constexpr std::chrono::milliseconds kRetryPause{1000};
-constexpr int kMostAttempts = 8;  ///< with pauses from 1 s on: a minute and a quarter
 constexpr int kMostRenewals = 8;
 
 Error silent(std::chrono::seconds timeout) {
@@ -111,19 +109,19 @@ void Connection::pause(std::chrono::milliseconds time) {
 
 Status Connection::renew() {
   ++renewals_;
-  const std::chrono::milliseconds asked(std::min<std::uint64_t>(leaving_->retry_after_ms, kLongestPause.count()));
+  const std::chrono::milliseconds asked(
+      std::min<std::uint64_t>(leaving_->retry_after_ms, RetryPauses::kLongest.count()));
   const char* const what = std::exchange(was_lost_, false) ? "The connection was lost (" : "The server goes away (";
   if (security_.notice) security_.notice(what + printable(leaving_->reason) + "); trying again.");
   session_->close({Code::kBusy, "The server goes away."});
   Status opened;
-  auto wait = std::max(asked, kShortestPause);
-  for (int attempt = 0; attempt < kMostAttempts && signal_ == 0; ++attempt) {
+  RetryPauses pauses(asked);
+  while (const auto wait = signal_ == 0 ? pauses.next() : std::nullopt) {
     lost_.reset();
-    pause(wait);
+    pause(*wait);
     if (signal_ != 0) break;
     opened = open();
     if (opened || opened.error().code == Code::kTls) break;
-    wait = std::min(wait * 2, kLongestPause);
   }
   if (opened && signal_ == 0) {
     leaving_.reset();

@@ -80,7 +80,35 @@ std::vector<double> values(const std::vector<json>& runs, const Figure& figure) 
   return values;
 }
 
-const char* name_of(Verdict verdict) {
+Comparison::Row compared(const Figure& figure, const std::vector<double>& first, const std::vector<double>& second) {
+  const double before = median(first);
+  const Shift shift = shift_between(first, second);
+  const auto share = [before](double difference) { return before != 0 ? difference / before : 0; };
+  Comparison::Row row{figure.name, first, second, before, median(second), share(shift.estimate)};
+  if (shift.interval && before != 0) {
+    row.interval = Shift::Interval{share(shift.interval->low), share(shift.interval->high)};
+    row.verdict = judge(row.interval->low, row.interval->high, figure.wanted);
+  }
+  return row;
+}
+
+}  // namespace
+
+Verdict judge(double low, double high, Wanted wanted) {
+  if (low >= -kSameShare && high <= kSameShare) return Verdict::kSame;
+  if (low > 0) return wanted == Wanted::kMore ? Verdict::kBetter : Verdict::kWorse;
+  if (high < 0) return wanted == Wanted::kMore ? Verdict::kWorse : Verdict::kBetter;
+  return Verdict::kInconclusive;
+}
+
+std::string interval_text(const Comparison::Row& row) {
+  if (!row.interval) return "-";
+  char text[64];
+  std::snprintf(text, sizeof text, "%+.1f %% to %+.1f %%", row.interval->low * 100, row.interval->high * 100);
+  return text;
+}
+
+const char* verdict_name(Verdict verdict) {
   switch (verdict) {
     case Verdict::kBetter:
       return "better";
@@ -94,51 +122,41 @@ const char* name_of(Verdict verdict) {
   return "inconclusive";
 }
 
-std::string row(const Figure& figure, const std::vector<double>& first, const std::vector<double>& second) {
-  const double before = median(first);
-  const Shift shift = shift_between(first, second);
-  const auto share = [before](double difference) { return before != 0 ? difference / before : 0; };
-  std::string interval = "-";
-  Verdict verdict = Verdict::kInconclusive;
-  if (shift.interval && before != 0) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%+.1f %% to %+.1f %%", share(shift.interval->low) * 100,
-                  share(shift.interval->high) * 100);
-    interval = text;
-    verdict = judge(share(shift.interval->low), share(shift.interval->high), figure.wanted);
-  }
-  char text[256];
-  std::snprintf(text, sizeof text, "%-20s %12.2f %12.2f %+9.1f %%  %-22s %s\n", figure.name, before, median(second),
-                share(shift.estimate) * 100, interval.c_str(), name_of(verdict));
-  return text;
-}
-
-}  // namespace
-
-Verdict judge(double low, double high, Wanted wanted) {
-  if (low >= -kSameShare && high <= kSameShare) return Verdict::kSame;
-  if (low > 0) return wanted == Wanted::kMore ? Verdict::kBetter : Verdict::kWorse;
-  if (high < 0) return wanted == Wanted::kMore ? Verdict::kWorse : Verdict::kBetter;
-  return Verdict::kInconclusive;
-}
-
-Result<std::string> compare_reports(const std::vector<std::string>& first, const std::vector<std::string>& second) {
+Result<Comparison> compare_reports(const std::vector<std::string>& first, const std::vector<std::string>& second) {
   std::optional<json> pattern;
   MILLRACE_ASSIGN(const std::vector<json> before, runs_of(first, pattern));
   MILLRACE_ASSIGN(const std::vector<json> after, runs_of(second, pattern));
-  std::string text = std::to_string(before.size()) + " runs against " + std::to_string(after.size()) +
-                     "; medians, difference (Hodges-Lehmann) with its 95 % interval (Mann-Whitney)\n";
-  char head[256];
-  std::snprintf(head, sizeof head, "%-20s %12s %12s %11s  %-22s %s\n", "", "first", "second", "difference", "interval",
-                "verdict");
-  text += head;
+  Comparison out;
+  out.first_runs = before.size();
+  out.second_runs = after.size();
+  out.carries_intervals =
+      shift_between(std::vector<double>(before.size()), std::vector<double>(after.size())).interval.has_value();
+  out.pattern = std::move(*pattern);
   for (const Figure& figure : kFigures) {
     const auto a = values(before, figure);
     const auto b = values(after, figure);
-    if (!a.empty() && !b.empty()) text += row(figure, a, b);
+    if (!a.empty() && !b.empty()) out.rows.push_back(compared(figure, a, b));
   }
-  if (!shift_between(std::vector<double>(before.size()), std::vector<double>(after.size())).interval)
-    text += "So few runs carry no interval: take at least 4 of each (--repeat).\n";
+  return out;
+}
+
+std::string comparison_head(const Comparison& comparison) {
+  return std::to_string(comparison.first_runs) + " runs against " + std::to_string(comparison.second_runs) +
+         "; medians, difference (Hodges-Lehmann) with its 95 % interval (Mann-Whitney)";
+}
+
+std::string comparison_text(const Comparison& comparison) {
+  std::string text = comparison_head(comparison) + "\n";
+  char line[256];
+  std::snprintf(line, sizeof line, "%-20s %12s %12s %11s  %-22s %s\n", "", "first", "second", "difference", "interval",
+                "verdict");
+  text += line;
+  for (const Comparison::Row& row : comparison.rows) {
+    std::snprintf(line, sizeof line, "%-20s %12.2f %12.2f %+9.1f %%  %-22s %s\n", row.name.c_str(), row.before,
+                  row.after, row.difference * 100, interval_text(row).c_str(), verdict_name(row.verdict));
+    text += line;
+  }
+  if (!comparison.carries_intervals) text += std::string(kTooFewRuns) + "\n";
   return text;
 }
 

@@ -9,6 +9,7 @@
 
 #include "load/compare_reports.h"
 #include "load/load_report.h"
+#include "load/report_html.h"
 
 namespace millrace {
 
@@ -28,8 +29,7 @@ int complain(const Error& error) {
   return error.code == Code::kNetwork ? kNetworkExit : kFailedExit;
 }
 
-Status write_report(const nlohmann::ordered_json& report, const std::string& path) {
-  const std::string text = report.dump(1) + "\n";
+Status write_text(const std::string& text, const std::string& path) {
   if (path == kStandardOutput) {
     std::cout << text << std::flush;
     return {};
@@ -60,23 +60,31 @@ int run(const LoadOptions& options) {
   const auto report = make_report(options, *outcome, started);
   if (!options.quiet && options.json_path != kStandardOutput) std::cout << report_text(report) << std::flush;
   if (!options.json_path.empty()) {
-    if (const Status written = write_report(report, options.json_path); !written) return complain(written.error());
+    if (const Status written = write_text(report.dump(1) + "\n", options.json_path); !written)
+      return complain(written.error());
   }
   return exit_code(options, *outcome, report["results"]);
 }
 
-int show(const std::string& path) {
-  const auto report = read_report(path);
+/// `page` where one is asked for, else `text`.
+template <typename Page, typename Text>
+int present(const std::string& html, Page page, Text text) {
+  const Status written = html.empty() ? write_text(text(), kStandardOutput) : write_text(page(), html);
+  return written ? 0 : complain(written.error());
+}
+
+int show(const ReportOptions& options) {
+  const auto report = read_report(options.path);
   if (!report) return complain(report.error());
-  std::cout << report_text(*report) << std::flush;
-  return 0;
+  return present(
+      options.html, [&] { return report_html(*report); }, [&] { return report_text(*report); });
 }
 
 int compare(const CompareOptions& options) {
-  const auto table = compare_reports(options.first, options.second);
-  if (!table) return complain(table.error());
-  std::cout << *table << std::flush;
-  return 0;
+  const auto compared = compare_reports(options.first, options.second);
+  if (!compared) return complain(compared.error());
+  return present(
+      options.html, [&] { return comparison_html(*compared); }, [&] { return comparison_text(*compared); });
 }
 
 }  // namespace
@@ -85,7 +93,7 @@ int run_load_command(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const LoadCommand command = parse_load_command(argc, argv);
   if (const auto* const options = std::get_if<LoadOptions>(&command)) return run(*options);
-  if (const auto* const options = std::get_if<ReportOptions>(&command)) return show(options->path);
+  if (const auto* const options = std::get_if<ReportOptions>(&command)) return show(*options);
   if (const auto* const options = std::get_if<CompareOptions>(&command)) return compare(*options);
   return std::get<int>(command);
 }

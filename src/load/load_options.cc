@@ -131,9 +131,9 @@ Status complete(LoadOptions& options, const Words& words) {
   MILLRACE_ASSIGN(options.token, given_token(options.token_file));
   if (options.token && !options.tls && !is_loopback(options.url.host))
     return fail(Code::kUsage, "A token would go to " + options.url.host + " unencrypted; add --tls.");
-  if (options.token && options.slow_clients > 0)
+  if (options.tls && options.slow_clients > 0)
     return fail(Code::kUsage,
-                "--slow-clients show no token, so a server with accounts would turn them away; leave them out.");
+                "--slow-clients speak no TLS, so the server would turn them away; leave one of them out.");
   MILLRACE_ASSIGN(options.operation, parse_operation(words.operation));
   MILLRACE_ASSIGN(options.size, parse_size_range(options.size_text));
   MILLRACE_ASSIGN(const std::uint64_t edit_bytes, parse_size(words.edit_size));
@@ -222,6 +222,8 @@ void add_run(CLI::App& run, LoadOptions& options, Words& words) {
   run.add_flag("-q,--quiet", options.quiet, "no progress and no report for people");
 }
 
+constexpr char kHtmlHelp[] = "a page with charts, in one file, instead of text; -: standard output";
+
 }  // namespace
 
 const char* operation_name(Operation operation) {
@@ -306,9 +308,11 @@ LoadCommand parse_load_command(int argc, char** argv) {
   add_run(*run, load, words);
   auto* const show = app.add_subcommand("report", "print a report that `run --json` has written");
   show->add_option("FILE", report.path)->required();
+  show->add_option("--html", report.html, kHtmlHelp)->type_name("PAGE");
   auto* const against = app.add_subcommand("compare", "compare runs: compare A.json... --against B.json...");
   against->add_option("FILES", compare.first, "reports of the first kind")->required();
   against->add_option("--against", compare.second, "reports of the second kind")->required();
+  against->add_option("--html", compare.html, kHtmlHelp)->type_name("PAGE");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -78,10 +78,12 @@ struct LoadOptions {
 struct CompareOptions {
   std::vector<std::string> first;
   std::vector<std::string> second;
+  std::string html;  ///< where a page goes; empty: text on standard output
 };
 
 struct ReportOptions {
   std::string path;
+  std::string html;  ///< likewise
 };
 
 /// What to do, or the exit code when there is nothing (more) to do: help was printed, or the sentence why not.

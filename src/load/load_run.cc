@@ -60,7 +60,7 @@ class LoadRun {
     seed();
     if (options_.slow_clients > 0 && outcome_.signal == 0) {
       auto slow = SlowClients::connect(loop_, options_.url.host, options_.url.port, options_.slow_clients,
-                                       LoadClient::path_of(options_.seed, 0));
+                                       LoadClient::path_of(options_.seed, 0), options_.token);
       if (!slow) return fail(slow.error());  // the others go on without
       slow_ = std::move(*slow);
     }

@@ -26,15 +26,22 @@ std::string frame(std::uint32_t stream, const Message& message) {
   return std::string(as_text(bytes));
 }
 
+/// Said at once: nobody has to wait for who a client is.
+std::string greeting(const std::optional<std::string>& token) {
+  std::string bytes = frame(0, wire::Hello{});
+  if (token) bytes += frame(0, wire::Authenticate{*token});
+  return bytes;
+}
+
 std::string writers_request() {
   wire::UploadDelta upload;
   upload.path = "load/slow";
   upload.bytes = 1 << 20;
-  return frame(0, wire::Hello{}) + frame(1, upload);
+  return frame(1, upload);
 }
 
 std::string readers_request(const std::string& path) {
-  std::string bytes = frame(0, wire::Hello{});
+  std::string bytes;
   for (std::uint32_t i = 0; i < kRequests; ++i) {
     wire::Download download;
     download.path = path;
@@ -62,7 +69,8 @@ SlowClients::~SlowClients() {
 }
 
 Result<std::unique_ptr<SlowClients>> SlowClients::connect(Loop& loop, const std::string& host, const std::string& port,
-                                                          std::uint32_t count, const std::string& path) {
+                                                          std::uint32_t count, const std::string& path,
+                                                          const std::optional<std::string>& token) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -75,8 +83,7 @@ Result<std::unique_ptr<SlowClients>> SlowClients::connect(Loop& loop, const std:
     const bool reader = i % 2 == 1;
     MILLRACE_ASSIGN(const int socket, connect_to(*address, reader ? kReaderBuffer : 0));
     slow->clients_.push_back({socket, reader ? std::string() : writers_request()});
-    if (!reader) continue;
-    const std::string request = readers_request(path);
+    const std::string request = greeting(token) + (reader ? readers_request(path) : std::string());
     if (send(socket, request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
       return fail(Code::kNetwork, system_error(errno, "A slow client cannot send").sentence);
   }

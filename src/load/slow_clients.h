@@ -1,8 +1,9 @@
 // Clients that hold a server up: half of them send an upload's request one byte a second, half ask for files again and
-// again and take one byte of the answer a second. They speak the protocol, on sockets of their own.
+// again and take one byte of the answer a second. They speak the protocol, on sockets of their own, without TLS.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,11 @@ namespace millrace {
 
 class SlowClients {
  public:
-  /// Connects `count` of them, blocking. `path` is a file that the readers ask for. Errors: kNetwork.
+  /// Connects `count` of them, blocking. `path` is a file that the readers ask for; `token` is what all show, where the
+  /// server has accounts. Errors: kNetwork.
   static Result<std::unique_ptr<SlowClients>> connect(Loop& loop, const std::string& host, const std::string& port,
-                                                      std::uint32_t count, const std::string& path);
+                                                      std::uint32_t count, const std::string& path,
+                                                      const std::optional<std::string>& token);
   ~SlowClients();
   SlowClients(const SlowClients&) = delete;
   SlowClients& operator=(const SlowClients&) = delete;

@@ -38,7 +38,14 @@ struct alignas(64) LoopCounts {
   std::array<DurationTally, kOperationNames.size()> durations;  ///< of those that ended well
   std::array<TransferTally, kDirectionNames.size()> transfers;
   std::array<Tally, kDirectionNames.size()> wire_bytes;  ///< at the sockets
-  Tally resumed;                                         ///< uploads with what an earlier one had left as their basis
+  Tally resumed;                                         ///< uploads that went on from one that was cut off, done
+  Tally resumed_failed;                                  ///< likewise, but ended with an error
+  Tally wrong_roots;                                     ///< patches that made something else than was announced
+  Tally asked_chunks;                                    ///< after such: those that differ came again
+  Tally asked_all;                                       ///< likewise: everything
+  DurationTally handshakes_full;                         ///< TLS, as a server
+  DurationTally handshakes_resumed;                      ///< likewise, with keys of an earlier connection
+  Tally handshakes_failed;
   std::array<std::atomic<std::uint64_t>, kDirectionNames.size()> active{};  ///< transfers under way
 };
 

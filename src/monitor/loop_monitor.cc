@@ -38,6 +38,11 @@ void LoopMonitor::count_request(Operation operation, const std::optional<Code>& 
   if (!error) counts.durations[index].record(took);
 }
 
+void LoopMonitor::count_handshake(const std::optional<Handshake>& done) {
+  if (!done) return counts.handshakes_failed.add(1);
+  (done->is_resumed ? counts.handshakes_resumed : counts.handshakes_full).record(done->took);
+}
+
 std::vector<TransferView> LoopMonitor::active(const std::optional<std::string>& account, std::size_t most) const {
   std::vector<TransferView> out;
   for (auto one = active_.rbegin(); one != active_.rend() && out.size() < most; ++one) {

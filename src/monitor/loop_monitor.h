@@ -45,6 +45,12 @@ class LoopMonitor {
   explicit LoopMonitor(RecentTransfers& recent) : recent_(recent) {}
   LoopCounts counts;
 
+  /// Of TLS; nothing: it failed.
+  struct Handshake {
+    bool is_resumed = false;
+    std::chrono::nanoseconds took{0};
+  };
+  void count_handshake(const std::optional<Handshake>& done);
   void count_request(Operation operation, const std::optional<Code>& error, std::chrono::nanoseconds took);
   /// The newest first, at most so many; of `account` alone where one is given.
   std::vector<TransferView> active(const std::optional<std::string>& account, std::size_t most) const;

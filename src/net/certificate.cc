@@ -11,6 +11,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 
 #include "net/tls_context.h"
@@ -103,6 +104,27 @@ Status ensure_certificate(const std::string& certificate, const std::string& key
   const Certificate signed_by_itself = make_certificate(made.get(), name);
   if (!signed_by_itself) return fail(Code::kTls, "No certificate can be made: " + tls_failure());
   return write_file(certificate, [&](std::FILE* file) { return PEM_write_X509(file, signed_by_itself.get()); });
+}
+
+std::string why_not_valid(const std::string& certificate) {
+  const File file(std::fopen(certificate.c_str(), "r"));
+  const Certificate read(file ? PEM_read_X509(file.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!read) {
+    tls_failure();
+    return {};
+  }
+  const auto sentence = [&certificate](const char* how, const ASN1_TIME* moment, const char* what_to_do) {
+    std::tm parts{};
+    char text[32] = "?";
+    if (ASN1_TIME_to_tm(moment, &parts) == 1) std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
+    return "The certificate '" + certificate + "' " + how + " " + text +
+           " UTC, and clients that believe authorities refuse it; " + what_to_do;
+  };
+  if (X509_cmp_current_time(X509_get0_notAfter(read.get())) < 0)
+    return sentence("ended on", X509_get0_notAfter(read.get()), "renew it and send SIGHUP.");
+  if (X509_cmp_current_time(X509_get0_notBefore(read.get())) > 0)
+    return sentence("is not valid before", X509_get0_notBefore(read.get()), "is this machine's clock right?");
+  return {};
 }
 
 Result<std::string> fingerprint_in(const std::string& certificate) {

@@ -14,4 +14,8 @@ Status ensure_certificate(const std::string& certificate, const std::string& key
 /// Of the first certificate in a file; see fingerprint_of(). Errors: kTls.
 Result<std::string> fingerprint_in(const std::string& certificate);
 
+/// Why clients that look at dates will not take it now, for people: it is over, or not valid yet. Empty: they will, or
+/// it cannot be read.
+std::string why_not_valid(const std::string& certificate);
+
 }  // namespace millrace

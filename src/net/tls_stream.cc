@@ -137,6 +137,7 @@ TlsStream::~TlsStream() {
 
 void TlsStream::start(Events events) {
   events_ = std::move(events);
+  began_ = std::chrono::steady_clock::now();
   carrier_->start({[this](ByteView bytes) { on_carrier_bytes(bytes); },
                    [this] {
                      if (secured_ && events_.on_drained) events_.on_drained();
@@ -168,6 +169,7 @@ bool TlsStream::shake_hands() {
     return false;
   }
   secured_ = true;
+  tell_handshake(Handshake{SSL_session_reused(engine_->ssl.get()) == 1, std::chrono::steady_clock::now() - began_});
   waiting_bytes_ = 0;
   encrypt(std::exchange(waiting_, {}));
   if (finish_) finish_writing();
@@ -269,14 +271,21 @@ void TlsStream::finish_writing() {
   carrier_->finish_writing();
 }
 
+void TlsStream::tell_handshake(const std::optional<Handshake>& done) {
+  const OnHandshake call = std::exchange(on_handshake_, nullptr);
+  if (call) call(done);
+}
+
 void TlsStream::end(const Error& error) {
   if (std::exchange(ended_, true)) return;
+  tell_handshake(std::nullopt);
   carrier_->pause_reading();
   const auto on_closed = events_.on_closed;
   if (on_closed) on_closed(error);
 }
 
 void TlsStream::close() {
+  tell_handshake(std::nullopt);
   ended_ = true;
   alive_.reset();
   events_ = {};

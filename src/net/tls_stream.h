@@ -1,8 +1,10 @@
 // TLS 1.3 upon another stream: OpenSSL reads from and writes to memory, the carrier moves the bytes.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/stream.h"
@@ -19,6 +21,13 @@ class TlsStream final : public Stream {
   TlsStream(std::unique_ptr<Stream> carrier, const TlsContext& context, const std::string& host, Verify verify);
   /// Server: sent as it is to a peer whose first byte shows that it does not speak TLS.
   void set_plain_answer(Buffer answer) { plain_answer_ = std::move(answer); }
+  /// Told once how the handshake ended. `done`: nothing when it failed, or was given up before its end.
+  struct Handshake {
+    bool is_resumed = false;  ///< with keys of an earlier connection
+    std::chrono::nanoseconds took{0};
+  };
+  using OnHandshake = std::function<void(const std::optional<Handshake>& done)>;
+  void set_on_handshake(OnHandshake call) { on_handshake_ = std::move(call); }
   ~TlsStream() override;
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
@@ -45,6 +54,7 @@ class TlsStream final : public Stream {
   /// Hands the carrier what OpenSSL has written.
   void send_output();
   void end(const Error& error);
+  void tell_handshake(const std::optional<Handshake>& done);
 
   std::unique_ptr<Stream> carrier_;
   std::unique_ptr<Engine> engine_;
@@ -53,6 +63,8 @@ class TlsStream final : public Stream {
   std::vector<WritePiece> waiting_;  ///< for the handshake
   std::size_t waiting_bytes_ = 0;
   Buffer plain_answer_;
+  OnHandshake on_handshake_;
+  std::chrono::steady_clock::time_point began_;
   bool heard_ = false;         ///< something has come
   bool speaks_plain_ = false;  ///< the peer
   bool secured_ = false;

@@ -68,7 +68,7 @@ Result<Socket> private_file(const std::string& folder, const std::string& path) 
 }
 
 std::int64_t bits_of(const Scope& scope) {
-  return (scope.read ? 1 : 0) | (scope.write ? 2 : 0) | (scope.remove ? 4 : 0);
+  return (scope.read ? 1 : 0) | (scope.write ? 2 : 0) | (scope.remove ? 4 : 0) | (scope.monitor ? 8 : 0);
 }
 
 }  // namespace
@@ -253,7 +253,7 @@ Result<std::vector<TokenEntry>> AccountBook::tokens() {
         return fail(Code::kIntegrity, "a token's hash has the wrong length");
       std::copy(hash.begin(), hash.end(), token.secret_hash.bytes.begin());
       const std::int64_t bits = query.integer(3);
-      token.scope = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, query.text(4)};
+      token.scope = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, query.text(4), (bits & 8) != 0};
       token.created_s = query.unsigned_integer(5);
       token.expires_s = query.unsigned_integer(6);
       token.has_expired = query.integer(7) != 0;

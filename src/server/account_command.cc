@@ -156,7 +156,7 @@ Status add_token(const Arguments& given) {
   entry.account = given.name;
   entry.label = given.label;
   if (entry.label.size() > kMostLabel) return fail(Code::kUsage, "A label has at most 200 bytes.");
-  if (!given.scope.empty()) entry.scope = {false, false, false, {}};
+  if (!given.scope.empty()) entry.scope = {false, false, false, {}, false};
   for (const std::string& word : given.scope) {
     if (word == "read") {
       entry.scope.read = true;
@@ -164,13 +164,19 @@ Status add_token(const Arguments& given) {
       entry.scope.write = true;
     } else if (word == "delete") {
       entry.scope.remove = true;
+    } else if (word == "monitor") {
+      entry.scope.monitor = true;
     } else {
-      return fail(Code::kUsage, "'" + printable(word) + "' is no scope; take read, write and delete, between commas.");
+      return fail(Code::kUsage,
+                  "'" + printable(word) + "' is no scope; take read, write, delete and monitor, between commas.");
     }
   }
   entry.scope.prefix = given.prefix;
   while (entry.scope.prefix.ends_with('/')) entry.scope.prefix.pop_back();
   MILLRACE_TRY(check_path(entry.scope.prefix, RootAllowed::kYes));
+  if (entry.scope.monitor && !entry.scope.prefix.empty())
+    return fail(Code::kUsage,
+                "Who may watch the server sees the paths of all transfers; leave out --prefix, or make two tokens.");
   entry.created_s = now_s();
   MILLRACE_ASSIGN(entry.expires_s, parse_end(given.expires));
   MILLRACE_ASSIGN(const Token token, make_token());
@@ -197,6 +203,7 @@ Status list_tokens(const Arguments& given) {
     add(token.scope.read, "read");
     add(token.scope.write, "write");
     add(token.scope.remove, "delete");
+    add(token.scope.monitor, "monitor");
     const bool is_over = token.has_expired || (token.expires_s > 0 && token.expires_s <= now_s());
     const std::string end =
         token.expires_s == 0 ? "never ends" : (is_over ? "ended " : "ends ") + day_of(token.expires_s);
@@ -232,7 +239,9 @@ class Commands {
     auto* const token = app_.add_subcommand("token", "what its clients show");
     token->require_subcommand(1);
     auto* const make = verb(*token, "add", "make a token and print it, this once", "NAME", add_token);
-    make->add_option("--scope", given_.scope, "read, write and delete, between commas; all by default")->delimiter(',');
+    make->add_option("--scope", given_.scope,
+                     "read, write, delete and monitor, between commas; the first three by default")
+        ->delimiter(',');
     make->add_option("--prefix", given_.prefix, "confine it to PATH of the account and what lies below")
         ->type_name("PATH");
     make->add_option("--expires", given_.expires, "a time from now (12h, 30d), or a day (2027-01-31); never by default")

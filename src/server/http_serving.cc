@@ -43,8 +43,8 @@ void HttpServing::take(Socket client, std::uint64_t id) {
                   std::chrono::steady_clock::now()},
                  [&served](const Grant& grant) { return on_grant(served, grant); });
   };
-  served.connection = std::make_shared<HttpConnection>(loop_, secure_http(std::move(tcp), tls_.get()), limits_, make,
-                                                       [this, id](const Error&) { end(id); });
+  served.connection = std::make_shared<HttpConnection>(loop_, secure_http(std::move(tcp), tls_.get(), &monitor_),
+                                                       limits_, make, [this, id](const Error&) { end(id); });
   const auto connection = served.connection;
   connection->start();
   if (draining_) connection->set_last();  // whoever asks whether the server is ready still hears

@@ -28,6 +28,15 @@ void add_connections(Families& to, const ServerSnapshot& now) {
   };
   attempts("ok", now.authenticated);
   attempts("failed", now.not_authenticated);
+  const auto handshakes = [&](const char* kind, const DurationCounts& durations) {
+    to.histogram("millraced_tls_handshake_duration_seconds",
+                 "How long TLS handshakes took that ended well, the client's part and the network's included.",
+                 durations, {{"kind", kind}});
+  };
+  handshakes("full", now.handshakes_full);
+  handshakes("resumed", now.handshakes_resumed);
+  to.counter("millraced_tls_handshake_failures_total", "TLS handshakes that failed or were given up.",
+             number(now.handshakes_failed));
 }
 
 void add_requests(Families& to, const ServerSnapshot& now) {
@@ -86,6 +95,52 @@ void add_transfers(Families& to, const ServerSnapshot& now) {
   cache("miss", now.signatures.misses);
 }
 
+std::uint64_t damaged(const ServerSnapshot& now, Operation operation) {
+  return now.requests[static_cast<std::size_t>(operation)][static_cast<std::size_t>(Code::kIntegrity)];
+}
+
+void add_trust(Families& to, const ServerSnapshot& now) {
+  const auto fallbacks = [&](const char* reason, std::uint64_t count) {
+    to.counter("millraced_delta_fallbacks_total",
+               "Uploads whose delta made something else than was announced, so that chunks or the file came again.",
+               number(count), {{"reason", reason}});
+  };
+  fallbacks("wrong_chunks", now.asked_chunks);
+  fallbacks("wrong_file", now.asked_all);
+  const auto resumes = [&](const char* result, std::uint64_t count) {
+    to.counter("millraced_resumes_total", "Uploads that went on from what was left of one that was cut off.",
+               number(count), {{"result", result}});
+  };
+  resumes("ok", now.resumed);
+  resumes("failed", now.resumed_failed);
+  const auto failures = [&](const char* stage, std::uint64_t count) {
+    to.counter("millraced_integrity_failures_total", "Content that was not what its digest says.", number(count),
+               {{"stage", stage}});
+  };
+  failures("patch", now.wrong_roots);
+  failures("upload", damaged(now, Operation::kUpload) + damaged(now, Operation::kHttpPut));
+  failures("download", damaged(now, Operation::kDownload) + damaged(now, Operation::kHttpGet));
+  failures("verify", damaged(now, Operation::kVerify));
+  failures("scrub", now.store.scrub_damaged);
+  const auto quota = [&](const char* kind, std::uint64_t count) {
+    to.counter("millraced_quota_rejections_total",
+               "What was refused because an account may not have more bytes or files, or the disk has no room for it.",
+               number(count), {{"kind", kind}});
+  };
+  quota("bytes", now.store.refused_bytes);
+  quota("files", now.store.refused_files);
+  quota("disk", now.store.refused_disk);
+  const auto hashed = [&](const char* algorithm, const char* purpose, std::uint64_t bytes) {
+    to.counter("millraced_hash_bytes_total", "Bytes that were hashed.", number(bytes),
+               {{"algorithm", algorithm}, {"purpose", purpose}});
+  };
+  hashed("sha256", "transfer", now.hashed.transfers);
+  hashed("sha256", "http", now.hashed.http);
+  hashed("sha256", "store", now.hashed.store);
+  hashed("sha256", "scrub", now.hashed.scrub);
+  hashed("xxh3", "copy", now.store.checked_bytes);
+}
+
 void add_storage(Families& to, const ServerSnapshot& now) {
   const auto kind = [&](const char* name, std::uint64_t bytes) {
     to.gauge("millraced_storage_bytes", "Bytes that are stored.", number(bytes), {{"kind", name}});
@@ -107,6 +162,8 @@ void add_storage(Families& to, const ServerSnapshot& now) {
                {{"kind", "folder"}});
   to.histogram("millraced_catalogue_transaction_duration_seconds",
                "How long transactions of the catalogue took, flushes included.", now.store.transactions);
+  to.histogram("millraced_catalogue_query_duration_seconds",
+               "How long reads of the catalogue took, waits for an open transaction included.", now.store.queries);
 }
 
 void add_inside(Families& to, const ServerSnapshot& now) {
@@ -139,11 +196,12 @@ void add_inside(Families& to, const ServerSnapshot& now) {
 
 Families metric_families(const ServerSnapshot& now) {
   Families out;
-  out.gauge("millraced_build_info", "The program.", 1, {{"version", MILLRACE_VERSION}});
+  out.gauge("millraced_build_info", "The program.", 1, {{"version", MILLRACE_VERSION}, {"revision", now.revision}});
   out.gauge("millraced_ready", "1 when the server takes requests and can store what comes.", now.is_ready() ? 1 : 0);
   add_connections(out, now);
   add_requests(out, now);
   add_transfers(out, now);
+  add_trust(out, now);
   add_storage(out, now);
   add_inside(out, now);
   return out;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/address.h"
+#include "base/counted_hasher.h"
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
 #include "monitor/wall_clock.h"
@@ -110,6 +111,12 @@ Status listen_http(Server& server, const ServeOptions& options, Log& log) {
   return {};
 }
 
+/// Both listeners show the same one.
+void warn_of_dates(const std::vector<std::shared_ptr<ServerTls>>& tls, Log& log) {
+  if (tls.empty()) return;
+  if (const std::string warning = tls.front()->warning(); !warning.empty()) log.warn(warning);
+}
+
 /// A server that listens, and what signals and the service manager have it do.
 class Service {
  public:
@@ -171,6 +178,7 @@ class Service {
       const Status loaded = tls->load();
       if (!loaded) log_.warn("the certificates stay as they were: " + loaded.error().sentence);
     }
+    warn_of_dates(tls_, log_);
     const Reload::Outcome outcome = reload_.read_again();
     for (const std::string& problem : outcome.problems) log_.warn("the configuration stays as it was: " + problem);
     for (const std::string& setting : outcome.needs_restart)
@@ -193,7 +201,7 @@ class Service {
 
 }  // namespace
 
-int serve(const ServeOptions& given) {
+int serve(const ServeOptions& given, std::string revision) {
   ServeOptions options = given;
   ServerLimits& limits = options.limits;
   std::signal(SIGPIPE, SIG_IGN);
@@ -218,8 +226,10 @@ int serve(const ServeOptions& given) {
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
   if (const Status confined = confine_to_data(options, log); !confined) return complain(confined.error());
-  StoreOptions store_options{options.durability, system_random(), make_sha256, nullptr,
+  HashCounts hashed;
+  StoreOptions store_options{options.durability, system_random(), counted(make_sha256, hashed.store), nullptr,
                              [&log](const std::string& sentence) { log.warn(sentence); }};
+  store_options.scrub_hasher = counted(make_sha256, hashed.scrub);
   store_options.trash = {options.trash_keep, options.trash_percent};
   auto store = open_directory_store(options.data, std::move(store_options));
   if (!store) return complain(store.error());
@@ -258,14 +268,17 @@ int serve(const ServeOptions& given) {
   chores->add([&accounts, &log] { return look_at(**accounts, log); }, kAccountsInterval);
   HistoryKeeper history_keeper(*owned, [&log](const std::string& sentence) { log.warn(sentence); });
   Loop loop;
-  ServerContext context{make_scoped_store(owned), {make_sha256, make_zstd_codec, system_random()}};
+  ServerContext context{make_scoped_store(owned),
+                        {counted(make_sha256, hashed.transfers), make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
   Server server(loop, {std::move(context), *owned, *accounts, *tls, *http_tls, http_host(options), budget, limits,
-                       journal, problems, history_keeper, process});
+                       journal, problems, history_keeper, process, make_sha256, hashed, std::move(revision)});
   server.set_store_figures(owned->figures());
   chores->add(
-      [&owned, &server, &history_keeper] {
-        server.set_store_figures(owned->figures());
+      [&owned, &server, &history_keeper, &scrub] {
+        StoreFigures figures = owned->figures();
+        figures.scrub_damaged = scrub.damaged_in_all();  // of this thread
+        server.set_store_figures(std::move(figures));
         history_keeper.save();
         return kFiguresInterval;
       },
@@ -279,6 +292,7 @@ int serve(const ServeOptions& given) {
   std::vector<std::shared_ptr<ServerTls>> certificates;
   for (const auto& one : {*tls, *http_tls})
     if (one) certificates.push_back(one);
+  warn_of_dates(certificates, log);
   Service(loop, server, std::move(certificates), options, manager, journal).run();
   chores.reset();  // its steps use what goes next
   history_keeper.save(true);

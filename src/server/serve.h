@@ -5,7 +5,8 @@
 
 namespace millrace {
 
-/// Until SIGTERM or SIGINT. Returns the exit code; what went wrong is on standard error.
-int serve(const ServeOptions& options);
+/// Until SIGTERM or SIGINT. `revision`: of the program, for the metrics. Returns the exit code; what went wrong is on
+/// standard error.
+int serve(const ServeOptions& options, std::string revision);
 
 }  // namespace millrace

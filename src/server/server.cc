@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/counted_hasher.h"
 #include "base/units.h"
 #include "monitor/wall_clock.h"
 
@@ -13,6 +14,17 @@ constexpr std::chrono::milliseconds kAcceptorLook{20};
 constexpr std::chrono::milliseconds kSampling{1000};
 constexpr unsigned kSamplesOfTurning = 5;      ///< a loop that has not turned for so many is stuck
 constexpr std::uint64_t kRetryAfterMs = 1000;  ///< a server that is started again is there by then
+
+void add_events(ServerSnapshot& to, const LoopCounts& counts) {
+  to.resumed += counts.resumed.value();
+  to.resumed_failed += counts.resumed_failed.value();
+  to.wrong_roots += counts.wrong_roots.value();
+  to.asked_chunks += counts.asked_chunks.value();
+  to.asked_all += counts.asked_all.value();
+  to.handshakes_full.add(counts.handshakes_full.read());
+  to.handshakes_resumed.add(counts.handshakes_resumed.read());
+  to.handshakes_failed += counts.handshakes_failed.value();
+}
 }  // namespace
 
 Server::Server(Loop& acceptor, ServerSetup setup)
@@ -21,7 +33,7 @@ Server::Server(Loop& acceptor, ServerSetup setup)
       lanes_(std::make_shared<Lanes>(LaneSizes::for_server(std::thread::hardware_concurrency()))),
       api_{setup_.context.store,
            [&store = setup_.store](const std::string& account) { return store.usage(account); },
-           setup_.context.toolbox.hasher,
+           counted(setup_.hasher, setup_.hashed.http),
            setup_.accounts,
            setup_.budget,
            setup_.journal,
@@ -206,6 +218,7 @@ ServerSnapshot Server::snapshot() {
   ServerSnapshot now;
   now.now_ms = wall_clock_ms();
   now.started_ms = started_ms_;
+  now.revision = setup_.revision;
   {
     const std::lock_guard lock(figures_mutex_);
     now.store = store_figures_;
@@ -232,6 +245,9 @@ ServerSnapshot Server::snapshot() {
       now.transfers[i].wire += counts.wire_bytes[i].value();
     }
   }
+  for (const auto& loop : loops_) add_events(now, loop->monitor().counts);
+  now.hashed = {setup_.hashed.transfers.value(), setup_.hashed.http.value(), setup_.hashed.store.value(),
+                setup_.hashed.scrub.value()};
   now.listeners.push_back(std::move(sync));
   now.listeners.push_back(std::move(http));
   LoadSampler::LastSecond last = sampler_.last();

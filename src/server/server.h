@@ -30,6 +30,9 @@ struct ServerSetup {
   const ProblemList& problems;
   HistoryKeeper& history_keeper;
   ProcessWatch& process;
+  HasherFactory hasher;  ///< for HTTP, not counted yet
+  HashCounts& hashed;
+  std::string revision;  ///< of the program
 };
 
 class Server final : public LiveServer {

@@ -4,7 +4,17 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/shared_tally.h"
+
 namespace millrace {
+
+/// Bytes that went through SHA-256.
+struct HashCounts {
+  SharedTally transfers;
+  SharedTally http;
+  SharedTally store;
+  SharedTally scrub;
+};
 
 struct ServerCounts {
   std::atomic<std::uint64_t> connections{0};        ///< taken so far, by HTTP too: the last one's number

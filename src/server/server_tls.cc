@@ -13,6 +13,19 @@
 
 namespace millrace {
 
+namespace {
+
+void count_handshake(TlsStream& stream, LoopMonitor* monitor) {
+  if (monitor == nullptr) return;
+  stream.set_on_handshake([monitor](const std::optional<TlsStream::Handshake>& done) {
+    std::optional<LoopMonitor::Handshake> counted;
+    if (done) counted = {done->is_resumed, done->took};
+    monitor->count_handshake(counted);
+  });
+}
+
+}  // namespace
+
 bool TlsChoice::encrypts(const std::string& host) const {
   return mode == Mode::kOn || (mode == Mode::kAuto && !is_loopback(host));
 }
@@ -70,7 +83,7 @@ Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, cons
   return tls;
 }
 
-std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls) {
+std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls, LoopMonitor* monitor) {
   if (tls == nullptr) return accepted;
   static constexpr std::string_view kAnswer =
       "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\nConnection: close\r\n\r\n"
@@ -79,13 +92,15 @@ std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const S
   Buffer answer;
   append(answer, as_bytes(kAnswer));
   stream->set_plain_answer(std::move(answer));
+  count_handshake(*stream, monitor);
   return stream;
 }
 
-std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls) {
+std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls, LoopMonitor* monitor) {
   if (tls == nullptr) return accepted;
   auto stream = std::make_unique<TlsStream>(std::move(accepted), tls->context(), std::string(), nullptr);
   stream->set_plain_answer(last_words({Code::kTls, "This server speaks TLS only; connect with --tls."}));
+  count_handshake(*stream, monitor);
   return stream;
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "monitor/loop_monitor.h"
+#include "net/certificate.h"
 #include "net/tcp.h"
 #include "net/tls_context.h"
 
@@ -32,6 +34,8 @@ class ServerTls {
   Status load();
   /// Of the key that load() read last.
   std::string fingerprint() const;
+  /// Why clients may refuse the certificate as it is now, for the operator; empty: nothing is wrong with its dates.
+  std::string warning() const { return why_not_valid(files_.certificate); }
   /// What load() read last.
   TlsContext context() const;
   /// Likewise, for HTTP.
@@ -50,10 +54,12 @@ class ServerTls {
 Result<std::shared_ptr<ServerTls>> open_server_tls(const TlsChoice& choice, const std::string& host,
                                                    const std::string& data);
 
-/// The accepted connection, for HTTP, encrypted with what `tls` has loaded; as it is where `tls` is null.
-std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls);
+/// The accepted connection, for HTTP, encrypted with what `tls` has loaded; as it is where `tls` is null. `monitor`
+/// counts its handshake and must live until it is closed; null: it is not counted.
+std::unique_ptr<Stream> secure_http(std::unique_ptr<TcpStream> accepted, const ServerTls* tls, LoopMonitor* monitor);
 
-/// The accepted connection, encrypted with what `tls` has loaded; as it is where `tls` is null.
-std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls);
+/// The same for the sync protocol.
+std::unique_ptr<Stream> secure(std::unique_ptr<TcpStream> accepted, const ServerTls* tls,
+                               LoopMonitor* monitor = nullptr);
 
 }  // namespace millrace

@@ -61,7 +61,7 @@ void ServingLoop::serve(Socket client) {
   arrival.address = attempt_address(client.descriptor());
   arrival.is_encrypted = parts_.tls != nullptr;
   auto tcp = std::make_unique<TcpStream>(*loop_);
-  if (tcp->adopt(std::move(client))) arrival.stream = secure(std::move(tcp), parts_.tls.get());
+  if (tcp->adopt(std::move(client))) arrival.stream = secure(std::move(tcp), parts_.tls.get(), &monitor_);
   serve(std::move(arrival));
 }
 
@@ -176,7 +176,8 @@ void ServingLoop::on_decided(std::uint64_t number, Token token, const Result<Gra
     const Scope& scope = grant.principal.scope;
     answer.emplace();
     answer->account = grant.principal.account;
-    answer->scope = (scope.read ? 1u : 0u) | (scope.write ? 2u : 0u) | (scope.remove ? 4u : 0u);
+    answer->scope =
+        (scope.read ? 1u : 0u) | (scope.write ? 2u : 0u) | (scope.remove ? 4u : 0u) | (scope.monitor ? 8u : 0u);
     answer->prefix = scope.prefix;
     answer->expires_s = grant.expires_s;
   }

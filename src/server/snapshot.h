@@ -51,7 +51,16 @@ struct HealthCheck {
   std::string detail;  ///< for people
 };
 
+/// By SHA-256, for what.
+struct HashedBytes {
+  std::uint64_t transfers = 0;
+  std::uint64_t http = 0;
+  std::uint64_t store = 0;  ///< indexing, verifying, recovery
+  std::uint64_t scrub = 0;
+};
+
 struct ServerSnapshot {
+  std::string revision;     ///< of the program
   std::int64_t now_ms = 0;  ///< since 1970, like started_ms
   std::int64_t started_ms = 0;
   std::vector<ListenerView> listeners;
@@ -65,6 +74,15 @@ struct ServerSnapshot {
   std::uint64_t authenticated = 0;
   std::uint64_t too_slow = 0;
   std::uint64_t requests_busy = 0;
+  std::uint64_t resumed = 0;  ///< uploads that went on from one that was cut off
+  std::uint64_t resumed_failed = 0;
+  std::uint64_t wrong_roots = 0;  ///< see LoopCounts
+  std::uint64_t asked_chunks = 0;
+  std::uint64_t asked_all = 0;
+  DurationCounts handshakes_full;
+  DurationCounts handshakes_resumed;
+  std::uint64_t handshakes_failed = 0;
+  HashedBytes hashed;
   std::uint64_t buffers = 0;
   std::uint64_t buffers_limit = 0;
   std::uint64_t buffers_most = 0;

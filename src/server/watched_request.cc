@@ -126,6 +126,13 @@ class WatchedRequest final : public Conversation, public StreamPort {
     transfer_->view.literal_bytes = now.literal;
     transfer_->view.zero_bytes = now.zero;
   }
+  void note_event(TransferEvent event) override {
+    LoopCounts& counts = monitor_.counts;
+    if (event == TransferEvent::kResumes) resumes_ = true;
+    if (event == TransferEvent::kWrongRoot) counts.wrong_roots.add(1);
+    if (event == TransferEvent::kAsksChunks) counts.asked_chunks.add(1);
+    if (event == TransferEvent::kAsksAll) counts.asked_all.add(1);
+  }
   void finish() override {
     note(nullptr);
     port_.finish();
@@ -169,6 +176,7 @@ class WatchedRequest final : public Conversation, public StreamPort {
     RequestEnd end{asked_.operation, asked_.changes, asked_.path,          asked_.target, {},
                    version_,         wire_bytes_,    Clock::now() - began_};
     if (error != nullptr) end.error = error->code;
+    if (resumes_) (error == nullptr ? monitor_.counts.resumed : monitor_.counts.resumed_failed).add(1);
     if (transfer_) {
       transfer_->end(end.error);
       transfer_.reset();
@@ -186,6 +194,7 @@ class WatchedRequest final : public Conversation, public StreamPort {
   std::uint64_t wire_bytes_ = 0;
   std::optional<Version> version_;
   std::optional<ActiveTransfer> transfer_;
+  bool resumes_ = false;
   bool noted_ = false;
 };
 

@@ -189,6 +189,7 @@ Statement& Catalogue::statement(const char* sql, Status& status) {
 }
 
 Result<std::optional<Row>> Catalogue::find(const std::string& path) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   static const std::string kSql = std::string("SELECT ") + kColumns + " FROM versions WHERE path=?";
@@ -201,6 +202,7 @@ Result<std::optional<Row>> Catalogue::find(const std::string& path) {
 }
 
 Result<std::optional<std::string>> Catalogue::find_root(const Digest& root, const std::string& prefix) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   auto& query = statement("SELECT path FROM versions WHERE root=? AND path>=? AND path<? LIMIT 1", status);
@@ -214,6 +216,7 @@ Result<std::optional<std::string>> Catalogue::find_root(const Digest& root, cons
 }
 
 Result<std::vector<std::pair<std::string, Row>>> Catalogue::below(const std::string& folder) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   static const std::string kSql =
@@ -232,6 +235,7 @@ Result<std::vector<std::pair<std::string, Row>>> Catalogue::below(const std::str
 }
 
 Result<std::vector<std::string>> Catalogue::paths(const std::string& after, std::size_t limit) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   auto& query = statement("SELECT path FROM versions WHERE path>? ORDER BY path LIMIT ?", status);
@@ -247,6 +251,7 @@ Result<std::vector<std::string>> Catalogue::paths(const std::string& after, std:
 }
 
 Result<std::vector<Change>> Catalogue::changes(const std::string& prefix, std::uint64_t since, std::size_t limit) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   static const std::string kSql = std::string("SELECT path,1,") + kColumns +
@@ -275,6 +280,7 @@ Result<std::vector<Change>> Catalogue::changes(const std::string& prefix, std::u
 }
 
 Result<std::optional<Buffer>> Catalogue::chunk_list(const Digest& root) {
+  const DurationScope took(query_times_);
   const std::lock_guard lock(mutex_);
   Status status;
   auto& query = statement("SELECT list FROM chunk_lists WHERE root=?", status);

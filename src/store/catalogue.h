@@ -99,6 +99,8 @@ class Catalogue {
   Usage total_usage() const;
   /// How long transactions took, flushes included.
   DurationCounts transaction_times() const { return transaction_times_.read(); }
+  /// How long reads took, waits for a transaction that was open included.
+  DurationCounts query_times() const { return query_times_.read(); }
   /// All of it, by step and moment.
   Result<std::vector<HistoryRow>> history();
   /// Copies what the log holds into the catalogue's file, so that the log can begin anew.
@@ -148,6 +150,7 @@ class Catalogue {
   Usage total_usage_;                   ///< the sum of it
   void set_usage(const std::string& account, const Usage& usage);
   DurationTally transaction_times_;
+  DurationTally query_times_;
   Status load_usage();
   /// The row at `path` is about to become one of so many bytes, or nothing.
   Status note_change(const std::string& path, const std::optional<std::uint64_t>& bytes);

@@ -40,13 +40,17 @@ Status fits_quota(const QuotaShare& share, const Usage& used, std::int64_t more_
   const auto over = [](std::uint64_t limit, std::uint64_t now, std::int64_t more) {
     return limit > 0 && more > 0 && (now > limit || static_cast<std::uint64_t>(more) > limit - now);
   };
-  if (over(bytes, used.bytes, more_bytes))
+  if (over(bytes, used.bytes, more_bytes)) {
+    if (share.refusals != nullptr) share.refusals->bytes.add(1);
     return fail(Code::kQuota, "'" + printable(path) + "' does not fit: the account '" + share.account + "' may have " +
                                   std::to_string(bytes) + " bytes, has " + std::to_string(used.bytes) +
                                   " and would need " + std::to_string(more_bytes) + " more; delete something first.");
-  if (over(files, used.files, more_files))
+  }
+  if (over(files, used.files, more_files)) {
+    if (share.refusals != nullptr) share.refusals->files.add(1);
     return fail(Code::kQuota, "'" + printable(path) + "' does not fit: the account '" + share.account + "' has " +
                                   std::to_string(used.files) + " files, as many as it may; delete something first.");
+  }
   return {};
 }
 

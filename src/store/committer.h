@@ -21,7 +21,8 @@ inline constexpr std::size_t kMaxContentInRow = 32u << 10;  ///< bytes; larger f
 struct QuotaShare {
   std::string account;
   Quota quota;
-  std::uint64_t replaced_bytes = 0;  ///< when it began; what counts is looked at again when it is committed
+  std::uint64_t replaced_bytes = 0;   ///< when it began; what counts is looked at again when it is committed
+  QuotaRefusals* refusals = nullptr;  ///< where what does not fit is counted
 };
 
 /// Whether `account` may come to have `bytes` and `files` more. Errors: kQuota.

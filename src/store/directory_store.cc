@@ -111,6 +111,7 @@ class DirectoryStore final : public LocalStore {
       auto free = disk().free_bytes();
       if (free && request.bytes > *free && parts_->make_room(request.bytes)) free = disk().free_bytes();
       if (free && request.bytes > *free) {
+        parts_->quota_refusals.disk.add(1);
         return fail(Code::kQuota, "The server's disk has no room for '" + printable(request.path) + "': it needs " +
                                       std::to_string(request.bytes) + " bytes and " + std::to_string(*free) +
                                       " are free.");
@@ -298,6 +299,11 @@ class DirectoryStore final : public LocalStore {
     out.file_flushes = disk().times().file_flushes.read();
     out.folder_flushes = disk().times().folder_flushes.read();
     out.transactions = parts_->catalogue->transaction_times();
+    out.queries = parts_->catalogue->query_times();
+    out.refused_bytes = parts_->quota_refusals.bytes.value();
+    out.refused_files = parts_->quota_refusals.files.value();
+    out.refused_disk = parts_->quota_refusals.disk.value();
+    out.checked_bytes = parts_->checked_bytes.value();
     if (const Status writable = parts_->catalogue->writable(); !writable) out.stopped = writable.error();
     return out;
   }
@@ -314,7 +320,7 @@ class DirectoryStore final : public LocalStore {
 
   Scrub scrub(const ScrubLimits& limits, std::function<void(const std::string&)> report) override {
     return Scrub({.disk = disk(),
-                  .hasher = parts_->hasher,
+                  .hasher = options_.scrub_hasher ? options_.scrub_hasher : parts_->hasher,
                   .paths = [this](const std::string& after,
                                   std::size_t limit) { return parts_->catalogue->paths(after, limit); },
                   .root_of = [this](const std::string& path, const FileStat& stat) -> Result<std::optional<Digest>> {
@@ -360,6 +366,7 @@ class DirectoryStore final : public LocalStore {
   /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit.
   Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes) {
     QuotaShare share{principal.account, principal.quota};
+    share.refusals = &parts_->quota_refusals;
     if (share.quota == Quota{}) return share;
     MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
     if (row) share.replaced_bytes = row->version.bytes;

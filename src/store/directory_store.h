@@ -27,6 +27,7 @@ struct StoreOptions {
   Committer::Due checkpoint_due = {};
   PartialLimits partials = {};
   TrashLimits trash = {};
+  HasherFactory scrub_hasher = nullptr;  ///< empty: `hasher`
 };
 
 /// How the store stands, for the operator.
@@ -39,8 +40,15 @@ struct StoreFigures {
   std::uint64_t total_bytes = 0;  ///< likewise, used or not
   DurationCounts file_flushes;
   DurationCounts folder_flushes;
-  DurationCounts transactions;   ///< of the catalogue
-  std::optional<Error> stopped;  ///< why nothing can be written any more
+  DurationCounts transactions;  ///< of the catalogue
+  DurationCounts queries;       ///< likewise, waits for a transaction included
+  // Since the start, for want of room: drafts and moves that were refused.
+  std::uint64_t refused_bytes = 0;  ///< an account's quota
+  std::uint64_t refused_files = 0;  ///< likewise
+  std::uint64_t refused_disk = 0;   ///< announced larger than what the disk has left
+  std::uint64_t checked_bytes = 0;  ///< of kept chunks that were compared with their XXH3
+  std::uint64_t scrub_damaged = 0;  ///< files that the background scrub found damaged; whoever runs it sets it
+  std::optional<Error> stopped;     ///< why nothing can be written any more
 };
 
 /// A Store on this machine's disk, and what only the program that opened it may ask.

@@ -95,6 +95,7 @@ void Scrub::judge(const Indexed& indexed) {
 
 void Scrub::damaged(const std::string& path, const std::string& how) {
   ++counts_.damaged;
+  ++damaged_;
   store_.report("'" + printable(path) + "' is damaged: " + how +
                 ". Restore it from the trash or a backup, or upload it again with --whole-file, and look at the disk.");
 }

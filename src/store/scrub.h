@@ -50,6 +50,8 @@ class Scrub {
   std::chrono::nanoseconds step();
   /// Whole passes so far.
   std::uint64_t passes() const { return passes_; }
+  /// Files that were damaged, in all passes.
+  std::uint64_t damaged_in_all() const { return damaged_; }
   /// Of the pass that runs, or the last one.
   const Counts& counts() const { return counts_; }
 
@@ -74,6 +76,7 @@ class Scrub {
   std::uint64_t passes_ = 0;
   bool begins_ = true;
   Counts counts_;
+  std::uint64_t damaged_ = 0;
 };
 
 }  // namespace millrace

@@ -24,7 +24,9 @@ Error sqlite_error(sqlite3* handle, int result) {
       break;
   }
   const char* reason = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(result);
-  return {code, std::string("The catalogue reports: ") + reason + " (SQLite " + std::to_string(result) + ")"};
+  const char* const what_to_do = code == Code::kQuota ? "; make some room on its disk." : "";
+  return {code,
+          std::string("The catalogue reports: ") + reason + " (SQLite " + std::to_string(result) + ")" + what_to_do};
 }
 
 Statement& Statement::bind(int index, std::int64_t value) {

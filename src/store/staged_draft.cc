@@ -115,6 +115,7 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
       const Chunk& chunk = (*basis_chunks_)[at];
       const ByteView content = rest.first(chunk.length);
       rest = rest.subspan(chunk.length);
+      if (chunk.check != 0) parts_->checked_bytes.add(content.size());
       if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
       const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
       if (!intact) {

@@ -25,7 +25,8 @@ struct Scope {
   bool read = true;
   bool write = true;
   bool remove = true;
-  std::string prefix;  ///< the path that it is confined to, with what lies below; empty: all
+  std::string prefix;    ///< the path that it is confined to, with what lies below; empty: all
+  bool monitor = false;  ///< see what goes on in the whole server: the store's business it is not
   bool operator==(const Scope&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/shared_tally.h"
 #include "store/catalogue.h"
 #include "store/durable_names.h"
 #include "store/open_files.h"
@@ -21,6 +22,13 @@ inline std::uint32_t disk_mode(const Attributes& attributes) {
 
 inline constexpr std::size_t kOpenFiles = 256;  ///< of the store that stay open between jobs
 
+/// What was refused for want of room.
+struct QuotaRefusals {
+  SharedTally bytes;  ///< of an account's
+  SharedTally files;  ///< likewise
+  SharedTally disk;   ///< announced larger than what the disk has left
+};
+
 /// What the parts of a directory store share.
 struct StoreParts {
   DataFolder folder;
@@ -32,6 +40,8 @@ struct StoreParts {
   std::unique_ptr<PartialUploads> partials;
   std::unique_ptr<Trash> trash;
   Unsettled unsettled;
+  QuotaRefusals quota_refusals;
+  SharedTally checked_bytes;  ///< of kept chunks that were compared with their XXH3
   DurableNames durable_names;
   std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time
   Disk& disk() { return *folder.disk; }

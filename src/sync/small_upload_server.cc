@@ -166,12 +166,14 @@ class SmallUploadServer final : public Conversation {
 
   /// All of it: that is little.
   void ask_again() {
+    port_.note_event(TransferEvent::kWrongRoot);
     if (++misses_ > kMaxMisses) return port_.fail(not_as_announced(work_->request.path));
     assembler_ = PartAssembler();
     cursor_ = {};
     received_ = 0;
     running_ = false;
     waiting_for_patch_ = true;
+    port_.note_event(TransferEvent::kAsksAll);
     port_.send(wire::Mismatch());
   }
 

@@ -34,6 +34,14 @@ struct TransferCounts {
   std::uint64_t zero = 0;     ///< runs of zeros
 };
 
+/// What may befall a transfer.
+enum class TransferEvent : std::uint8_t {
+  kResumes,     ///< it goes on from what was left of one that was cut off
+  kWrongRoot,   ///< the patch made something else than was announced
+  kAsksChunks,  ///< then: those that differ are asked for
+  kAsksAll,     ///< or everything
+};
+
 /// Handed to a conversation; implemented by the multiplexer's owner and by tests. Everything is called on the session's
 /// loop only.
 class StreamPort {
@@ -78,6 +86,8 @@ class StreamPort {
   }
   /// For whoever watches; called now and then.
   virtual void note_counts(const TransferCounts& now) { (void)now; }
+  /// Likewise.
+  virtual void note_event(TransferEvent event) { (void)event; }
   /// Counts `bytes` that are held already.
   virtual MemoryCharge charge(std::uint64_t bytes) {
     (void)bytes;

@@ -87,6 +87,7 @@ class UploadServer final : public Conversation {
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->basis;
           seed_ = found->seed;
+          if (basis_ != found->file) port_.note_event(TransferEvent::kResumes);
           wire::Basis answer;
           if (!basis_) {
             port_.send(answer);
@@ -302,10 +303,12 @@ class UploadServer final : public Conversation {
   /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for,
   /// then everything.
   void ask_for_repair(Buffer built) {
+    port_.note_event(TransferEvent::kWrongRoot);
     if (++misses_ > 2) return port_.fail(not_as_announced(request_.path));
     patch_started_ = false;
     wire::Mismatch message;
     repairing_ = misses_ == 1 && !built.empty();
+    port_.note_event(repairing_ ? TransferEvent::kAsksChunks : TransferEvent::kAsksAll);
     if (repairing_) {
       receiver_->start_repair();
       message.bulk_bytes = built.size();

@@ -92,7 +92,7 @@ struct Authenticate {
 struct Authenticated {
   static constexpr FrameType kType = FrameType::kAuthenticated;
   std::string account;          // 1
-  std::uint64_t scope = 0;      // 2: bit set: 1 read, 2 write, 4 delete
+  std::uint64_t scope = 0;      // 2: bit set: 1 read, 2 write, 4 delete, 8 monitor
   std::string prefix;           // 3: the folder that the token is confined to, empty: all of the account
   std::uint64_t expires_s = 0;  // 4: since 1970, 0: never
   bool operator==(const Authenticated&) const = default;

@@ -46,7 +46,7 @@ test('a login that ended while the page was open brings the form back', { skip: 
   }));
 
 test('an account that may not watch the server is sent to its files', { skip: onlyMock }, () =>
-  withAccounts({ scope: { monitor: false } }, async (page) => {
+  withAccounts({ scope: { read: false, monitor: false } }, async (page) => {
     await page.goto('/');
     await signIn(page, 'secret');
     await page.getByText('does not have the scope to watch the server').waitFor();

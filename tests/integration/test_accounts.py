@@ -326,6 +326,29 @@ class Limits(AccountsTest):
         self.account("set", "alice", "--quota-files", "0")
         wait_for(lambda: subprocess.run([MILLRACE, "upload", small[-1], self.url], capture_output=True, env=environment).returncode == 0, "the new limit")
 
+    def test_deltas_at_once_never_exceed_the_quota(self):
+        """Each makes a file grow; what is kept of it does not travel, but counts."""
+        self.account("add", "alice", "--quota-bytes", "3000000")
+        token = self.token("alice")
+        environment = {**os.environ, "XDG_CONFIG_HOME": self.path("config"), "MILLRACE_TOKEN": token}
+        count, small, grown = 12, 150_000, 300_000  # 12 * 150,000 leave room for 8 that grow by 150,000
+        for i in range(count):
+            self.as_token(token, "upload", "-q", self.write(f"f{i}", noise(small, i)), self.url + f"f{i}")
+        local = [self.write(f"f{i}", noise(small, i) + noise(grown - small, 100 + i)) for i in range(count)]
+
+        def upload(i):
+            done = subprocess.run([MILLRACE, "upload", "--json", local[i], self.url + f"f{i}"], capture_output=True, env=environment, timeout=PATIENCE)
+            return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+        with ThreadPoolExecutor(count) as pool:
+            ended = list(pool.map(upload, range(count)))
+        self.assertEqual(sorted(code for code, _ in ended), [0] * 8 + [14] * 4)
+        for i, (code, _) in enumerate(ended):
+            self.assertEqual(self.server.stored(f"alice/f{i}"), noise(small, i) + (noise(grown - small, 100 + i) if code == 0 else b""))
+        self.assertEqual(sum(os.stat(path).st_size for path in self.files_of("alice")), 3_000_000)
+        # They were deltas.
+        self.assertTrue(all(summary["matched_bytes"] > 0 for code, summary in ended if code == 0), ended[0])
+
     def test_a_quota_ends_a_transfer_in_its_middle_and_the_old_version_stays(self):
         self.account("add", "alice", "--quota-bytes", "3MiB")
         token = self.token("alice")

@@ -1,14 +1,18 @@
 """A full disk on either side: a sentence, exit code 14, and the old version is untouched."""
+import contextlib
 import os
 import signal
+import subprocess
 import unittest
 
-from harness import PATIENCE, Server, ServerTest, Tmpfs, noise, wait_for
+from harness import MILLRACED, PATIENCE, Server, ServerTest, Tmpfs, noise, wait_for
 
 MIB = 1 << 20
 
 
-class FullServer(ServerTest):
+class SmallDisk(ServerTest):
+    """A server on a file system of 96 MiB."""
+
     def setUp(self):
         super().setUp()
         self.assertEqual(self.server.stop(), 0)
@@ -27,6 +31,8 @@ class FullServer(ServerTest):
         self.addCleanup(self.holder.cleanup)
         self._cleanups.insert(0, self._cleanups.pop())
 
+
+class FullServer(SmallDisk):
     def test_what_cannot_fit_is_refused_before_it_travels(self):
         self.run_client("upload", "-q", self.write("old", b"old"), self.url + "f")
         local = self.write("large", noise(120 * MIB))
@@ -90,6 +96,62 @@ class FullServer(ServerTest):
         os.remove(filler)
         self.run_client("upload", "-q", self.path("new"), self.url + "f")
         self.run_client("verify", self.url + "f")
+
+
+class AtStart(SmallDisk):
+    """The disk is full or may not be written when the server starts."""
+
+    def start(self):
+        return subprocess.run([MILLRACED, "serve", "--data", self.server.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=PATIENCE)
+
+    def remount(self, how):
+        subprocess.run(["mount", "-o", "remount," + how, self.path("small")], check=True, capture_output=True)
+
+    def test_a_disk_that_may_not_be_written(self):
+        self.run_client("upload", "-q", self.write("f", b"old"), self.url + "f")
+        self.assertEqual(self.server.stop(), 0)
+        self.remount("ro")
+        self.addCleanup(self.remount, "rw")
+        done = self.start()
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"error\[E_[A-Z_]+\]: .*([Rr]ead-only|readonly)")
+        self.remount("rw")
+        self.server = Server(self.server.data)
+        self.run_client("verify", self.url + "f")
+
+    def test_a_disk_without_room(self):
+        self.run_client("upload", "-q", self.write("f", b"old"), self.url + "f")
+        self.assertEqual(self.server.stop(), 0)
+        filler = os.path.join(self.path("small"), "filler")
+        with open(filler, "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+        done = self.start()
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"error\[E_QUOTA\]: .*make some room")
+        os.remove(filler)
+        self.server = Server(self.server.data)
+        self.run_client("verify", self.url + "f")
+
+
+class Trash(SmallDisk):
+    def trash(self):
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(self.server.data, "trash")) for name in names]
+        return sum(os.stat(path).st_size for path in found)
+
+    def test_it_takes_a_tenth_of_the_disk_by_default_and_no_more(self):
+        for i in range(3):
+            self.run_client("upload", "-q", self.write("f", noise(4 * MIB, i)), self.url + "f")
+        wait_for(lambda: self.trash() == 8 * MIB, "both old versions")
+        listed = self.run_client("list", "--trash", self.url).stdout
+        self.assertEqual(listed.count(b"f\n"), 2, listed)
+        for i in range(3, 6):
+            self.run_client("upload", "-q", self.write("f", noise(4 * MIB, i)), self.url + "f")
+        # By minutes: those of one go together.
+        wait_for(lambda: self.trash() < 8 * MIB, "the trash to shrink")
+        wait_for(lambda: self.trash() <= 96 * MIB // 10, "a tenth")
+        self.assertEqual(self.server.stored("f"), noise(4 * MIB, 5))
 
 
 class FullClient(ServerTest):

@@ -421,6 +421,73 @@ class Accounts(HttpTest):
     def of(self, name, **more):
         return {"Authorization": f"Bearer {self.tokens[name]}", **more}
 
+    def token(self, name, *options):
+        made = subprocess.run([MILLRACED, "token", "add", name, *options, "--data", self.server.data], check=True, capture_output=True, text=True)
+        return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+    def watcher(self):
+        return self.token("bob", "--scope", "monitor")
+
+    def event(self, headers):
+        """The first one that is told."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
+            plain.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+            with plain.makefile("r", encoding="utf-8", newline="\n") as answer:
+                return json.loads(next(line for line in answer if line.startswith("data: "))[6:])
+
+    def test_who_may_monitor_sees_the_whole_server_and_no_file(self):
+        self.server.ask("PUT", FILES + "secret", b"of alice", self.of("alice"))
+        watcher = self.watcher()
+        self.assertEqual(self.server.json("/api/v1/whoami", watcher)["scope"], {"read": False, "write": False, "delete": False, "monitor": True, "prefix": ""})
+        self.assertIn("millraced_ready 1", self.server.ask("GET", "/metrics", headers=watcher)[2].decode())
+        self.assertIn("performance", self.server.json("/api/v1/status", watcher))
+        self.assertEqual(self.server.json("/api/v1/history", watcher)["window"], "5m")
+        self.assertEqual([(one["account"], one["path"]) for one in self.server.json("/api/v1/transfers", watcher)["recent"]], [("alice", "secret")])
+        self.assertEqual([one["name"] for one in self.server.json("/api/v1/accounts", watcher)["accounts"]], ["alice", "bob"])
+        self.assertIn("metrics", self.event(watcher)["status"])
+        # Its own account's files neither: no scope but this one.
+        for method, path in (("GET", FILES), ("GET", FILES + "secret"), ("PUT", FILES + "new"), ("DELETE", FILES + "secret")):
+            status, _, body = self.server.ask(method, path, b"" if method == "PUT" else None, watcher)
+            self.assertEqual((status, json.loads(body)["code"]), (403, "E_NOT_ALLOWED"), (method, path))
+        self.run_client("list", self.url, code=13, env={**os.environ, "MILLRACE_TOKEN": watcher["Authorization"].split()[1]})
+
+    def test_who_may_monitor_ends_nothing_of_others(self):
+        both = self.token("bob", "--scope", "read,write,monitor")
+        with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
+            plain.sendall(f"PUT {FILES}g HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.tokens['alice']}\r\nContent-Length: 9\r\n\r\nabc".encode())
+            [active] = wait_for(lambda: self.server.json("/api/v1/transfers", both)["active"], "the upload")
+            for shown, code in ((both, 404), (self.watcher(), 403)):
+                self.assertEqual(self.server.ask("DELETE", "/api/v1/transfers/" + active["id"], headers=shown)[0], code)
+                self.assertEqual(self.server.ask("DELETE", f"/api/v1/sessions/{active['connection']}", headers=shown)[0], code)
+            plain.sendall(b"defghi")
+            self.assertRegex(plain.recv(4096), rb"^HTTP/1.1 201 ")
+
+    def test_without_that_scope_a_token_sees_figures_that_name_nobody(self):
+        self.server.ask("PUT", FILES + "f", b"of alice", self.of("alice"))
+        self.assertEqual(self.server.ask("GET", "/metrics", headers=self.of("bob"))[0], 200)
+        self.assertIn("metrics", self.server.json("/api/v1/status", self.of("bob")))
+        self.assertEqual(self.server.json("/api/v1/transfers", self.of("bob"))["recent"], [])
+        self.assertEqual([one["name"] for one in self.server.json("/api/v1/accounts", self.of("bob"))["accounts"]], ["bob"])
+        self.assertFalse(self.server.json("/api/v1/whoami", self.of("bob"))["scope"]["monitor"])
+
+    def test_who_may_only_write_sees_its_account_only(self):
+        self.server.ask("PUT", FILES + "f", b"of alice", self.of("alice"))
+        for path in ("/metrics", "/api/v1/history"):
+            status, _, body = self.server.ask("GET", path, headers=self.token("bob", "--scope", "write"))
+            self.assertEqual((status, json.loads(body)["code"]), (403, "E_NOT_ALLOWED"), path)
+            self.assertIn("--scope monitor", json.loads(body)["detail"])
+        for name, files in (("alice", 1), ("bob", 0)):
+            writer = self.token(name, "--scope", "write")
+            for status in (self.server.json("/api/v1/status", writer), self.event(writer)["status"]):
+                self.assertEqual(set(status), {"version", "started_ms", "now_ms", "uptime_seconds", "ready", "account"})
+                self.assertEqual((status["account"]["name"], status["account"]["files"]), (name, files))
+
+    def test_monitor_and_a_prefix_contradict_each_other(self):
+        done = subprocess.run([MILLRACED, "token", "add", "bob", "--scope", "read,monitor", "--prefix", "d", "--data", self.server.data], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--prefix", done.stderr)
+
     def test_nobody_without_a_token(self):
         for path in ("/metrics", "/api/v1/status", "/api/v1/events", "/api/v1/whoami", FILES, FILES + "f", "/api/v1/transfers"):
             status, headers, body = self.server.ask("GET", path)
@@ -430,7 +497,7 @@ class Accounts(HttpTest):
         for path in ("/", "/livez", "/readyz", "/files/", "/api/v1/openapi.json"):
             self.assertEqual(self.server.ask("GET", path)[0], 200, path)
         self.assertEqual(self.server.ask("GET", "/api/v1/status", headers={"Authorization": "Bearer nonsense"})[0], 401)
-        metrics = self.server.ask("GET", "/metrics", headers=self.of("alice"))[2].decode()
+        metrics = self.server.ask("GET", "/metrics", headers=self.watcher())[2].decode()
         self.assertIn('millraced_auth_attempts_total{method="token",result="failed"} 1\n', metrics)
 
     def test_three_ways_to_show_a_token(self):
@@ -489,6 +556,12 @@ class Accounts(HttpTest):
         subprocess.run([MILLRACED, "account", "set", "bob", "--quota-bytes", "1000", "--data", self.server.data], check=True, capture_output=True)
         wait_for(lambda: self.server.ask("PUT", FILES + "big", noise(2000), self.of("bob"))[0] == 507, "the quota")
         self.assertEqual(self.server.ask("PUT", FILES + "small", noise(900), self.of("bob"))[0], 201)
+        subprocess.run([MILLRACED, "account", "set", "alice", "--quota-files", "1", "--data", self.server.data], check=True, capture_output=True)
+        wait_for(lambda: self.server.ask("PUT", FILES + "second", b"2", self.of("alice"))[0] == 507, "the quota")
+        watcher = self.watcher()
+        counts = wait_for(lambda: (text := self.server.ask("GET", "/metrics", headers=watcher)[2].decode()) and 'rejections_total{kind="files"} 0' not in text and text, "the counts")
+        self.assertRegex(counts, r'millraced_quota_rejections_total\{kind="bytes"\} [1-9]')
+        self.assertRegex(counts, r'millraced_quota_rejections_total\{kind="files"\} [1-9]')
 
 
 class Ports(unittest.TestCase):
@@ -542,6 +615,9 @@ class Description(HttpTest):
         self.document = self.server.json("/api/v1/openapi.json")
 
     def check(self, value, schema, where):
+        if "oneOf" in schema:
+            kinds = [self.document["components"]["schemas"][one["$ref"].rsplit("/", 1)[1]] for one in schema["oneOf"]]
+            schema = next(one for one in kinds if set(one["required"]) <= set(value))
         if "$ref" in schema:
             schema = self.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
         if "enum" in schema:

@@ -98,6 +98,24 @@ class Operations(LoadTest):
         self.assertEqual((report["results"]["transfers"], report["results"]["errors"]), (20, {}))
         self.assertEqual(report["slow_clients_left"], 10)
 
+    def test_slow_clients_show_the_token_too(self):
+        operator = [os.environ["MILLRACED"], "account", "add", "alice", "--data", self.server.data]
+        subprocess.run(operator, check=True, capture_output=True, timeout=PATIENCE)
+        made = subprocess.run([*operator[:1], "token", "add", "alice", "--data", self.server.data], check=True, capture_output=True, text=True, timeout=PATIENCE)
+        token = self.write("token", made.stdout.encode())
+        os.chmod(token, 0o600)
+        # A server that turns somebody away does so within two seconds.
+        report = self.report("--clients", "4", "--slow-clients", "6", "--token-file", token, "--measure", "5s")
+        self.assertEqual(report["results"]["errors"], {})
+        self.assertEqual(report["slow_clients_left"], 6)
+        self.assertTrue(os.path.exists(self.server.stored_path("alice/load/1/00000")))
+        # Revoked: all of them are known by it.
+        subprocess.run([*operator[:1], "token", "revoke", made.stdout.split("_")[1], "--data", self.server.data], check=True, capture_output=True, timeout=PATIENCE)
+        self.load("--clients", "1", "--slow-clients", "1", "--token-file", token, code=1)
+
+    def test_slow_clients_speak_no_tls(self):
+        self.assertIn("--slow-clients", self.load("--tls", "--slow-clients", "2", code=2).stderr)
+
     def test_several_loops_measure_as_one(self):
         report = self.report("--clients", "10", "--loops", "3", "--transfers", "43", "--repeat", "2", "--slow-clients", "4", "--verify")
         self.assertEqual([run["transfers"] for run in report["runs"]], [43, 43])
@@ -228,6 +246,16 @@ class WhatItSays(LoadTest):
         shown = subprocess.run([MILLRACE_LOAD, "report", first], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(shown.returncode, 0)
         self.assertIn("upload-delta, 3 clients", shown.stdout)
+        for arguments in (("report", first), ("compare", first, "--against", second)):
+            page = self.path("page.html")
+            self.assertEqual(subprocess.run([MILLRACE_LOAD, *arguments, "--html", page], capture_output=True, text=True, timeout=PATIENCE).stdout, "")
+            written = self.read("page.html").decode()
+            self.assertIn("<svg", written)
+            self.assertIn("upload-delta, 3 clients", written)
+            to_pipe = subprocess.run([MILLRACE_LOAD, *arguments, "--html", "-"], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual(to_pipe.stdout, written)
+            refused = subprocess.run([MILLRACE_LOAD, *arguments, "--html", self.path("no/such/place")], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual(refused.returncode, 1)
         table = subprocess.run([MILLRACE_LOAD, "compare", first, "--against", second], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(table.returncode, 0, table.stderr)
         self.assertRegex(table.stdout, r"transfers a second .* (better|worse|same|inconclusive)")

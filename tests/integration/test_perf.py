@@ -100,6 +100,20 @@ class Benchmarks(PerfTest):
         self.assertRegex(done.stderr, "^error: There is no program .*meson setup")
 
 
+class Page(PerfTest):
+    def test_plots_and_tables_are_on_one_page_and_are_only_that(self):
+        import plots
+        with open(self.path("a<b>.png"), "wb") as file:
+            file.write(b"\x89PNG")
+        with open(self.path("summary.md"), "w", encoding="utf-8") as file:
+            file.write("| <script>alert(1)</script> |")
+        page = plots.page(self.holder.name)
+        self.assertIn('src="data:image/png;base64,iVBORw=="', page)
+        self.assertIn("&lt;script&gt;", page)
+        self.assertNotIn("<script", page)
+        self.assertNotIn("<b>", page)
+
+
 class Soak(PerfTest):
     def test_a_server_that_keeps_its_size_passes(self):
         # Few turns of a fresh server still fill its caches, so the verdict on memory is left to the judge below.

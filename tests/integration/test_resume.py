@@ -121,6 +121,16 @@ class Resume(ServerTest):
         self.assertGreaterEqual(second, first)
         self.go_on()
 
+    def test_a_new_attempt_does_not_wait_for_one_that_is_dead(self):
+        """Its connection stands, its client does not move."""
+        dead = self.interrupted()
+        self.run_client("upload", "-q", self.local, self.url + "f")
+        self.assertEqual(self.server.stored("f"), self.content)
+        dead.kill()
+        dead.wait(PATIENCE)
+        wait_for(lambda: not self.server.drafts(), "the dead one's draft to go")
+        self.run_client("verify", self.url + "f", self.local)
+
     def test_a_stored_version_still_counts(self):
         # What is missing of the new version stands in the old one.
         self.run_client("upload", "-q", self.write("old", b"another beginning" + self.content[8 * MIB:]), self.url + "f")

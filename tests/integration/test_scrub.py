@@ -1,11 +1,13 @@
 """What a disk changed by itself is found: by `millraced scrub`, and by the server while it serves."""
 import os
+import re
 import sqlite3
 import subprocess
 import unittest
 
 import harness
-from harness import MILLRACED, PATIENCE, ServerTest, noise
+from harness import MILLRACED, PATIENCE, ServerTest, noise, wait_for
+from test_http import HttpServer
 
 SIZE = 3 << 20
 PLACE = 2 << 20
@@ -58,6 +60,18 @@ class Scrub(ServerTest):
         code, _, text = self.scrub()
         self.assertEqual(code, 1)
         self.assertIn("--scrub-interval", text)
+
+    def test_the_metrics_tell(self):
+        self.rot()
+        self.server = HttpServer(self.server.data, "--scrub-interval", "1s")
+
+        def failures():
+            return dict(re.findall(r'^millraced_integrity_failures_total\{stage="(\w+)"\} (\d+)', self.server.ask("GET", "/metrics")[2].decode(), re.M))
+        wait_for(lambda: int(failures()["scrub"]) > 0, "the scrub")
+        self.run_client("verify", self.url + "d/f", code=15)
+        self.assertEqual(failures()["verify"], "1")
+        hashed = re.search(r'^millraced_hash_bytes_total\{algorithm="sha256",purpose="scrub"\} (\S+)', self.server.ask("GET", "/metrics")[2].decode(), re.M)
+        self.assertGreaterEqual(float(hashed[1]), SIZE)
 
     def test_no_data_folder(self):
         done = subprocess.run([MILLRACED, "scrub", "--data", self.path("nothing")], capture_output=True, text=True, timeout=PATIENCE)

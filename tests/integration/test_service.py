@@ -294,8 +294,21 @@ class Logs(ServerTest):
             self.assertEqual(line["account"], "-")
         self.assertEqual(lines[3]["target"], "b")
         self.assertEqual(len({line["connection"] for line in lines}), 4)
+        self.assertEqual([line["request"] for line in lines], [1, 1, 1, 1])
         opened = [line for line in self.lines() if line["message"] == "connection opened"]
         self.assertRegex(opened[0]["peer"], r"^127\.0\.0\.1:\d+$")
+
+    def test_lines_of_text_name_connection_and_request_too(self):
+        process = self.serve("--log-level", "info")
+        self.run_client("upload", self.write("f", b"f"), self.write("g", b"g"), self.log_url)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        lines = [line for line in self.read("log").decode().splitlines() if " operation=" in line]
+        found = [re.search(r"connection=(\d+) request=(\d+) operation=\"?upload\"? path=\"?([fg])\"?", line) for line in lines]
+        self.assertEqual(len(found), 2, lines)
+        self.assertTrue(all(found), lines)
+        self.assertEqual({one[1] for one in found}, {"1"})
+        self.assertEqual({one[2] for one in found}, {"1", "2"})
 
     def test_warnings_of_clients_are_bounded_and_the_level_is_reloaded(self):
         config = self.write("m.toml", b"[log]\nclient_warnings = 3\nformat = 'json'\n")

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import HELLO, MILLRACE, PATIENCE, RawClient, Server, ServerTest, frame, noise, wait_for
+from harness import HELLO, MILLRACE, PATIENCE, RawClient, Server, ServerTest, end, frame, noise, wait_for
 
 
 class Tap:
@@ -185,6 +185,41 @@ class Certificates(TlsTest):
         def new_one_counts():
             return subprocess.run([MILLRACE, "list", "--tls", "--cacert", first, server.url], capture_output=True, env=self.environment, timeout=PATIENCE).returncode == 0
         wait_for(new_one_counts, "the new certificate")
+
+    def make_ended_certificate(self, name):
+        """As make_certificate(), but it ended a day ago."""
+        key, certificate, request = (self.path(name + end) for end in (".key", ".pem", ".csr"))
+        subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=" + name],
+                       capture_output=True, check=True)
+        extensions = self.write(name + ".ext", b"[e]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n")
+        subprocess.run(["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-extfile", extensions, "-extensions", "e", "-out", certificate],
+                       capture_output=True, check=True)
+        return certificate, key
+
+    def test_a_certificate_that_is_over_is_refused_and_told_and_a_new_one_helps(self):
+        ended, key = self.make_ended_certificate("own")
+        with open(self.path("log"), "w+", encoding="utf-8") as log:
+            process = subprocess.Popen([os.environ["MILLRACED"], "serve", "--data", self.path("other"), "--listen", "127.0.0.1:0", "--tls", "on", "--certificate", ended, "--key", key],
+                                       stdout=subprocess.PIPE, stderr=log, text=True)
+            self.addCleanup(end, process)
+            url = f"millrace://127.0.0.1:{int(process.stdout.readline().rsplit(':', 1)[1])}/"
+            wait_for(lambda: "ended on" in self.read("log").decode(), "the operator to be told")
+            self.assertIn("expired", self.client("list", "--tls", "--cacert", ended, url, code=17).stderr)
+            # Who has pinned the key does not look at dates.
+            self.client("list", "--tls", url)
+            renewed, renewed_key = self.make_certificate("renewed")
+            os.replace(renewed_key, key)
+            os.replace(renewed, ended)
+            process.send_signal(signal.SIGHUP)
+            wait_for(lambda: subprocess.run([MILLRACE, "list", "--tls", "--cacert", ended, url], capture_output=True, env=self.environment, timeout=PATIENCE).returncode == 0, "the new certificate")
+            self.assertEqual(self.read("log").decode().count("ended on"), 1)
+
+    def test_a_clients_certificate_that_is_over_is_refused(self):
+        ended, key = self.make_ended_certificate("client")
+        server = Server(self.path("other"), "--tls", "on", "--client-ca", ended)
+        self.addCleanup(server.stop)
+        self.client("list", "--tls", "--certificate", ended, "--key", key, server.url, code=17)
+        self.assertTrue(server.alive())
 
     def test_clients_without_a_certificate_are_turned_away_where_one_is_asked_for(self):
         authority, authority_key = self.make_certificate("authority")

@@ -19,6 +19,9 @@ class Loopback {
         server_(*this, Mux::Role::kServer) {}
 
   Mux& client() { return client_.mux; }
+  /// In the place of make_server_conversation() with nobody in particular.
+  using Accept = std::function<Result<std::shared_ptr<Conversation>>(FrameType, ByteView, StreamPort&)>;
+  Accept on_accept;
   std::uint64_t bytes_to_server() const { return client_.sent; }
   std::uint64_t bytes_to_client() const { return server_.sent; }
   std::size_t server_jobs() const { return server_.jobs; }
@@ -52,6 +55,7 @@ class Loopback {
       loopback.done_.push_back(std::move(done));
     }
     Result<std::shared_ptr<Conversation>> accept(FrameType type, ByteView payload, StreamPort& port) override {
+      if (loopback.on_accept) return loopback.on_accept(type, payload, port);
       return make_server_conversation(loopback.context_, Principal{}, type, payload, port);
     }
     void on_goaway(const wire::GoAway&) override {}

@@ -213,6 +213,31 @@ TEST_CASE_METHOD(Fixture, "the trash is swept by age and by size, the oldest fir
   }
 }
 
+TEST_CASE_METHOD(Fixture, "a clock that is set back loses nothing and hides nothing") {
+  const Buffer first = test::random_bytes(3000, 1);
+  const Buffer second = test::random_bytes(4000, 2);
+  put("f", first);
+  const auto before = store->lookup({}, "f").value()->token.sequence;
+  now -= 400 * kDay;
+  put("f", second);
+  REQUIRE(store->flush());
+  CHECK(store->lookup({}, "f").value()->token.sequence > before);
+  CHECK(store->verify({}, "f"));
+  CHECK(test::stored_file(folder, "f") == second);
+  // The old version is in the trash, and no sweep takes what seems to come from the future for too old.
+  store->sweep_trash();
+  REQUIRE(listed().size() == 1);
+  CHECK(store->restore({}, "f", 0, "back", Force::kNo));
+  CHECK(test::stored_file(folder, "back") == first);
+  // What another program writes then is noticed as ever.
+  std::ofstream(folder / "files/f") << "foreign";
+  CHECK(store->lookup({}, "f").value()->bytes == 7);
+  const auto changes = store->changes({}, before, 100).value();
+  for (std::size_t i = 1; i < changes.size(); ++i) CHECK(changes[i].sequence > changes[i - 1].sequence);
+  open({});
+  CHECK(store->verify({}, "back"));
+}
+
 TEST_CASE_METHOD(Fixture, "room is made from the oldest") {
   store.reset();
   const DataFolder data = open_data_folder(folder).value();

@@ -34,8 +34,17 @@ struct ApiRequest {
   std::chrono::steady_clock::time_point began;
 
   const Principal& principal() const { return grant.principal; }
+  /// It may see what everybody does, and the server's warnings.
+  bool sees_all() const { return grant.token_id.empty() || grant.principal.scope.monitor; }
+  /// It may see the figures of the whole server, which name nobody.
+  bool sees_figures() const { return sees_all() || grant.principal.scope.read; }
   /// Whose transfers and sessions it may see; nothing: everybody's.
   std::optional<std::string> sees() const {
+    if (sees_all()) return std::nullopt;
+    return grant.principal.account;
+  }
+  /// Whose it may end; nothing: everybody's. Who watches changes nothing.
+  std::optional<std::string> ends() const {
     if (grant.token_id.empty()) return std::nullopt;
     return grant.principal.account;
   }

@@ -97,6 +97,21 @@ json status_json(const ServerSnapshot& now, const HistoryPoint& total) {
           {"performance", performance_json(now)}};
 }
 
+json account_status_json(const ServerSnapshot& now, const std::string& account, const Usage& usage,
+                         const Quota& quota) {
+  return {{"version", MILLRACE_VERSION},
+          {"started_ms", now.started_ms},
+          {"now_ms", now.now_ms},
+          {"uptime_seconds", static_cast<double>(now.now_ms - now.started_ms) / 1000},
+          {"ready", now.is_ready()},
+          {"account",
+           {{"name", account},
+            {"bytes", usage.bytes},
+            {"files", usage.files},
+            {"quota_bytes", quota.bytes},
+            {"quota_files", quota.files}}}};
+}
+
 json transfers_json(const std::vector<TransferView>& transfers) {
   json out = json::array();
   for (const TransferView& one : transfers) {

@@ -12,6 +12,9 @@ namespace millrace {
 
 /// `total`: of all time.
 nlohmann::json status_json(const ServerSnapshot& now, const HistoryPoint& total);
+/// What somebody may know who sees one account only.
+nlohmann::json account_status_json(const ServerSnapshot& now, const std::string& account, const Usage& usage,
+                                   const Quota& quota);
 nlohmann::json transfers_json(const std::vector<TransferView>& transfers);
 nlohmann::json sessions_json(const std::vector<SessionView>& sessions);
 nlohmann::json problems_json(const std::vector<Problem>& problems);

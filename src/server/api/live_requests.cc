@@ -47,10 +47,18 @@ std::function<void(bool)> say_whether(const ApiRequest& request, const char* not
   };
 }
 
-/// Only whoever may write may end what others have begun; and whoever sees only some may only end those.
+/// Only whoever may write may end what others have begun, and only what is its account's.
 std::optional<HttpProblem> may_end(const ApiRequest& request) {
   if (request.principal().scope.write) return std::nullopt;
   return HttpProblem{403, {Code::kNotAllowed, "This token may only read."}};
+}
+
+/// The whole server's for who may see that, else what concerns the account.
+nlohmann::json status_for(const ApiRequest& request) {
+  LiveServer& server = request.context.server;
+  if (request.sees_figures()) return status_json(server.snapshot(), server.total());
+  const Principal& who = request.principal();
+  return account_status_json(server.snapshot(), who.account, request.context.usage(who.account), who.quota);
 }
 
 class EventStream final : public HttpHandler, public std::enable_shared_from_this<EventStream> {
@@ -79,7 +87,7 @@ class EventStream final : public HttpHandler, public std::enable_shared_from_thi
     // Whoever reads slower than that sees fewer moments.
     if (request_.port.unsent_bytes() < kMostUnsent) {
       LiveServer& server = request_.context.server;
-      const nlohmann::json data = {{"status", status_json(server.snapshot(), server.total())},
+      const nlohmann::json data = {{"status", status_for(request_)},
                                    {"transfers", transfers_json(view.transfers)},
                                    {"problems_last_id", request_.sees() ? 0 : server.problems().last_id()}};
       say("event: live\ndata: " + to_text(data) + "\n\n");
@@ -99,8 +107,7 @@ class EventStream final : public HttpHandler, public std::enable_shared_from_thi
 }  // namespace
 
 std::shared_ptr<HttpHandler> status(ApiRequest request) {
-  LiveServer& server = request.context.server;
-  reply_json(request, status_json(server.snapshot(), server.total()));
+  reply_json(request, status_for(request));
   return answered();
 }
 
@@ -140,7 +147,7 @@ std::shared_ptr<HttpHandler> cancel_transfer(ApiRequest request) {
     reply_problem(request, *problem);
     return answered();
   }
-  request.context.server.cancel_transfer(request.loop, *name, request.sees(), ended_by_operator(),
+  request.context.server.cancel_transfer(request.loop, *name, request.ends(), ended_by_operator(),
                                          request.port.while_open(say_whether(request, "There is no such transfer.")));
   return answered();
 }
@@ -161,7 +168,7 @@ std::shared_ptr<HttpHandler> close_session(ApiRequest request) {
     reply_problem(request, *problem);
     return answered();
   }
-  request.context.server.close_session(request.loop, *id, request.sees(),
+  request.context.server.close_session(request.loop, *id, request.ends(),
                                        {Code::kCancelled, "The connection was ended on the server."},
                                        request.port.while_open(say_whether(request, "There is no such session.")));
   return answered();

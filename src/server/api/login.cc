@@ -14,7 +14,7 @@ nlohmann::json describe(const ApiContext& context, const Grant& grant) {
            {{"read", scope.read},
             {"write", scope.write},
             {"delete", scope.remove},
-            {"monitor", scope.read},
+            {"monitor", grant.token_id.empty() || scope.monitor},
             {"prefix", scope.prefix}}},
           {"accounts_required", context.accounts->is_required()},
           {"version", MILLRACE_VERSION}};

@@ -15,7 +15,7 @@ namespace millrace {
 
 namespace {
 
-enum class Needs : std::uint8_t { kNothing, kToken };
+enum class Needs : std::uint8_t { kNothing, kToken, kFigures };
 
 struct Route {
   std::string_view method;
@@ -29,7 +29,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"GET", "/livez", false, Needs::kNothing, livez},
     {"GET", "/readyz", false, Needs::kNothing, readyz},
     {"GET", "/healthz", false, Needs::kNothing, readyz},
-    {"GET", "/metrics", false, Needs::kToken, metrics},
+    {"GET", "/metrics", false, Needs::kFigures, metrics},
     {"GET", "/api/v1/openapi.json", false, Needs::kNothing, openapi},
     {"POST", "/api/v1/login", false, Needs::kNothing, login},
     {"POST", "/api/v1/logout", false, Needs::kNothing, logout},
@@ -37,7 +37,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/whoami", false, Needs::kToken, whoami},
     {"GET", "/api/v1/status", false, Needs::kToken, status},
     {"GET", "/api/v1/events", false, Needs::kToken, events},
-    {"GET", "/api/v1/history", false, Needs::kToken, history},
+    {"GET", "/api/v1/history", false, Needs::kFigures, history},
     {"GET", "/api/v1/transfers", false, Needs::kToken, transfers},
     {"DELETE", "/api/v1/transfers/", true, Needs::kToken, cancel_transfer},
     {"GET", "/api/v1/sessions", false, Needs::kToken, sessions},
@@ -64,6 +64,13 @@ bool is_for_this_host(std::string_view host) {
   return is_loopback(std::string(host.substr(0, end)));
 }
 
+HttpProblem not_watching() {
+  return {403,
+          {Code::kNotAllowed,
+           "This token may neither read nor watch the server; ask for one that may: `millraced token add NAME --scope "
+           "monitor`."}};
+}
+
 /// Holds a request until it is known who asks, and ends it once that does not count any more.
 class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate> {
  public:
@@ -85,7 +92,8 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
     accounts_ = request_->context.accounts;
     request_->grant = grant;
     request_->origin.account = grant.principal.account;
-    inner_ = route_.make(std::move(*request_));
+    const bool may = route_.needs != Needs::kFigures || request_->sees_figures();
+    inner_ = may ? route_.make(std::move(*request_)) : refused(*request_, Operation::kHttpApi, not_watching());
     request_.reset();
     return true;
   }

@@ -59,7 +59,7 @@ function NotAllowed() {
   return (
     <section class="card not-allowed">
       <h1>Not for this account</h1>
-      <p>This account's token does not have the scope to watch the server.</p>
+      <p>This token may neither read nor watch the server. Whoever runs it can make one that may: millraced token add NAME --scope monitor.</p>
       <p>
         <a href="/files/">Go to the files</a>
       </p>
@@ -68,7 +68,7 @@ function NotAllowed() {
 }
 
 function Dashboard({ who }: { who: Whoami }) {
-  const allowed = !who.accounts_required || who.scope.monitor;
+  const allowed = !who.accounts_required || who.scope.read || who.scope.monitor;
   const now = useStore(live);
   const at = useStore(route);
   const label = kPlaces.find(([name]) => name === at.place)?.[1] ?? '';
