@@ -50,7 +50,8 @@ class Gathered {
       std::uint64_t length = range.length;
       if (holder != held_.end() && holder->offset <= range.offset) {
         length = std::min(length, holder->end() - range.offset);
-        append({holder->bytes.owner, holder->bytes.view.subspan(in_memory(range.offset - holder->offset), in_memory(length))});
+        append({holder->bytes.owner,
+                holder->bytes.view.subspan(in_memory(range.offset - holder->offset), in_memory(length))});
       } else {
         if (holder != held_.end()) length = std::min(length, holder->offset - range.offset);
         if (!read_) read_ = std::make_shared<Buffer>(in_memory(bytes_));
@@ -139,8 +140,8 @@ Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std
   }
   const bool is_zstd = !coded.empty();
   EncodedPart part;
-  part.head =
-      encode_part_header(instructions.size(), plan.literal_bytes, is_zstd ? coded.size() : in_memory(plan.literal_bytes), is_zstd);
+  part.head = encode_part_header(instructions.size(), plan.literal_bytes,
+                                 is_zstd ? coded.size() : in_memory(plan.literal_bytes), is_zstd);
   append(part.head, instructions);
   if (is_zstd) {
     part.literals.push_back(SharedBytes::of(std::move(coded)));

@@ -99,7 +99,8 @@ void TargetScan::deliver() {
     in_flight_.pop_front();
     delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
-    work->block.content = {work, ByteView(work->buffer).subspan(work->begin, static_cast<std::size_t>(work->block.length))};
+    work->block.content = {work,
+                           ByteView(work->buffer).subspan(work->begin, static_cast<std::size_t>(work->block.length))};
     ScannedBlock block = std::move(work->block);
     on_block_(block);
   }
