@@ -14,6 +14,8 @@ Timings time_chunker(const Stopwatch& watch);
 Timings time_hashes(const Stopwatch& watch);
 Timings time_ladder(const Stopwatch& watch);
 Timings time_frames(const Stopwatch& watch);
+/// What counting costs an event loop for each transfer.
+Timings time_monitor(const Stopwatch& watch);
 /// On a store without flushes in `folder`, which is made.
 Timings time_store(const Stopwatch& watch, const std::filesystem::path& folder);
 

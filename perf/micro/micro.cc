@@ -59,6 +59,7 @@ int run(bool quick, const std::string& json_path) {
   take(time_hashes(watch));
   take(time_ladder(watch));
   take(time_frames(watch));
+  take(time_monitor(watch));
   take(time_store(watch, folder));
   std::filesystem::remove_all(folder);
   if (json_path.empty()) return 0;

@@ -2,6 +2,7 @@
 #include "base/path.h"
 #include "benchmarks.h"
 #include "codec/sha256.h"
+#include "monitor/loop_monitor.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
 #include "support/store_files.h"
@@ -17,6 +18,7 @@ constexpr std::size_t kMessageBytes = 64;
 constexpr std::size_t kFiles = 500;
 constexpr std::size_t kFileBytes = 4u << 10;
 constexpr std::size_t kListing = 1000;
+constexpr std::size_t kRecent = 200;
 
 struct CountingSink : FrameDecoder::Sink {
   Status on_data(const FrameHeader&, ByteView part, bool last) override {
@@ -68,6 +70,29 @@ Timings time_frames(const Stopwatch& watch) {
               "every frame decoded");
     }));
   }
+  return timings;
+}
+
+Timings time_monitor(const Stopwatch& watch) {
+  RecentTransfers recent(kRecent);
+  LoopMonitor monitor(recent);
+  std::uint64_t request = 0;
+  Timings timings;
+  timings.push_back(watch.time("monitor, a transfer from begin to end", "transfer", {kFiles, 0}, [&] {
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      TransferView view;
+      view.connection = 1;
+      view.request = ++request;
+      view.path = path_of(i);
+      view.operation = Operation::kUpload;
+      ActiveTransfer transfer(monitor, std::move(view), [](const Error&) {});
+      transfer.view.literal_bytes += kFileBytes;
+      transfer.end(std::nullopt);
+      monitor.count_request(Operation::kUpload, std::nullopt, std::chrono::milliseconds(1));
+    }
+  }));
+  const std::uint64_t counted = monitor.counts.requests[static_cast<std::size_t>(Operation::kUpload)][0].value();
+  require(counted == request, "every request counted");
   return timings;
 }
 

@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "net/deferred_answer.h"
-#include "net/timer.h"
 
 namespace millrace {
 
@@ -85,7 +84,17 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   }
 
   std::uint64_t unsent_bytes() const override {
-    return connection_ == nullptr ? 0 : connection_->stream_->pending_bytes();
+    if (connection_ == nullptr) return 0;
+    // What the kernel takes at once is not to go on for ever, where a rate is kept.
+    const std::uint64_t pending = connection_->stream_->pending_bytes();
+    return connection_->rest_ ? std::max(pending, kHighWater) : pending;
+  }
+
+  void upgrade(const HttpHead& head, TakeStream take) override {
+    if (connection_ == nullptr) return;
+    assert(!begun_);
+    begun_ = ended_ = true;
+    connection_->upgrade(head, std::move(take));
   }
 
   void abort(const Error& why) override {
@@ -163,6 +172,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   bool is_over() const { return ended_ && request_ended_; }
   bool request_ended() const { return request_ended_; }
   bool keeps_alive() const { return keeps_alive_; }
+  bool is_paused() const { return paused_; }
   bool waits_for_peer() const { return (!request_ended_ && !paused_) || unsent_bytes() > 0; }
   /// What is left of the request is not worth a new connection.
   bool may_read_on() const {
@@ -232,7 +242,8 @@ void HttpConnection::start() {
                   [this](const Error& error) {
                     const auto self = shared_from_this();
                     close(error);
-                  }});
+                  },
+                  [this] { return !rest_; }, [] {}});
 }
 
 void HttpConnection::process(ByteView bytes) {
@@ -241,6 +252,7 @@ void HttpConnection::process(ByteView bytes) {
     if (dropped_ > kMostDropped) close({Code::kTooLarge, "The client went on sending behind the last answer."});
     return;
   }
+  if (upgraded_) return append(carried_, bytes);
   processing_ = true;
   while (!bytes.empty() && !closed_ && !lingers_) {
     if (exchange_ && exchange_->request_ended()) {
@@ -254,8 +266,13 @@ void HttpConnection::process(ByteView bytes) {
       break;
     }
     bytes = bytes.subspan(*taken);
+    if (upgraded_) {
+      append(carried_, bytes);
+      break;
+    }
   }
   processing_ = false;
+  rest();
 }
 
 void HttpConnection::on_head(HttpRequest request) {
@@ -275,7 +292,7 @@ void HttpConnection::on_request_end() {
 }
 
 void HttpConnection::settle() {
-  if (closed_ || !exchange_ || !exchange_->has_ended()) return;
+  if (closed_ || upgraded_ || !exchange_ || !exchange_->has_ended()) return;
   if (!exchange_->keeps_alive()) return linger();
   // Whatever the handler had paused for: now the rest of the body is read over, or the next request.
   stream_->resume_reading();
@@ -304,13 +321,62 @@ void HttpConnection::refuse(const HttpProblem& problem) {
 }
 
 void HttpConnection::write(std::vector<WritePiece> pieces) {
-  if (!closed_) stream_->write(std::move(pieces));
+  if (closed_) return;
+  stream_->write(std::move(pieces));
+  rest();
 }
 
 void HttpConnection::on_drained() {
   if (closed_ || lingers_ || !exchange_) return;
+  rest();
+  if (rest_) return;
   const auto exchange = exchange_;
   exchange->writable();
+}
+
+void HttpConnection::set_meter(Meter meter) {
+  meter_ = std::move(meter);
+  metered_ = stream_->bytes_read() + stream_->bytes_written();
+}
+
+void HttpConnection::rest() {
+  if (!meter_ || rest_ || closed_) return;
+  const std::uint64_t moved = stream_->bytes_read() + stream_->bytes_written();
+  const auto wait = meter_(moved - std::exchange(metered_, moved));
+  if (wait.count() <= 0) return;
+  // What asks for more meanwhile is refused by may_read.
+  rest_ = std::make_unique<Timer>(loop_, wait, [this] {
+    const auto self = shared_from_this();
+    end_rest();
+  });
+}
+
+void HttpConnection::end_rest() {
+  rest_.reset();
+  if (closed_) return;
+  const bool is_paused = (exchange_ && exchange_->is_paused()) || !carried_.empty();
+  if (!is_paused) stream_->resume_reading();
+  if (stream_->pending_bytes() == 0) on_drained();
+}
+
+void HttpConnection::upgrade(const HttpHead& head, HttpPort::TakeStream take) {
+  upgraded_ = true;
+  stream_->pause_reading();
+  std::vector<WritePiece> pieces;
+  pieces.push_back({encode_head(head, {}, seconds_since_1970()), nullptr, {}});
+  write(std::move(pieces));
+  // Later: the stream is in the middle of a call of its own.
+  loop_.mailbox().post([self = shared_from_this(), take = std::move(take)] { self->hand_over(take); });
+}
+
+void HttpConnection::hand_over(const HttpPort::TakeStream& take) {
+  if (std::exchange(closed_, true)) return;
+  rest_.reset();
+  if (exchange_) std::exchange(exchange_, nullptr)->detach();
+  loop_.lanes().drop(owner_);
+  // It counts what the stream has moved.
+  if (const auto last = std::exchange(on_closed_, nullptr)) last({Code::kNetwork, "It goes on as another protocol."});
+  take(std::move(stream_), std::move(carried_));
 }
 
 void HttpConnection::linger() {
@@ -321,7 +387,7 @@ void HttpConnection::linger() {
 }
 
 void HttpConnection::watch(std::uint64_t now_ms) {
-  if (closed_) return;
+  if (closed_ || upgraded_) return;
   if (lingers_) {
     if (!lingers_since_ms_) lingers_since_ms_ = now_ms;
     // As long as the answer still travels the rule about slow peers counts.
@@ -330,7 +396,7 @@ void HttpConnection::watch(std::uint64_t now_ms) {
   }
   PeerWatch::Standing standing;
   standing.moved = stream_->bytes_read() + stream_->bytes_written() - stream_->pending_bytes();
-  standing.waits_for_peer = exchange_ ? exchange_->waits_for_peer() : stream_->pending_bytes() > 0;
+  standing.waits_for_peer = !rest_ && (exchange_ ? exchange_->waits_for_peer() : stream_->pending_bytes() > 0);
   if (const auto too_slow = peer_watch_.look(limits_.peers, now_ms, standing)) return close(*too_slow);
   if (const auto exchange = exchange_) exchange->tick();
   if (exchange_ || lingers_ || closed_) return;
@@ -354,6 +420,7 @@ void HttpConnection::leave() {
 void HttpConnection::close(const Error& why) {
   if (std::exchange(closed_, true)) return;
   const auto self = shared_from_this();
+  rest_.reset();
   stream_->close();
   if (exchange_) std::exchange(exchange_, nullptr)->detach();
   loop_.lanes().drop(owner_);

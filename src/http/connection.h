@@ -2,6 +2,7 @@
 // kept open in between. Lives and dies on one loop.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "http/request_parser.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/timer.h"
 
 namespace millrace {
 
@@ -36,6 +38,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// Closes at once where nothing is under way, else behind the answer.
   void leave();
   void close(const Error& why);
+  /// Told how many bytes have moved in both directions since the last call; says how long nothing is to move then.
+  /// Null: nothing is limited.
+  using Meter = std::function<std::chrono::milliseconds(std::uint64_t bytes)>;
+  void set_meter(Meter meter);
   std::uint64_t requests() const { return requests_; }
   bool is_busy() const { return exchange_ != nullptr; }
   const Stream& stream() const { return *stream_; }
@@ -51,6 +57,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void settle();
   void write(std::vector<WritePiece> pieces);
   void on_drained();
+  /// Nothing moves for a while, if the meter says so.
+  void rest();
+  void end_rest();
+  void upgrade(const HttpHead& head, HttpPort::TakeStream take);
+  void hand_over(const HttpPort::TakeStream& take);
   /// What was written leaves, what still comes is dropped: a socket that is closed over unread bytes would reset the
   /// connection, and the peer might never see the answer.
   void linger();
@@ -68,9 +79,13 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::optional<std::uint64_t> waiting_since_ms_;  ///< for a request, or for the rest of its head
   bool waits_for_head_ = false;                    ///< what it is
   std::optional<std::uint64_t> lingers_since_ms_;
+  Meter meter_;
+  std::uint64_t metered_ = 0;
+  std::unique_ptr<Timer> rest_;  ///< while the meter lets nothing move
   std::uint64_t requests_ = 0;
   std::uint64_t dropped_ = 0;  ///< bytes, while it lingers
   bool processing_ = false;
+  bool upgraded_ = false;
   bool leaving_ = false;
   bool lingers_ = false;
   bool closed_ = false;

@@ -11,6 +11,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "net/lanes.h"
+#include "net/stream.h"
 
 namespace millrace {
 
@@ -27,6 +28,10 @@ class HttpPort {
   virtual void send(SharedBytes bytes) = 0;
   virtual void finish() = 0;
   virtual std::uint64_t unsent_bytes() const = 0;
+  /// 101: the connection is no longer one of HTTP. `take` gets its stream, later and on the loop, with what came behind
+  /// the request; not where the connection ends before. Last call.
+  using TakeStream = std::function<void(std::unique_ptr<Stream> stream, Buffer early)>;
+  virtual void upgrade(const HttpHead& head, TakeStream take) = 0;
   /// What was begun cannot be ended: the connection is cut, so that nobody takes the answer for a whole one.
   virtual void abort(const Error& why) = 0;
   /// No more of the request's body for now, but for what one read has brought already.

@@ -33,7 +33,7 @@ Buffer encode_head(const HttpHead& head, const HttpFraming& framing, std::int64_
   if (framing.length && head.status != 204 && head.status != 304)
     add_line(out, "Content-Length", std::to_string(*framing.length));
   if (framing.chunked) add_line(out, "Transfer-Encoding", "chunked");
-  add_line(out, "Connection", framing.keeps_alive ? "keep-alive" : "close");
+  add_line(out, "Connection", head.status == 101 ? "Upgrade" : framing.keeps_alive ? "keep-alive" : "close");
   out += "\r\n";
   Buffer bytes;
   append(bytes, as_bytes(out));

@@ -75,6 +75,23 @@ std::shared_ptr<AccountUse> Accounts::use_of(const std::string& account) {
   return use;
 }
 
+Result<std::shared_ptr<void>> take_place(const Grant& grant) {
+  if (!grant.use) return std::shared_ptr<void>();
+  const std::uint64_t most = grant.limits.max_connections;
+  const std::size_t before = grant.use->connections.fetch_add(1);
+  std::shared_ptr<void> place(nullptr, [use = grant.use](void*) { use->connections.fetch_sub(1); });
+  if (most == 0 || before < most) return place;
+  return fail(Code::kBusy, "The account '" + grant.principal.account + "' has " + std::to_string(most) +
+                               " connections already, as many as it may; try again later.");
+}
+
+std::chrono::milliseconds rest_after(const Grant& grant, std::uint64_t bytes) {
+  if (!grant.use || grant.limits.max_rate == 0) return std::chrono::milliseconds(0);
+  const std::lock_guard lock(grant.use->mutex);
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::ceil<std::chrono::milliseconds>(grant.use->bucket.take(grant.limits.max_rate, bytes, now));
+}
+
 Result<Grant> Accounts::admit(const std::optional<std::string>& token) {
   MILLRACE_TRY(refresh());
   if (!token && !is_required()) return Grant{};

@@ -37,6 +37,12 @@ struct AccountView {
   std::size_t connections = 0;
 };
 
+/// A place among the connections of the account, for as long as it is held; null where that is nobody's. Errors: kBusy
+/// when the account has as many as it may.
+Result<std::shared_ptr<void>> take_place(const Grant& grant);
+/// How long nothing is to move on the account's connections, now that `bytes` more have.
+std::chrono::milliseconds rest_after(const Grant& grant, std::uint64_t bytes);
+
 class Accounts {
  public:
   using Clock = std::function<std::uint64_t()>;  ///< wall clock, seconds since 1970

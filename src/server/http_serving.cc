@@ -7,8 +7,13 @@
 namespace millrace {
 
 HttpServing::HttpServing(Loop& loop, const ApiContext& context, LoopMonitor& monitor,
-                         std::shared_ptr<const ServerTls> tls, const HttpLimits& limits)
-    : loop_(loop), context_(context), monitor_(monitor), tls_(std::move(tls)), limits_(limits) {}
+                         std::shared_ptr<const ServerTls> tls, const HttpLimits& limits, BeginSession begin_session)
+    : loop_(loop),
+      context_(context),
+      monitor_(monitor),
+      tls_(std::move(tls)),
+      limits_(limits),
+      begin_session_(std::move(begin_session)) {}
 
 HttpServing::~HttpServing() = default;
 
@@ -30,17 +35,33 @@ void HttpServing::take(Socket client, std::uint64_t id) {
                   {id, served.connection->requests(), {}},
                   request,
                   port,
+                  served.peer,
                   served.address,
+                  begin_session_,
                   {},
                   {},
                   std::chrono::steady_clock::now()},
-                 [&served](const std::string& account) { served.account = account; });
+                 [&served](const Grant& grant) { return on_grant(served, grant); });
   };
   served.connection = std::make_shared<HttpConnection>(loop_, secure_http(std::move(tcp), tls_.get()), limits_, make,
                                                        [this, id](const Error&) { end(id); });
   const auto connection = served.connection;
   connection->start();
   if (draining_) connection->set_last();  // whoever asks whether the server is ready still hears
+}
+
+Status HttpServing::on_grant(Served& served, const Grant& grant) {
+  served.account = grant.principal.account;
+  if (served.use != grant.use) {
+    served.place.reset();
+    served.use.reset();
+    MILLRACE_ASSIGN(served.place, take_place(grant));
+    served.use = grant.use;
+  }
+  const bool is_limited = grant.use && grant.limits.max_rate > 0;
+  served.connection->set_meter(is_limited ? [grant](std::uint64_t bytes) { return rest_after(grant, bytes); }
+                                          : HttpConnection::Meter());
+  return {};
 }
 
 void HttpServing::tick() {

@@ -6,7 +6,7 @@
 
 #include "http/connection.h"
 #include "net/timer.h"
-#include "server/api/api_context.h"
+#include "server/api/api_request.h"
 #include "server/live_view.h"
 #include "server/server_tls.h"
 
@@ -15,9 +15,10 @@ namespace millrace {
 /// Lives on one loop; stop() before the loop ends.
 class HttpServing {
  public:
-  /// `tls`: null where connections are plain. `context` and `monitor` outlive this.
+  /// `tls`: null where connections are plain. `context` and `monitor` outlive this. `begin_session` takes connections
+  /// that go on as sessions of the protocol.
   HttpServing(Loop& loop, const ApiContext& context, LoopMonitor& monitor, std::shared_ptr<const ServerTls> tls,
-              const HttpLimits& limits);
+              const HttpLimits& limits, BeginSession begin_session);
   ~HttpServing();
   HttpServing(const HttpServing&) = delete;
   HttpServing& operator=(const HttpServing&) = delete;
@@ -37,12 +38,16 @@ class HttpServing {
   struct Served {
     std::shared_ptr<HttpConnection> connection;
     std::string peer;
-    std::string address;  ///< see attempt_address()
-    std::string account;  ///< of the last request
+    std::string address;                ///< see attempt_address()
+    std::string account;                ///< of the last request
+    std::shared_ptr<AccountUse> use{};  ///< whose connections `place` is among
+    std::shared_ptr<void> place{};
     std::uint64_t moved_in = 0;
     std::uint64_t moved_out = 0;
     std::int64_t since_ms = 0;
   };
+  /// A request turned out to be theirs. Errors: kBusy when they have as many connections as they may.
+  static Status on_grant(Served& served, const Grant& grant);
   void count_moved(Served& served);
   void end(std::uint64_t id);
 
@@ -51,6 +56,7 @@ class HttpServing {
   LoopMonitor& monitor_;
   const std::shared_ptr<const ServerTls> tls_;
   HttpLimits limits_;
+  const BeginSession begin_session_;
   std::map<std::uint64_t, Served> served_;
   bool draining_ = false;
 };

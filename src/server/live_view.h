@@ -13,7 +13,7 @@ namespace millrace {
 
 struct SessionView {
   std::uint64_t id = 0;
-  std::string_view kind;  ///< "sync", "http"
+  std::string_view kind;  ///< "sync", "websocket", "http"
   std::string peer;
   std::string account;
   std::uint64_t requests = 0;

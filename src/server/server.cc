@@ -26,6 +26,7 @@ Server::Server(Loop& acceptor, ServerSetup setup)
            setup_.budget,
            setup_.journal,
            *this,
+           [this] { return may_begin_session(); },
            setup_.http_host,
            setup_.http_tls != nullptr,
            counts_.not_authenticated,
@@ -89,11 +90,15 @@ Status Server::listen_on(Socket socket) {
 void Server::on_connection(Socket client, Descriptors descriptors) {
   if (descriptors == Descriptors::kExhausted)
     return refuse(std::move(client), {Code::kBusy, "The server has no descriptors left; try again later."});
-  if (sessions() >= setup_.limits.max_connections)
-    return refuse(std::move(client),
-                  {Code::kBusy, "The server takes no more than " + std::to_string(setup_.limits.max_connections) +
-                                    " connections at once; try again later."});
+  if (const Status may = may_begin_session(); !may) return refuse(std::move(client), may.error());
   least_burdened().take(std::move(client));
+}
+
+Status Server::may_begin_session() const {
+  if (draining_) return fail(Code::kBusy, "The server is shutting down; try again in a moment.");
+  if (sessions() < setup_.limits.max_connections) return {};
+  return fail(Code::kBusy, "The server takes no more than " + std::to_string(setup_.limits.max_connections) +
+                               " connections at once; try again later.");
 }
 
 void Server::on_http_connection(Socket client, Descriptors descriptors) {

@@ -84,6 +84,7 @@ class Server final : public LiveServer {
   using Answer = std::function<void()>;
   void ask_loops(Loop& asker, std::function<Answer(ServingLoop&)> ask, std::function<void()> done);
   void on_connection(Socket client, Descriptors descriptors);
+  Status may_begin_session() const;
   void on_http_connection(Socket client, Descriptors descriptors);
   void refuse(Socket client, const Error& error);
   void on_refusal_ended();

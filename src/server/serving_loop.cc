@@ -17,7 +17,11 @@ ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
       rules_(rules),
       turns_(std::make_unique<ReadingTurns>(*loop_, parts.budget)) {
   if (parts_.api != nullptr)
-    http_ = std::make_unique<HttpServing>(*loop_, *parts_.api, monitor_, parts_.http_tls, parts_.http_limits);
+    http_ = std::make_unique<HttpServing>(*loop_, *parts_.api, monitor_, parts_.http_tls, parts_.http_limits,
+                                          [this](Arrival arrival) {
+                                            count_.fetch_add(1, std::memory_order_relaxed);
+                                            serve(std::move(arrival));
+                                          });
   lag_ = std::make_unique<LagMeter>(*loop_);
   timer_ = std::make_unique<Timer>(*loop_, kPeerTick, [this] { tick(); });
   // The answer comes from stop().
@@ -50,18 +54,30 @@ void ServingLoop::take_http(Socket client) {
 }
 
 void ServingLoop::serve(Socket client) {
+  Arrival arrival;
+  arrival.id = parts_.counts.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  arrival.kind = "sync";
+  arrival.peer = client.peer();
+  arrival.address = attempt_address(client.descriptor());
+  arrival.is_encrypted = parts_.tls != nullptr;
+  auto tcp = std::make_unique<TcpStream>(*loop_);
+  if (tcp->adopt(std::move(client))) arrival.stream = secure(std::move(tcp), parts_.tls.get());
+  serve(std::move(arrival));
+}
+
+void ServingLoop::serve(Arrival arrival) {
   const std::uint64_t number = next_number_++;
   Served& served = served_[number];
-  served.id = parts_.counts.connections.fetch_add(1, std::memory_order_relaxed) + 1;
-  served.peer = client.peer();
+  served.id = arrival.id;
+  served.kind = arrival.kind;
+  served.peer = std::move(arrival.peer);
+  served.address = std::move(arrival.address);
+  served.is_encrypted = arrival.is_encrypted;
   served.since_ms = wall_clock_ms();
   if (parts_.journal.log->wants(LogLevel::kInfo))
     parts_.journal.log->write(LogLevel::kInfo, "connection opened",
                               LogFields().add("connection", served.id).add("peer", served.peer));
-  served.address = attempt_address(client.descriptor());
-  auto tcp = std::make_unique<TcpStream>(*loop_);
-  if (stopping_ || !tcp->adopt(std::move(client)))
-    return end(number, {Code::kNetwork, "The connection was lost before it began."});
+  if (stopping_ || !arrival.stream) return end(number, {Code::kNetwork, "The connection was lost before it began."});
   // The table outlives the session's calls, which come before its end.
   const auto accept = [this, &served, grant = served.grant](FrameType type, ByteView payload, StreamPort& port) {
     const Principal& principal = grant->principal;
@@ -71,14 +87,16 @@ void ServingLoop::serve(Socket client) {
                          });
   };
   served.session = std::make_shared<Session>(
-      *loop_, secure(std::move(tcp), parts_.tls.get()), Mux::Role::kServer, accept,
+      *loop_, std::move(arrival.stream), Mux::Role::kServer, accept,
       [this, number](const Error& error) { end(number, error); }, parts_.budget);
   const auto session = served.session;
   session->set_on_starved([this, weak = std::weak_ptr<Session>(session)] {
     if (const auto starved = weak.lock(); starved && turns_) turns_->add(starved);
   });
   if (parts_.accounts)
-    session->set_gate([this, number](std::optional<std::string> token) { authenticate(number, std::move(token)); });
+    session->set_gate([this, number, shown = std::move(arrival.token)](std::optional<std::string> token) {
+      authenticate(number, std::move(token), shown);
+    });
   session->start();
   if (draining_) session->leave(*draining_);
 }
@@ -112,19 +130,22 @@ void ServingLoop::set_rules(const PeerRules& rules) {
   });
 }
 
-void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> token) {
-  const bool has_token = token.has_value();
+void ServingLoop::authenticate(std::uint64_t number, std::optional<std::string> token,
+                               const std::optional<std::string>& shown) {
+  const Token which = token ? Token::kSent : shown ? Token::kShown : Token::kNone;
+  if (!token) token = shown;
   const auto decided = std::make_shared<Result<Grant>>(Grant{});
   served_.at(number).session->run(
       Lane::kCatalogue,
       [accounts = parts_.accounts, token = std::move(token), decided] { *decided = accounts->admit(token); },
-      [this, number, has_token, decided] { on_decided(number, has_token, *decided); });
+      [this, number, which, decided] { on_decided(number, which, *decided); });
 }
 
-void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<Grant>& decided) {
+void ServingLoop::on_decided(std::uint64_t number, Token token, const Result<Grant>& decided) {
   const auto found = served_.find(number);
   if (found == served_.end()) return;
   Served& served = found->second;
+  const bool has_token = token != Token::kNone;
   if (parts_.journal.audit != nullptr && (has_token || !decided)) {
     const LogFields who = LogFields().add("connection", served.id).add("peer", served.peer);
     if (decided) {
@@ -144,26 +165,14 @@ void ServingLoop::on_decided(std::uint64_t number, bool has_token, const Result<
   if (has_token) parts_.counts.authenticated.fetch_add(1, std::memory_order_relaxed);
   *served.grant = *decided;
   const Grant& grant = *served.grant;
-  if (grant.use) {
-    const std::uint64_t most = grant.limits.max_connections;
-    const std::size_t before = grant.use->connections.fetch_add(1);
-    served.place = std::shared_ptr<void>(nullptr, [use = grant.use](void*) { use->connections.fetch_sub(1); });
-    if (most > 0 && before >= most) {
-      served.place.reset();
-      return turn_away(number,
-                       {Code::kBusy, "The account '" + grant.principal.account + "' has " + std::to_string(most) +
-                                         " connections already, as many as it may; try again later."});
-    }
-    // Always: a limit may be set while it is served.
-    served.session->set_meter([grant = served.grant](std::uint64_t bytes) {
-      if (grant->limits.max_rate == 0) return std::chrono::milliseconds(0);
-      const std::lock_guard lock(grant->use->mutex);
-      const auto now = std::chrono::steady_clock::now().time_since_epoch();
-      return std::chrono::ceil<std::chrono::milliseconds>(grant->use->bucket.take(grant->limits.max_rate, bytes, now));
-    });
-  }
+  auto place = take_place(grant);
+  if (!place) return turn_away(number, place.error());
+  served.place = std::move(*place);
+  // Always: a limit may be set while it is served.
+  if (grant.use)
+    served.session->set_meter([grant = served.grant](std::uint64_t bytes) { return rest_after(*grant, bytes); });
   std::optional<wire::Authenticated> answer;
-  if (has_token) {
+  if (token == Token::kSent) {
     const Scope& scope = grant.principal.scope;
     answer.emplace();
     answer->account = grant.principal.account;
@@ -257,8 +266,8 @@ void ServingLoop::look(const LiveQuery& query, LiveView& into) const {
     const Served& served = one->second;
     if (!served.session || (query.account && served.grant->principal.account != *query.account)) continue;
     const Stream& stream = served.session->stream();
-    into.sessions.push_back({served.id, "sync", served.peer, served.grant->principal.account, served.requests,
-                             stream.bytes_read(), stream.bytes_written(), served.since_ms, parts_.tls != nullptr});
+    into.sessions.push_back({served.id, served.kind, served.peer, served.grant->principal.account, served.requests,
+                             stream.bytes_read(), stream.bytes_written(), served.since_ms, served.is_encrypted});
     --left;
   }
   if (http_) http_->look(query, into);

@@ -83,8 +83,10 @@ class ServingLoop {
  private:
   struct Served {
     std::shared_ptr<Session> session;
-    std::uint64_t id = 0;  ///< of this process
-    std::string peer;      ///< its address
+    std::uint64_t id = 0;   ///< of this process
+    std::string_view kind;  ///< as in SessionView
+    std::string peer;       ///< its address
+    bool is_encrypted = false;
     std::uint64_t requests = 0;
     std::uint64_t moved_in = 0;  ///< bytes until they were counted last
     std::uint64_t moved_out = 0;
@@ -95,8 +97,11 @@ class ServingLoop {
     std::unique_ptr<Timer> held_back{};  ///< the answer to a failed authentication
   };
   void serve(Socket client);
-  void authenticate(std::uint64_t number, std::optional<std::string> token);
-  void on_decided(std::uint64_t number, bool has_token, const Result<Grant>& decided);
+  void serve(Arrival arrival);
+  /// `shown`: what came with the request that the connection began as.
+  void authenticate(std::uint64_t number, std::optional<std::string> token, const std::optional<std::string>& shown);
+  enum class Token : std::uint8_t { kNone, kShown, kSent };
+  void on_decided(std::uint64_t number, Token token, const Result<Grant>& decided);
   void turn_away(std::uint64_t number, const Error& error);
   void watch_grants();
   void end(std::uint64_t number, const Error& error);

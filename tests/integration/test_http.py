@@ -566,7 +566,7 @@ class Description(HttpTest):
         self.server.ask("GET", FILES + "none")
         checked = 0
         for path, methods in self.document["paths"].items():
-            if "get" not in methods or path == "/api/v1/events":
+            if "get" not in methods or path in ("/api/v1/events", "/api/v1/connect"):
                 continue
             concrete = path.replace("{path}", "d/")
             status, headers, body = self.server.ask("GET", concrete)

@@ -19,7 +19,8 @@ struct ApiContext {
   std::shared_ptr<MemoryBudget> budget;
   Journal journal;
   LiveServer& server;
-  std::string host;  ///< where it listens
+  std::function<Status()> may_begin_session;  ///< errors: kBusy. Any thread
+  std::string host;                           ///< where it listens
   bool is_encrypted = false;
   std::atomic<std::uint64_t>& not_authenticated;  ///< attempts, counted
   std::atomic<std::uint64_t>& authenticated;

@@ -7,6 +7,18 @@
 
 namespace millrace {
 
+/// A connection of the protocol's own, once it can carry one.
+struct Arrival {
+  std::uint64_t id = 0;              ///< of the connection, in this process
+  std::string_view kind;             ///< as in SessionView
+  std::string peer;                  ///< its address
+  std::string address;               ///< see attempt_address()
+  std::optional<std::string> token;  ///< what the request showed that it began as
+  std::unique_ptr<Stream> stream;    ///< null: it was lost
+  bool is_encrypted = false;
+};
+using BeginSession = std::function<void(Arrival)>;
+
 struct ApiRequest {
   const ApiContext& context;
   Loop& loop;
@@ -14,9 +26,11 @@ struct ApiRequest {
   RequestOrigin origin;
   HttpRequest request;
   HttpPort& port;
-  std::string address;  ///< of the peer, as failures to authenticate are counted by
-  Grant grant;          ///< who asks
-  std::string path;     ///< of the address, still encoded, behind what the route is named by
+  std::string peer;                   ///< its address
+  std::string address;                ///< the same, as failures to authenticate are counted by
+  const BeginSession& begin_session;  ///< on the loop
+  Grant grant;                        ///< who asks
+  std::string path;                   ///< of the address, still encoded, behind what the route is named by
   std::chrono::steady_clock::time_point began;
 
   const Principal& principal() const { return grant.principal; }

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "server/api/authorization.h"
+#include "server/api/connect.h"
 #include "server/api/file_requests.h"
 #include "server/api/health.h"
 #include "server/api/live_requests.h"
@@ -32,6 +33,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/openapi.json", false, Needs::kNothing, openapi},
     {"POST", "/api/v1/login", false, Needs::kNothing, login},
     {"POST", "/api/v1/logout", false, Needs::kNothing, logout},
+    {"GET", "/api/v1/connect", false, Needs::kNothing, connect},
     {"GET", "/api/v1/whoami", false, Needs::kToken, whoami},
     {"GET", "/api/v1/status", false, Needs::kToken, status},
     {"GET", "/api/v1/events", false, Needs::kToken, events},
@@ -65,22 +67,27 @@ bool is_for_this_host(std::string_view host) {
 /// Holds a request until it is known who asks, and ends it once that does not count any more.
 class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate> {
  public:
-  Gate(ApiRequest request, const Route& route, std::function<void(const std::string&)> on_account)
-      : request_(std::move(request)), port_(request_->port), route_(route), on_account_(std::move(on_account)) {}
+  Gate(ApiRequest request, const Route& route, OnGrant on_grant)
+      : request_(std::move(request)), port_(request_->port), route_(route), on_grant_(std::move(on_grant)) {}
 
   void start(std::optional<std::string> token) {
     port_.pause_body();
     admit(*request_, std::move(token), [self = shared_from_this()](const auto& decided) { self->on_decided(decided); });
   }
 
-  void open(const Grant& grant) {
+  /// False: it was refused.
+  bool open(const Grant& grant) {
     grant_ = grant;
-    on_account_(grant.principal.account);
+    if (const Status served = on_grant_(grant); !served) {
+      refuse(served.error());
+      return false;
+    }
     accounts_ = request_->context.accounts;
     request_->grant = grant;
     request_->origin.account = grant.principal.account;
     inner_ = route_.make(std::move(*request_));
     request_.reset();
+    return true;
   }
 
   void on_body(ByteView bytes) override {
@@ -104,23 +111,25 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
 
  private:
   void on_decided(const Result<Grant>& decided) {
-    if (!decided) {
-      note_end(*request_, Operation::kHttpApi, false, request_->request.path, decided.error().code);
-      HttpHead head;
-      if (decided.error().code == Code::kNotAuthenticated) head.add("WWW-Authenticate", "Bearer realm=\"millrace\"");
-      return port_.refuse(problem_of(decided.error()), std::move(head));
-    }
-    open(*decided);
+    if (!decided) return refuse(decided.error());
+    if (!open(*decided)) return;
     const auto inner = inner_;
     if (!early_.empty()) inner->on_body(std::exchange(early_, {}));
     if (early_end_) return inner->on_body_end();
     port_.resume_body();
   }
 
+  void refuse(const Error& error) {
+    note_end(*request_, Operation::kHttpApi, false, request_->request.path, error.code);
+    HttpHead head;
+    if (error.code == Code::kNotAuthenticated) head.add("WWW-Authenticate", "Bearer realm=\"millrace\"");
+    port_.refuse(problem_of(error), std::move(head));
+  }
+
   std::optional<ApiRequest> request_;  ///< until it is decided
   HttpPort& port_;
   const Route& route_;
-  const std::function<void(const std::string&)> on_account_;
+  const OnGrant on_grant_;
   std::shared_ptr<Accounts> accounts_;
   Grant grant_;
   std::shared_ptr<HttpHandler> inner_;
@@ -130,8 +139,7 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
 
 }  // namespace
 
-std::shared_ptr<HttpHandler> route(ApiRequest request,
-                                   const std::function<void(const std::string& account)>& on_account) {
+std::shared_ptr<HttpHandler> route(ApiRequest request, const OnGrant& on_grant) {
   const std::string method = request.request.method == "HEAD" ? "GET" : request.request.method;
   const std::string& path = request.request.path;
   const Route* found = nullptr;
@@ -167,7 +175,7 @@ std::shared_ptr<HttpHandler> route(ApiRequest request,
   request.path = path.substr(found->path.size());
   auto token = shown_token(request.request);
   if (found->needs == Needs::kNothing) return found->make(std::move(request));
-  auto gate = std::make_shared<Gate>(std::move(request), *found, on_account);
+  auto gate = std::make_shared<Gate>(std::move(request), *found, on_grant);
   if (is_anonymous && !token) {
     gate->open({});
     return gate;

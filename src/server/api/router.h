@@ -5,8 +5,10 @@
 
 namespace millrace {
 
-/// Never null; always answers. `on_account` is told whose request it turned out to be.
-std::shared_ptr<HttpHandler> route(ApiRequest request,
-                                   const std::function<void(const std::string& account)>& on_account);
+/// Is told whose request it turned out to be, and may say that it is not served now.
+using OnGrant = std::function<Status(const Grant&)>;
+
+/// Never null; always answers.
+std::shared_ptr<HttpHandler> route(ApiRequest request, const OnGrant& on_grant);
 
 }  // namespace millrace
