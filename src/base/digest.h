@@ -15,7 +15,10 @@ namespace millrace {
 struct Digest {
   std::array<Byte, 32> bytes{};
 
-  auto operator<=>(const Digest&) const = default;
+  bool operator==(const Digest&) const = default;
+  std::strong_ordering operator<=>(const Digest& other) const {
+    return std::memcmp(bytes.data(), other.bytes.data(), bytes.size()) <=> 0;
+  }
   /// The first 8 bytes, little-endian: what truncated digests on the wire are cut from.
   std::uint64_t prefix() const { return load_le<std::uint64_t>(bytes.data()); }
   bool is_zero() const { return all_zero(bytes); }

@@ -114,7 +114,7 @@ MemoryBudget::Calls MemoryBudget::settle() {
   Calls calls;
   // Before the looks at used_: what is given back after them is seen by whoever gives it back.
   waiting_count_ = outside_.size() + requests_.size();
-  const std::size_t most = std::max<std::uint64_t>(1, limit_ / kSlice);
+  const std::uint64_t most = std::max<std::uint64_t>(1, limit_ / kSlice);
   while (!outside_.empty() && inside_.size() < most && (used_.load() < limit_ || inside_.empty())) {
     auto first = outside_.extract(outside_.begin());
     inside_.emplace(first.key(), true);

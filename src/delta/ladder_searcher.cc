@@ -37,7 +37,7 @@ class LadderSearcher::Index {
   }
   std::span<const Block> blocks() const { return blocks_; }
   bool may_have(std::uint64_t hash) const {
-    const std::uint64_t bit = low_bits(hash, filter_bits_);
+    const auto bit = static_cast<std::size_t>(low_bits(hash, filter_bits_));
     return (filter_[bit / 64] >> (bit % 64) & 1) != 0;
   }
   /// The best of the blocks with that hash: the one at the holder's `expected` offset, else the nearest to it.
@@ -65,7 +65,7 @@ class LadderSearcher::Index {
   }
   void insert(std::uint32_t i) {
     const std::uint64_t hash = blocks_[i].hash;
-    const std::uint64_t bit = low_bits(hash, filter_bits_);
+    const auto bit = static_cast<std::size_t>(low_bits(hash, filter_bits_));
     filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
     const std::size_t at = slot(hash);
     std::size_t length = 0;
@@ -217,7 +217,7 @@ Status LadderSearcher::search_gap(const Source& own, ByteRange gap, const Index&
   bool have_value = false;
   while (at + block_bytes_ <= gap.end()) {
     if (window.empty() || at + block_bytes_ + 1 > window_at + window.size()) {
-      const std::uint64_t length = std::min<std::uint64_t>(gap.end() - at, kReadBytes + block_bytes_);
+      const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(gap.end() - at, kReadBytes + block_bytes_));
       if (window.empty() || window_at + window.size() < gap.end()) {
         window.resize(length);
         window_at = at;

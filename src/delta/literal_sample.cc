@@ -20,7 +20,7 @@ Result<double> sample_literals(const Source& source, std::span<const ByteRange> 
       const std::uint64_t skip = std::max(next, before) - before;
       const std::uint64_t length = std::min({kPieceBytes, range.length - skip, kPieces * kPieceBytes - sample.size()});
       const std::size_t old = sample.size();
-      sample.resize(old + length);
+      sample.resize(old + static_cast<std::size_t>(length));
       MILLRACE_TRY(source.read_at(range.offset + skip, MutableBytes(sample).subspan(old)));
       next += length == kPieceBytes ? stride : std::max<std::uint64_t>(length, 1);
     }

@@ -33,6 +33,11 @@ std::vector<ByteRange> literal_ranges(const PartPlan& plan, std::uint64_t start)
   return ranges;
 }
 
+/// A part and its window are held in memory, so their lengths are of its kind.
+constexpr std::size_t in_memory(std::uint64_t bytes) {
+  return static_cast<std::size_t>(bytes);
+}
+
 /// Literals one after the other, in as few pieces as they lie in memory.
 class Gathered {
  public:
@@ -45,13 +50,14 @@ class Gathered {
       std::uint64_t length = range.length;
       if (holder != held_.end() && holder->offset <= range.offset) {
         length = std::min(length, holder->end() - range.offset);
-        append({holder->bytes.owner, holder->bytes.view.subspan(range.offset - holder->offset, length)});
+        append({holder->bytes.owner,
+                holder->bytes.view.subspan(in_memory(range.offset - holder->offset), in_memory(length))});
       } else {
         if (holder != held_.end()) length = std::min(length, holder->offset - range.offset);
-        if (!read_) read_ = std::make_shared<Buffer>(bytes_);
-        const MutableBytes into = MutableBytes(*read_).subspan(filled_, length);
+        if (!read_) read_ = std::make_shared<Buffer>(in_memory(bytes_));
+        const MutableBytes into = MutableBytes(*read_).subspan(filled_, in_memory(length));
         MILLRACE_TRY(target.read_at(range.offset, into));
-        filled_ += length;
+        filled_ += into.size();
         append({read_, into});
       }
       range.offset += length;
@@ -67,8 +73,9 @@ class Gathered {
         offset -= piece.view.size();
         continue;
       }
-      const std::size_t length = std::min<std::size_t>(piece.view.size() - offset, into.size());
-      std::copy_n(piece.view.data() + offset, length, into.begin());
+      const ByteView from = piece.view.subspan(in_memory(offset));
+      const std::size_t length = std::min(from.size(), into.size());
+      std::copy_n(from.begin(), length, into.begin());
       into = into.subspan(length);
       offset = 0;
       if (into.empty()) return;
@@ -98,7 +105,7 @@ class Gathered {
 /// given up for that.
 Result<bool> worth_coding(const Gathered& raw, std::uint64_t bytes, SegmentCodec& codec) {
   if (bytes < kLeastProbed) return true;
-  const std::size_t half = std::min<std::uint64_t>(bytes, kProbeBytes / 2);
+  const std::size_t half = in_memory(std::min<std::uint64_t>(bytes, kProbeBytes / 2));
   const bool two = bytes >= 2 * kProbeBytes;
   Buffer probe(two ? 2 * half : half);
   raw.copy(0, MutableBytes(probe).first(half));
@@ -124,17 +131,17 @@ Result<EncodedPart> encode_part(const PartPlan& plan, ByteView instructions, std
     Buffer prefix;
     for (const ByteRange& range : prefix_ranges(plan, start, window)) {
       const std::size_t old = prefix.size();
-      prefix.resize(old + range.length);
+      prefix.resize(old + in_memory(range.length));
       MILLRACE_TRY(target.read_at(range.offset, MutableBytes(prefix).subspan(old)));
     }
-    Buffer raw(plan.literal_bytes);
+    Buffer raw(in_memory(plan.literal_bytes));
     gathered.copy(0, raw);
     MILLRACE_ASSIGN(coded, codec.encode(raw, prefix, level));
   }
   const bool is_zstd = !coded.empty();
   EncodedPart part;
-  part.head =
-      encode_part_header(instructions.size(), plan.literal_bytes, is_zstd ? coded.size() : plan.literal_bytes, is_zstd);
+  part.head = encode_part_header(instructions.size(), plan.literal_bytes,
+                                 is_zstd ? coded.size() : in_memory(plan.literal_bytes), is_zstd);
   append(part.head, instructions);
   if (is_zstd) {
     part.literals.push_back(SharedBytes::of(std::move(coded)));

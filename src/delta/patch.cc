@@ -198,10 +198,11 @@ Result<std::optional<ReceivedPart>> PartAssembler::feed(ByteView& bytes) {
     if (error_) return fail(*error_);
   }
   const auto fill = [&](Buffer& into, std::uint64_t wanted) {
-    const std::size_t count = std::min<std::uint64_t>(wanted - into.size(), bytes.size());
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted - into.size(), bytes.size()));
     // Memory is taken as bytes arrive, not as they are announced; growing by much copies little.
     if (into.capacity() < into.size() + count)
-      into.reserve(std::min<std::uint64_t>(wanted, std::max<std::size_t>(8 * into.capacity(), into.size() + count)));
+      into.reserve(static_cast<std::size_t>(
+          std::min<std::uint64_t>(wanted, std::max<std::size_t>(8 * into.capacity(), into.size() + count))));
     append(into, bytes.first(count));
     bytes = bytes.subspan(count);
     return into.size() == wanted;

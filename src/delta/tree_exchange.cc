@@ -104,7 +104,7 @@ Result<Buffer> TreeSearcher::on_nodes(std::uint64_t level, std::uint64_t count, 
 
   std::unordered_map<std::uint64_t, std::uint32_t> own;
   if (level < own_.levels.size() && own_.base_level == 0) {
-    const auto& nodes = own_.levels[level];
+    const auto& nodes = own_.levels[static_cast<std::size_t>(level)];
     own.reserve(nodes.size());
     for (std::uint32_t i = 0; i < nodes.size(); ++i) own.emplace(low_bits(nodes[i].prefix, width), i);
   }
@@ -162,7 +162,7 @@ Status TreeSearcher::expand(std::size_t depth, std::size_t begin, std::size_t en
     if (node.matched) {
       std::uint32_t first = node.index;
       std::uint32_t last = node.index + 1;
-      for (std::size_t down = level.level; down > 0; --down) {
+      for (auto down = static_cast<std::size_t>(level.level); down > 0; --down) {
         const std::uint32_t past = last < own_.levels[down].size()
                                        ? own_.levels[down][last].first_child
                                        : static_cast<std::uint32_t>(own_.levels[down - 1].size());

@@ -29,7 +29,7 @@ class Bulk {
   /// Takes what belongs to the bulk from the front of `bytes`; returns how much, for the caller to give its credit
   /// back.
   std::size_t feed(ByteView& bytes) {
-    const std::size_t count = std::min<std::uint64_t>(wanted_ - held_.size(), bytes.size());
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted_ - held_.size(), bytes.size()));
     append(held_, bytes.first(count));
     bytes = bytes.subspan(count);
     return count;

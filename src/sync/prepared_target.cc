@@ -33,7 +33,7 @@ Status append_patch(PatchPlanner& planner, const HeldContent& content, const Sou
 }  // namespace
 
 Result<PreparedTarget> prepare_target(const Source& target, Hasher& hasher, SegmentCodec& codec, int level) {
-  Buffer bytes(target.size());
+  Buffer bytes(static_cast<std::size_t>(target.size()));
   MILLRACE_TRY(target.read_at(0, bytes));
   const HeldContent content{0, SharedBytes::of(std::move(bytes))};
   std::vector<std::uint32_t> lengths;

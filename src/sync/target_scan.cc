@@ -11,7 +11,7 @@ namespace {
 /// together.
 constexpr std::size_t kHeadroom = kMaxChunkBytes;
 /// Cuts are looked for while what was read is still in the processor's cache.
-constexpr std::size_t kReadBytes = 512u << 10;
+constexpr std::size_t kCutBytes = 512u << 10;
 }  // namespace
 
 struct TargetScan::Work {
@@ -32,7 +32,7 @@ Status TargetScan::Work::read_and_cut(const Source& source) {
   begin = end = kHeadroom - carried.size();
   std::copy(carried.begin(), carried.end(), buffer.begin() + static_cast<std::ptrdiff_t>(begin));
   for (std::size_t filled = kHeadroom; filled < buffer.size();) {
-    const std::size_t length = std::min(kReadBytes, buffer.size() - filled);
+    const std::size_t length = std::min(kCutBytes, buffer.size() - filled);
     MILLRACE_TRY(source.read_at(offset + filled - kHeadroom, MutableBytes(buffer).subspan(filled, length)));
     filled += length;
     const bool last = block.last && filled == buffer.size();
@@ -50,7 +50,7 @@ void TargetScan::pump() {
   if (failed_ || paused_ || cutting_ || in_flight_.size() >= kBlocks || next_read_ >= source_->size()) return;
   auto work = std::make_shared<Work>();
   work->offset = next_read_;
-  const std::uint64_t length = std::min<std::uint64_t>(source_->size() - next_read_, kBlockBytes);
+  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(source_->size() - next_read_, kBlockBytes));
   next_read_ += length;
   work->block.last = next_read_ == source_->size();
   work->carried = std::move(carried_);
@@ -99,7 +99,8 @@ void TargetScan::deliver() {
     in_flight_.pop_front();
     delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
-    work->block.content = {work, ByteView(work->buffer).subspan(work->begin, work->block.length)};
+    work->block.content = {work,
+                           ByteView(work->buffer).subspan(work->begin, static_cast<std::size_t>(work->block.length))};
     ScannedBlock block = std::move(work->block);
     on_block_(block);
   }

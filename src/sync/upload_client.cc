@@ -202,7 +202,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     if (sender_) sent_literals_ += sender_->planner().literal_bytes();
     sender_.emplace(port_, target_.source, toolbox_, Addressing::kBasis, std::move(matches), limits,
                     [this](Error error) { give_up(std::move(error)); });
-    if (streaming_) sender_->set_on_progress([this] { pump(); });
+    sender_->set_on_progress([this] { pump(); });
     wire::Patch patch;
     patch.repair = repair;
     if (requested_ || repairs_ > 0) port_.send(patch);
@@ -212,6 +212,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
 
   void pump() {
     sender_->pump();
+    if (!streaming_) observe("sending", sender_->planner().position());
     const bool full = port_.unsent_bytes() >= StreamPort::kHighWater || sender_->planner().pending_bytes() > (8u << 20);
     if (streaming_ && !scanned_) {
       if (full)
@@ -315,7 +316,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     awaiting_rung_ = true;
     port_.send(sign);
     port_.send_data(bits);
-    observe("comparing", target_.source->size());
+    observe("comparing", 0);
   }
 
   void on_rung(double literal_ratio) {

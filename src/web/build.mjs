@@ -1,6 +1,7 @@
 // Builds the pages: checks the types, bundles, names each asset by its content, and writes them as files, as a list
-// (assets.json, for tests/browser/mock.mjs) and, with --cc, as the C++ source that holds them (assets.h).
-// Usage: node build.mjs --modules FOLDER-WITH-node_modules --out FOLDER [--cc FILE]
+// (assets.json, for tests/browser/mock.mjs) and, with --cc, as the C++ source that holds them (assets.h). Without --engine, the
+// module of src/web/engine, the file pages upload whole files.
+// Usage: node build.mjs --modules FOLDER-WITH-node_modules --out FOLDER [--engine FILE] [--cc FILE]
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 
 const source = dirname(fileURLToPath(import.meta.url));
-const { values } = parseArgs({ options: { modules: { type: 'string' }, out: { type: 'string' }, cc: { type: 'string' } } });
+const { values } = parseArgs({ options: { modules: { type: 'string' }, out: { type: 'string' }, engine: { type: 'string' }, cc: { type: 'string' } } });
 const modules = resolve(values.modules ?? '.');
 const out = resolve(values.out ?? 'pages');
 const esbuild = createRequire(join(modules, 'package.json'))('esbuild');
@@ -22,8 +23,10 @@ const kTypes = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain; charset=utf-8',
+  '.wasm': 'application/wasm',
 };
 const kDashboardLimit = 150 * 1024; // compressed, everything that '/' loads
+const kModulesLimit = 400 * 1024; // compressed, WebAssembly
 
 function fail(sentence) {
   console.error(`web pages: ${sentence}`);
@@ -63,28 +66,48 @@ function addNamed(name, text) {
 const licences = readFileSync(join(source, '../../docs/THIRD-PARTY.md'), 'utf8');
 const notice = addNamed('licences.txt', licences);
 
-const bundle = await esbuild.build({
+const common = {
   absWorkingDir: copy,
-  entryPoints: { dashboard: 'dashboard/main.tsx', files: 'files/main.tsx', theme: 'shared/theme_boot.ts', 'dashboard-style': 'styles/dashboard.css', 'files-style': 'styles/files.css' },
-  entryNames: '[name]-[hash]',
-  chunkNames: 'shared-[hash]',
   outdir: '/assets',
   bundle: true,
-  splitting: true,
   format: 'esm',
   target: ['chrome110', 'firefox115', 'safari16'],
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
   minify: true,
   legalComments: 'eof',
   banner: { js: `/*! Licences: ${notice} */` },
   metafile: true,
   write: false,
   logLevel: 'warning',
+};
+
+// The uploads' worker has a bundle of its own, and its name goes into the pages'.
+const upload = { UPLOAD_WORKER: '""', UPLOAD_MODULE: '""', UPLOAD_ZSTD: '""' };
+const bundles = [];
+if (values.engine !== undefined) {
+  const worker = await esbuild.build({ ...common, entryPoints: { upload: 'files/upload/worker.ts' }, entryNames: '[name]-[hash]' }).catch(() => fail('bundling failed'));
+  bundles.push(worker);
+  const wanted = { UPLOAD_MODULE: ['upload.wasm', resolve(values.engine)], UPLOAD_ZSTD: ['zstd.wasm', join(modules, 'node_modules/@bokuweb/zstd-wasm/dist/web/zstd.wasm')] };
+  for (const [name, [asset, file]] of Object.entries(wanted)) upload[name] = JSON.stringify(addNamed(asset, readFileSync(file)));
+  upload.UPLOAD_WORKER = JSON.stringify(worker.outputFiles[0].path);
+  const compressed = assets.filter((asset) => asset.path.endsWith('.wasm')).reduce((sum, asset) => sum + asset.gzip.length, 0);
+  if (compressed > kModulesLimit) fail(`the modules are ${compressed} bytes compressed, more than ${kModulesLimit}`);
+  console.log(`web pages: WebAssembly ${compressed} bytes compressed`);
+}
+
+const bundle = await esbuild.build({
+  ...common,
+  entryPoints: { dashboard: 'dashboard/main.tsx', files: 'files/main.tsx', theme: 'shared/theme_boot.ts', 'dashboard-style': 'styles/dashboard.css', 'files-style': 'styles/files.css' },
+  entryNames: '[name]-[hash]',
+  chunkNames: 'shared-[hash]',
+  splitting: true,
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  define: upload,
 }).catch(() => fail('bundling failed'));
+bundles.push(bundle);
 
 // Every package in the bundles must be one whose licence the pages show.
-const packages = new Set(Object.keys(bundle.metafile.inputs).flatMap((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []));
+const packages = new Set(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs)).flatMap((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []));
 for (const name of packages) {
   const { license, version } = JSON.parse(readFileSync(join(modules, 'node_modules', name, 'package.json'), 'utf8'));
   if (license !== 'MIT') fail(`${name} has the licence ${license}; only MIT is known here`);
@@ -92,7 +115,7 @@ for (const name of packages) {
 }
 
 const icon = addNamed('icon.svg', readFileSync(join(source, 'styles/icon.svg')));
-for (const file of bundle.outputFiles) add(file.path, file.text, true);
+for (const file of bundles.flatMap((one) => one.outputFiles)) add(file.path, file.text, true);
 const named = (prefix, ending) => assets.find((asset) => asset.path.startsWith(`/assets/${prefix}-`) && asset.path.endsWith(ending))?.path ?? fail(`no ${prefix}${ending}`);
 
 function page(path, title, entry) {

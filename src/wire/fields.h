@@ -63,7 +63,7 @@ inline Status read_fields(ByteView payload, const char* message,
     MILLRACE_ASSIGN(const std::uint64_t length, reader.varint());
     if (length > reader.remaining())
       return fail(Code::kProtocol, std::string("A field of ") + message + " is cut short.");
-    MILLRACE_ASSIGN(const ByteView value, reader.take(length));
+    MILLRACE_ASSIGN(const ByteView value, reader.take(static_cast<std::size_t>(length)));
     const Field field{static_cast<std::uint32_t>(key >> 1), value};
     MILLRACE_ASSIGN(const bool known, take(field));
     if (!known && (key & 1) != 0) {

@@ -71,7 +71,7 @@ Status FrameDecoder::feed(ByteView bytes, Sink& sink) {
       MILLRACE_ASSIGN(const std::uint64_t length, reader.varint_up_to(kMaxFramePayload, "A frame's length"));
       header_ = {held_[0], held_[1], static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(length)};
       held_.clear();
-      remaining_ = length;
+      remaining_ = static_cast<std::size_t>(length);
       state_ = header_.type == static_cast<std::uint8_t>(FrameType::kData) ? State::kData : State::kPayload;
       if (remaining_ > 0) continue;
       state_ = State::kHeader;

@@ -3,4 +3,5 @@ import './dashboard_test.mjs';
 import './login_test.mjs';
 import './files_test.mjs';
 import './upload_test.mjs';
+import './delta_test.mjs';
 import './access_test.mjs';

@@ -73,7 +73,7 @@ export async function withPage(body, { size = kWide, scheme = 'light', base, exp
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => console.error(`Content-Security-Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
     });
-    if (real !== undefined && token !== undefined && base === undefined) await context.request.post('/api/v1/login', { data: { token }, headers: { Origin: url } });
+    if (real !== undefined && token !== undefined) await context.request.post('/api/v1/login', { data: { token }, headers: { Origin: url } });
     await body(page, context);
     assert.deepEqual(faults, []);
   } finally {

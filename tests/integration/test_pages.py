@@ -37,7 +37,7 @@ class Pages(HttpTest):
     def test_with_accounts(self):
         subprocess.run([MILLRACED, "account", "add", "alice", "--data", self.server.data], check=True, capture_output=True)
         token = subprocess.run([MILLRACED, "token", "add", "alice", "--data", self.server.data], check=True, capture_output=True, text=True).stdout.strip()
-        self.browse("tile|hostile|renam|download|keyboard", MILLRACE_WEB_TOKEN=token)
+        self.browse("tile|hostile|renam|download|keyboard|is sent, and|goes on|whole files are|module", MILLRACE_WEB_TOKEN=token)
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ function Row({ item }: { item: Item }) {
         </span>
       ) : (
         <>
-          <Bar label={`${bytes(item.sent)} of ${bytes(item.file.size)}`} parts={[{ kind: 'literal', share }]} />
+          <Bar label={`${bytes(item.sent)} of ${bytes(item.file.size)} done`} parts={[{ kind: 'literal', share }]} />
           <span class="upload-share">{item.state !== 'running' ? kStates[item.state] : share < 1 ? percent(share) : 'is stored'}</span>
         </>
       )}
-      <span class="upload-size">{bytes(item.file.size)}</span>
+      <span class="upload-size">{bad || item.wire === 0 ? bytes(item.file.size) : `sent ${bytes(item.wire)} of ${bytes(item.file.size)}`}</span>
       <span class="upload-actions">
         {(item.state === 'running' || item.state === 'waiting') && <Action icon="pause" label={`Pause ${name}`} run={on((found) => uploads.pause(found))} />}
         {item.state === 'paused' && <Action icon="play" label={`Go on with ${name}`} run={on((found) => uploads.resume(found))} />}
@@ -98,7 +98,7 @@ export function UploadPanel() {
       <div class="upload-head">
         <strong role="status">{headline(now)}</strong>
         <span class="muted">
-          {bytes(now.sentBytes)} of {bytes(now.bytes)}
+          sent {bytes(now.wireBytes)} of {bytes(now.bytes)}
           {now.running > 0 && ` · ${rate(now.bytesPerSecond)}`}
           {left !== '' && ` · ${left} left`}
         </span>

@@ -3,8 +3,8 @@
 import { type ApiError, loggedOut } from '../../shared/api';
 import { Store } from '../../shared/store';
 import { escapePath, inFolder } from '../folder';
+import { deltaUploader } from './delta_uploader';
 import type { Upload, Uploader } from './uploader';
-import { putUploader } from './xhr_uploader';
 
 export type ItemState = 'waiting' | 'running' | 'paused' | 'failed' | 'exists';
 
@@ -13,7 +13,8 @@ export interface Item {
   file: File;
   path: string;
   state: ItemState;
-  sent: number;
+  sent: number; // of the file, by what is done
+  wire: number; // bytes that went over the wire for it
   attempts: number;
   replace: boolean;
   why: string;
@@ -30,7 +31,8 @@ export interface Snapshot {
   running: number;
   paused: number;
   bytes: number;
-  sentBytes: number;
+  sentBytes: number; // of the files, by what is done
+  wireBytes: number;
   bytesPerSecond: number;
   allPaused: boolean;
 }
@@ -42,7 +44,7 @@ const kShown = 200;
 const kSnapshotMs = 200;
 const kRateMs = 5000;
 const kOrder: Record<ItemState, number> = { running: 0, failed: 1, exists: 2, paused: 3, waiting: 4 };
-const kNothing: Snapshot = { shown: [], hidden: 0, files: 0, done: 0, failed: 0, exists: 0, waiting: 0, running: 0, paused: 0, bytes: 0, sentBytes: 0, bytesPerSecond: 0, allPaused: false };
+const kNothing: Snapshot = { shown: [], hidden: 0, files: 0, done: 0, failed: 0, exists: 0, waiting: 0, running: 0, paused: 0, bytes: 0, sentBytes: 0, wireBytes: 0, bytesPerSecond: 0, allPaused: false };
 
 /** Worth trying again by itself: nothing came back, or the server is busy or about to restart. */
 function passes(error: ApiError): boolean {
@@ -62,6 +64,7 @@ export class UploadQueue {
   private nextId = 1;
   private done = 0;
   private doneBytes = 0;
+  private doneWire = 0;
   private held = false;
   private timer = 0;
   private samples: { at: number; sent: number }[] = [];
@@ -81,7 +84,7 @@ export class UploadQueue {
         continue;
       }
       const id = this.nextId++;
-      this.items.set(id, { id, file, path: inFolder(folderPath, path), state: 'waiting', sent: 0, attempts: 0, replace: false, why: '' });
+      this.items.set(id, { id, file, path: inFolder(folderPath, path), state: 'waiting', sent: 0, wire: 0, attempts: 0, replace: false, why: '' });
     }
     this.pump();
   }
@@ -89,7 +92,7 @@ export class UploadQueue {
   /** Something that could not even be read stands in the list like what could not be sent. */
   addUnreadable(folderPath: string, path: string, why: string): void {
     const id = this.nextId++;
-    this.items.set(id, { id, file: new File([], path), path: inFolder(folderPath, path), state: 'failed', sent: 0, attempts: kAttempts, replace: false, why });
+    this.items.set(id, { id, file: new File([], path), path: inFolder(folderPath, path), state: 'failed', sent: 0, wire: 0, attempts: kAttempts, replace: false, why });
     this.changed();
   }
 
@@ -161,6 +164,7 @@ export class UploadQueue {
   forget(): void {
     this.done = 0;
     this.doneBytes = 0;
+    this.doneWire = 0;
     this.held = false;
     this.samples = [];
     this.changed();
@@ -188,14 +192,17 @@ export class UploadQueue {
       return;
     }
     item.attempts += 1;
+    const before = item.wire; // by attempts that failed
     const upload = this.uploader.start(
-      { file: item.file, url: escapePath(item.path), replace: item.replace },
+      { file: item.file, path: item.path, url: escapePath(item.path), replace: item.replace },
       {
-        progress: (sent) => {
+        progress: (sent, wire) => {
           item.sent = sent;
+          item.wire = before + wire;
           this.changed();
         },
-        done: () => {
+        done: (wire) => {
+          this.doneWire += before + wire;
           this.uploads.delete(item.id);
           this.items.delete(item.id);
           this.done += 1;
@@ -240,11 +247,13 @@ export class UploadQueue {
     const counts: Record<ItemState, number> = { waiting: 0, running: 0, paused: 0, failed: 0, exists: 0 };
     let bytes = this.doneBytes;
     let sentBytes = this.doneBytes;
+    let wireBytes = this.doneWire;
     const shown: Item[][] = [[], [], [], [], []];
     for (const item of this.items.values()) {
       counts[item.state] += 1;
       bytes += item.file.size;
       sentBytes += item.sent;
+      wireBytes += item.wire;
       const group = shown[kOrder[item.state]];
       if (group !== undefined && group.length < kShown) group.push(item);
     }
@@ -261,6 +270,7 @@ export class UploadQueue {
       ...counts,
       bytes,
       sentBytes,
+      wireBytes,
       bytesPerSecond: seconds > 0.5 && first !== undefined ? Math.max(0, (sentBytes - first.sent) / seconds) : 0,
       allPaused: counts.running === 0 && counts.waiting + counts.paused > 0 && (this.held || counts.waiting === 0),
     };
@@ -272,4 +282,4 @@ export class UploadQueue {
   }
 }
 
-export const uploads = new UploadQueue(putUploader);
+export const uploads = new UploadQueue(deltaUploader);

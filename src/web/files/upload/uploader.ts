@@ -1,15 +1,16 @@
-// What the queue needs of a way to upload. The one that is here sends whole files; another may send what changed.
+// What the queue needs of a way to upload: putUploader sends whole files, deltaUploader what changed.
 import type { ApiError } from '../../shared/api';
 
 export interface UploadTask {
   file: File;
-  url: string; // below /api/v1/files/
+  path: string;
+  url: string; // the same below /api/v1/files/
   replace: boolean; // false: only where nothing is there yet
 }
 
 export interface UploadEvents {
-  progress: (sentBytes: number) => void;
-  done: () => void;
+  progress: (doneBytes: number, wireBytes: number) => void; // of the file; and what was sent for it
+  done: (wireBytes: number) => void;
   failed: (error: ApiError) => void;
 }
 

@@ -4,6 +4,8 @@ import type { Upload, Uploader, UploadEvents, UploadTask } from './uploader';
 
 class PutUpload implements Upload {
   private request: XMLHttpRequest | null = null;
+  private before = 0; // sent before it was paused
+  private sent = 0;
 
   constructor(
     private readonly task: UploadTask,
@@ -16,7 +18,9 @@ class PutUpload implements Upload {
     const request = this.request;
     this.request = null;
     request?.abort();
-    this.events.progress(0);
+    this.before += this.sent;
+    this.sent = 0;
+    this.events.progress(0, this.before);
   }
 
   resume(): void {
@@ -28,12 +32,14 @@ class PutUpload implements Upload {
     request.setRequestHeader('X-Millrace-Mtime-Ms', String(file.lastModified));
     if (!replace) request.setRequestHeader('If-None-Match', '*');
     request.upload.onprogress = (event) => {
-      if (this.request === request) this.events.progress(Math.min(event.loaded, file.size));
+      if (this.request !== request) return;
+      this.sent = Math.min(event.loaded, file.size);
+      this.events.progress(this.sent, this.before + this.sent);
     };
     request.onload = () => {
       if (this.request !== request) return;
       this.request = null;
-      if (request.status >= 200 && request.status < 300) this.events.done();
+      if (request.status >= 200 && request.status < 300) this.events.done(this.before + file.size);
       else this.events.failed(errorOf(request.status, request.responseText));
     };
     request.onerror = () => {
