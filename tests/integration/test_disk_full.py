@@ -70,7 +70,8 @@ class FullServer(SmallDisk):
         size = 64 * MIB
         local = self.write("large", noise(size))
         for url in (self.url + "f", self.url + "another"):
-            client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=40 * MIB)
+            client = self.pause_in_the_middle_of_an_upload(local, size, "-q", local, self.url + "f", least=40 * MIB,
+                                                       missed=lambda: self.run_client("delete", "-q", self.url + "f"))
             client.kill()
             client.wait(PATIENCE)
             wait_for(lambda: not self.server.drafts(), "the server to end the draft")
