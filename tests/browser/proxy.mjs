@@ -1,12 +1,12 @@
 // A way to the server that a test can cut: connections are handed on byte by byte, those of a WebSocket are counted and known.
 import { connect, createServer } from 'node:net';
 
-/** `target`: the server's address. Also: what was sent over WebSockets, cutting them, and refusing new ones. */
+/** `target`: the server's address. `state`: what was sent over WebSockets, after how many bytes they are cut or held, and whether new ones are refused. */
 export async function startProxy(target) {
   const { hostname, port } = new URL(target);
   const sockets = new Set();
   const lines = new Set(); // those of WebSockets
-  const state = { sentBytes: 0, opened: 0, refuse: false, cutAfter: Infinity, slow: false };
+  const state = { sentBytes: 0, opened: 0, refuse: false, cutAfter: Infinity, holdAfter: Infinity };
 
   function cut() {
     for (const line of lines) line.destroy();
@@ -46,14 +46,13 @@ export async function startProxy(target) {
           end();
           return;
         }
-        if (state.slow) {
-          inside.pause();
-          setTimeout(() => inside.resume(), 20);
-        }
       }
-      if (!outside.write(bytes)) inside.pause();
+      const isHeld = isLine && state.sentBytes >= state.holdAfter;
+      if (!outside.write(bytes) || isHeld) inside.pause();
     });
-    outside.on('drain', () => inside.resume());
+    outside.on('drain', () => {
+      if (!isLine || state.sentBytes < state.holdAfter) inside.resume();
+    });
     outside.on('data', (bytes) => {
       if (!inside.write(bytes)) outside.pause();
     });
@@ -64,6 +63,10 @@ export async function startProxy(target) {
     url: `http://127.0.0.1:${server.address().port}`,
     state,
     cut,
+    release: () => {
+      state.holdAfter = Infinity;
+      for (const line of lines) line.resume();
+    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       server.close();

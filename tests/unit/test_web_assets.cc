@@ -44,6 +44,9 @@ SCENARIO("assets are in order, each once, named by their content, and compressed
     CHECK(std::string(asset.path) > before);
     before = asset.path;
     CHECK_FALSE(asset.plain.empty());
+    // A browser compiles a module only when it is served as one.
+    CHECK(asset.path.ends_with(".wasm") == (asset.type == "application/wasm"));
+    CHECK(asset.path.ends_with(".wasm") == asset.plain.starts_with(std::string_view("\0asm", 4)));
     CHECK(asset.is_immutable == asset.path.starts_with("/assets/"));
     if (asset.gzip.empty()) continue;
     CHECK(asset.gzip.size() < asset.plain.size());

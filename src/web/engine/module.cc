@@ -90,6 +90,10 @@ MILLRACE_EXPORT("cancel") void module_cancel(std::uint32_t id) {
   if (client) client->cancel(id);
 }
 
+MILLRACE_EXPORT("pause") void module_pause(std::uint32_t id) {
+  if (client) client->pause(id);
+}
+
 /// Does one job; 0: there was none.
 MILLRACE_EXPORT("turn") int module_turn() {
   return client && client->turn() ? 1 : 0;

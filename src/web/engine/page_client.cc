@@ -79,8 +79,10 @@ void PageClient::upload(const Request& request) {
   Attributes attributes;
   attributes.mtime_ns = request.mtime_ms * 1'000'000;
   UploadTarget target{request.path, make_page_file(request.id, request.bytes), attributes};
-  const auto opened =
-      mux_.open([&](StreamPort& port) { return make_upload(port, target, options, toolbox_, done, moved); });
+  const auto opened = mux_.open([&](StreamPort& port) {
+    uploads_[request.id].port = &port;
+    return make_upload(port, target, options, toolbox_, done, moved);
+  });
   if (!opened) return end(request.id, &opened.error());
   if (uploads_.contains(request.id)) streams_[*opened] = request.id;
 }
@@ -117,6 +119,12 @@ void PageClient::cancel(std::uint32_t id) {
   for (const auto& [stream, upload] : streams_) {
     if (upload == id) return mux_.cancel(stream);
   }
+}
+
+void PageClient::pause(std::uint32_t id) {
+  const auto found = uploads_.find(id);
+  if (found != uploads_.end() && found->second.port != nullptr)
+    found->second.port->fail({Code::kNetwork, "The upload was paused."});
 }
 
 bool PageClient::turn() {

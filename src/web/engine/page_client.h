@@ -34,8 +34,10 @@ class PageClient final : public Mux::Owner {
   };
   /// Ends by page_ended(), perhaps within this call.
   void upload(const Request& request);
-  /// page_ended() is called within, unless it has ended.
+  /// page_ended() is called within, unless it has ended. The server drops what it has.
   void cancel(std::uint32_t id);
+  /// The same, but the server keeps what it has for a later upload, as it does when a connection is cut.
+  void pause(std::uint32_t id);
   /// Does one job. False: there is none.
   bool turn();
   void set_link(const Link& link) { link_ = link; }
@@ -50,6 +52,7 @@ class PageClient final : public Mux::Owner {
  private:
   struct Upload {
     std::uint32_t id = 0;
+    StreamPort* port = nullptr;  ///< lives as long as its conversation, so until end()
     std::uint64_t wire_bytes = 0;
     double hashed_bytes = 0;  ///< before anything was sent
     double done_bytes = 0;

@@ -35,7 +35,7 @@ class DeltaUpload implements Upload {
 
   pause(): void {
     if (this.instead !== null) this.instead.pause();
-    else this.stop();
+    else this.stop(true);
   }
 
   resume(): void {
@@ -55,11 +55,11 @@ class DeltaUpload implements Upload {
 
   cancel(): void {
     if (this.instead !== null) this.instead.cancel();
-    else this.stop();
+    else this.stop(false);
   }
 
-  private stop(): void {
-    if (this.running) worker.stop(this.id);
+  private stop(keep: boolean): void {
+    if (this.running) worker.stop(this.id, keep);
     this.running = false;
   }
 
@@ -102,9 +102,9 @@ class UploadWorker {
     this.tell({ kind: 'start', id, file: task.file, path: task.path, replace: task.replace });
   }
 
-  stop(id: number): void {
+  stop(id: number, keep: boolean): void {
     this.uploads.delete(id);
-    this.tell({ kind: 'stop', id });
+    this.tell({ kind: 'stop', id, keep });
   }
 
   private tell(message: ToWorker): void {

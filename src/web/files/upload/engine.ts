@@ -25,6 +25,7 @@ interface Exports {
   output_at(): number;
   upload(id: number, bytes: number, mtimeMs: number, replace: number): void;
   cancel(id: number): void;
+  pause(id: number): void;
   turn(): number;
   link(rttSeconds: number, bytesPerSecond: number): void;
   measure_hashing(rounds: number): void;
@@ -99,8 +100,14 @@ export class Engine {
     this.module.upload(id, bytes, mtimeMs, Number(replace));
   }
 
+  /** The server drops what it has of it. */
   cancel(id: number): void {
     this.module.cancel(id);
+  }
+
+  /** The server keeps what it has for a later upload. */
+  pause(id: number): void {
+    this.module.pause(id);
   }
 
   /** Does a piece of work; false: there was none. */

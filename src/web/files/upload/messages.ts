@@ -3,7 +3,7 @@
 export type ToWorker =
   | { kind: 'load'; module: string; zstd: string; connect: string } // addresses
   | { kind: 'start'; id: number; file: File; path: string; replace: boolean }
-  | { kind: 'stop'; id: number }; // paused or cancelled; nothing more is said of it
+  | { kind: 'stop'; id: number; keep: boolean }; // paused (what the server has is kept) or cancelled; nothing more is said of it
 
 export type FromWorker =
   | { kind: 'unusable' } // the module does not load here: nothing can be uploaded this way

@@ -46,10 +46,11 @@ class Uploads {
     this.advance();
   }
 
-  stop(id: number): void {
+  stop(id: number, keep: boolean): void {
     const upload = this.running.get(id);
     this.running.delete(id);
-    if (upload?.open === true) this.engine.cancel(id);
+    if (upload?.open === true && keep) this.engine.pause(id);
+    else if (upload?.open === true) this.engine.cancel(id);
     this.advance();
   }
 
@@ -207,7 +208,7 @@ const early: ToWorker[] = []; // came before the module was loaded
 function take(message: ToWorker): void {
   if (uploads === null) early.push(message);
   else if (message.kind === 'start') uploads.start(message.id, message.file, message.path, message.replace);
-  else if (message.kind === 'stop') uploads.stop(message.id);
+  else if (message.kind === 'stop') uploads.stop(message.id, message.keep);
 }
 
 async function bytesOf(address: string): Promise<Uint8Array<ArrayBuffer>> {
