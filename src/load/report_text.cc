@@ -61,15 +61,15 @@ std::string error_list(const json& errors) {
   return list.empty() ? "none" : list;
 }
 
-const json& member(const json& object, const char* key) {
+const json& section(const json& object, const char* key) {
   static const json kNothing = json::object();
   const auto found = object.find(key);
   return found != object.end() && found->is_object() ? *found : kNothing;
 }
 
 std::string heading(const json& report) {
-  const json& scenario = member(report, "scenario");
-  const json& environment = member(report, "environment");
+  const json& scenario = section(report, "scenario");
+  const json& environment = section(report, "environment");
   std::string text = word(scenario, "op") + ", " + count(scenario, "clients") + " clients, files of " +
                      word(scenario, "size") + ", " + word(scenario, "model") + " model";
   if (number(scenario, "rate") > 0) text += format(", %.0f a second", number(scenario, "rate"));
@@ -79,17 +79,17 @@ std::string heading(const json& report) {
 }
 
 std::string setup_lines(const json& report) {
-  const json& setup = member(report, "setup");
+  const json& setup = section(report, "setup");
   std::string text = format("setup       connected in %.1f s, files in place in %.1f s\n",
                             number(setup, "connect_seconds"), number(setup, "seed_seconds"));
-  if (!member(setup, "errors").empty())
+  if (!section(setup, "errors").empty())
     text +=
-        "            failed: " + error_list(member(setup, "errors")) + "; first: " + word(setup, "first_error") + "\n";
+        "            failed: " + error_list(section(setup, "errors")) + "; first: " + word(setup, "first_error") + "\n";
   return text;
 }
 
 std::string find_max_lines(const json& report) {
-  const json& found = member(report, "find_max");
+  const json& found = section(report, "find_max");
   if (found.empty()) return {};
   std::string text = "find-max    " + word(found, "thresholds") + ": ";
   text += number(found, "rate") > 0 ? format("held up to %.1f a second", number(found, "rate")) : "no rate held it";
@@ -111,26 +111,26 @@ std::string result_lines(const json& results) {
       format(" in %.2f s, %.1f a second", number(results, "seconds"), number(results, "transfers_per_second"));
   if (number(results, "offered_per_second") > 0)
     text += format(" of %.1f offered", number(results, "offered_per_second"));
-  text += "\nerrors      " + error_list(member(results, "errors"));
+  text += "\nerrors      " + error_list(section(results, "errors"));
   if (number(results, "unfinished") > 0) text += "; unfinished " + count(results, "unfinished");
   if (number(results, "connections_lost") > 0) text += "; idle connections lost " + count(results, "connections_lost");
-  for (const auto& item : member(results, "first_errors").items())
+  for (const auto& item : section(results, "first_errors").items())
     text += "\n            the first " + printable(item.key()) + ": " +
-            word(member(results, "first_errors"), item.key().c_str());
-  text += "\nlatency     " + latency_line(member(results, "latency_seconds")) + "\n";
+            word(section(results, "first_errors"), item.key().c_str());
+  text += "\nlatency     " + latency_line(section(results, "latency_seconds")) + "\n";
   const double wire = number(results, "wire_bytes");
   const double logical = number(results, "logical_bytes");
   text += "content     " + size(logical) + ", " + size(number(results, "throughput_bytes_per_second")) + "/s\n";
   text += "on the wire " + size(wire) + ", " + size(number(results, "wire_bytes_per_second")) + "/s";
   if (wire > 0 && logical > 0) text += format(", 1/%.1f of the content", logical / wire);
   text += "\n";
-  const json& operations = member(results, "operations");
+  const json& operations = section(results, "operations");
   if (operations.size() > 1) {
     for (const auto& [name, operation] : operations.items())
       text += format("  %-16s", name.c_str()) + count(operation, "transfers") + ", errors " +
-              count(operation, "errors") + ", " + latency_line(member(operation, "latency_seconds")) + "\n";
+              count(operation, "errors") + ", " + latency_line(section(operation, "latency_seconds")) + "\n";
   }
-  const json& server = member(results, "server");
+  const json& server = section(results, "server");
   if (!server.empty()) {
     text += format("server      %.2f s of CPU", number(server, "cpu_seconds"));
     if (number(server, "cpu_seconds_per_transfer") > 0)
@@ -138,10 +138,10 @@ std::string result_lines(const json& results) {
     text += ", " + size(number(server, "resident_bytes")) + " resident, " +
             size(number(server, "peak_resident_bytes")) + " at most\n";
   }
-  const json& generator = member(results, "generator");
+  const json& generator = section(results, "generator");
   text += format("generator   %.2f s of CPU, %.2f s of its loop; loop lag ", number(generator, "cpu_seconds"),
                  number(generator, "loop_cpu_seconds")) +
-          latency_line(member(generator, "loop_lag_seconds")) + "\n";
+          latency_line(section(generator, "loop_lag_seconds")) + "\n";
   if (!word(generator, "bottleneck_reason").empty())
     text += "WARNING     the generator itself was the bottleneck: " + word(generator, "bottleneck_reason") + "\n";
   return text;
@@ -156,17 +156,17 @@ std::string report_text(const json& report) {
   if (runs != report.end() && runs->is_array() && runs->size() > 1)
     text += format("%zu runs, together:\n", runs->size());
   text += find_max_lines(report);
-  text += result_lines(member(report, "results"));
-  const json& verify = member(report, "verify");
+  text += result_lines(section(report, "results"));
+  const json& verify = section(report, "verify");
   if (!verify.empty()) {
     text += "verified    " + count(verify, "checked") + " files, " + count(verify, "downloaded") +
             " of them whole; lost " + count(verify, "lost");
-    if (!member(verify, "errors").empty()) text += "; not checked: " + error_list(member(verify, "errors"));
+    if (!section(verify, "errors").empty()) text += "; not checked: " + error_list(section(verify, "errors"));
     text += "\n";
     if (!word(verify, "first_lost").empty()) text += "            first: " + word(verify, "first_lost") + "\n";
   }
-  if (!member(report, "cleanup_errors").empty())
-    text += "cleanup     failed: " + error_list(member(report, "cleanup_errors")) + "\n";
+  if (!section(report, "cleanup_errors").empty())
+    text += "cleanup     failed: " + error_list(section(report, "cleanup_errors")) + "\n";
   const auto thresholds = report.find("thresholds");
   if (thresholds == report.end() || !thresholds->is_array()) return text;
   for (const json& threshold : *thresholds)

@@ -20,7 +20,7 @@ constexpr double kBottom = 34;
 constexpr std::size_t kMostPoints = 400;
 constexpr std::size_t kBars = 48;
 constexpr double kLeastSeconds = 1e-6;
-constexpr double kMostSeconds = 1e9;
+constexpr double kMostChartSeconds = 1e9;
 
 /// A coordinate: a tenth of a pixel is enough.
 std::string at(double value) {
@@ -169,7 +169,7 @@ std::string svg_distribution(const Distribution& distribution) {
   double high = 0;
   for (const Distribution::Cell& cell : distribution.cells) {
     if (!(cell.count > 0)) continue;
-    const double seconds = std::clamp(cell.seconds, kLeastSeconds, kMostSeconds);
+    const double seconds = std::clamp(cell.seconds, kLeastSeconds, kMostChartSeconds);
     low = low == 0 ? seconds : std::min(low, seconds);
     high = std::max(high, seconds);
   }
@@ -178,7 +178,7 @@ std::string svg_distribution(const Distribution& distribution) {
   const double last = std::max(std::log10(high) + 0.05, first + 0.3);
   std::array<double, kBars> bars{};
   const auto share = [&](double seconds) {
-    return std::clamp((std::log10(std::clamp(seconds, kLeastSeconds, kMostSeconds)) - first) / (last - first), 0.0,
+    return std::clamp((std::log10(std::clamp(seconds, kLeastSeconds, kMostChartSeconds)) - first) / (last - first), 0.0,
                       1.0);
   };
   for (const Distribution::Cell& cell : distribution.cells) {
