@@ -49,7 +49,7 @@ test('an account that may not watch the server is sent to its files', { skip: on
   withAccounts({ scope: { read: false, monitor: false } }, async (page) => {
     await page.goto('/');
     await signIn(page, 'secret');
-    await page.getByText('does not have the scope to watch the server').waitFor();
+    await page.getByText('may neither read nor watch the server').waitFor();
     await page.getByRole('link', { name: 'Go to the files' }).click();
     await page.getByRole('link', { name: 'projects' }).waitFor();
   }));

@@ -1,5 +1,6 @@
 """The protocol's frames in a WebSocket: the client itself through a bridge, and what an attacker sends."""
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -119,8 +120,10 @@ class Bridge:
                     break
         except OSError:
             pass
-        web.plain.close()
-        client.close()
+        for end in (web.plain, client):  # the other thread may be waiting in it
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
     def _down(self, client, web):
         try:
