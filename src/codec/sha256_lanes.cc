@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "codec/sha256_constants.h"
+
 #if defined(__x86_64__)
 // g++ 12 takes the deliberately undefined registers of its own intrinsics for a mistake (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -19,19 +21,6 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kBlock = 64;
-
-// FIPS 180-4.
-constexpr std::uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-constexpr std::uint32_t kRound[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 /// What is compressed next in each lane. Idle lanes stand on a block of zeros with stride 0.
 struct Lanes {
@@ -100,7 +89,7 @@ MILLRACE_LANES void compress(Lanes& lanes, std::size_t blocks) {
       }
       const __m512i big1 = xor3(_mm512_ror_epi32(e, 6), _mm512_ror_epi32(e, 11), _mm512_ror_epi32(e, 25));
       const __m512i choice = _mm512_ternarylogic_epi32(e, f, g, 0xca);
-      const __m512i input = _mm512_add_epi32(w[t & 15], _mm512_set1_epi32(static_cast<int>(kRound[t])));
+      const __m512i input = _mm512_add_epi32(w[t & 15], _mm512_set1_epi32(static_cast<int>(kSha256Round[t])));
       // What is known early is added first, so that a round waits for three steps of the one before, not for five. The
       // empty statement keeps the compiler from another order.
       __m512i early = _mm512_add_epi32(h, input);
@@ -187,7 +176,7 @@ class Scheduler {
     job.tail_blocks = rest < kBlock - 8 ? 1 : 2;
     const std::uint64_t bits = std::uint64_t{message.size()} * 8;
     for (std::size_t i = 0; i < 8; ++i) job.tail[job.tail_blocks * kBlock - 1 - i] = static_cast<Byte>(bits >> (8 * i));
-    for (std::size_t i = 0; i < 8; ++i) lanes_.state[i][lane] = kInitial[i];
+    for (std::size_t i = 0; i < 8; ++i) lanes_.state[i][lane] = kSha256Initial[i];
     lanes_.at[lane] = message.data();
     lanes_.stride[lane] = kBlock;
     job.blocks = message.size() / kBlock;

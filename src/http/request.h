@@ -25,6 +25,9 @@ struct HttpRequest {
   std::string_view header(std::string_view name) const;
 };
 
+/// The same but for the case of ASCII letters.
+bool same_word(std::string_view a, std::string_view b);
+
 /// The value of `name` in a query string, decoded; nothing where it is not there or not well-formed.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 

@@ -202,6 +202,22 @@ def settled_below(server, least, size):
         time.sleep(0.3)  # what is on its way arrives
 
 
+def connections(listener):
+    """Each that comes, until the listener is closed."""
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        yield client
+
+
+def shut(connection):
+    """Also where another thread waits in it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def end(process):
     """Ends a process of the test's own, also one that is stopped."""
     if process.poll() is None:

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import PATIENCE, Server, ServerTest, noise, wait_for
+from harness import PATIENCE, Server, ServerTest, connections, noise, shut, wait_for
 
 MIB = 1 << 20
 SIZE = 96 * MIB
@@ -39,11 +39,7 @@ class Relay:
         self.threads[0].start()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in connections(self.listener):
             self.threads.append(threading.Thread(target=self._carry, args=(client,)))
             self.threads[-1].start()
 
@@ -90,11 +86,6 @@ class Relay:
         self.listener.close()
         for thread in self.threads:
             thread.join(PATIENCE)
-
-
-def shut(connection):
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def partial_name(target):

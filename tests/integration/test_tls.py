@@ -7,7 +7,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import HELLO, MILLRACE, PATIENCE, RawClient, Server, ServerTest, end, frame, noise, wait_for
+from harness import HELLO, MILLRACE, PATIENCE, RawClient, Server, ServerTest, connections, end, frame, noise, shut, wait_for
 
 
 class Tap:
@@ -23,11 +23,7 @@ class Tap:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in connections(self.listener):
             server = socket.create_connection(("127.0.0.1", self.server_port))
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
@@ -41,10 +37,7 @@ class Tap:
         except OSError:
             pass
         for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            shut(end)
         source.close()
 
     def close(self):

@@ -1,6 +1,5 @@
 """The protocol's frames in a WebSocket: the client itself through a bridge, and what an attacker sends."""
 import base64
-import contextlib
 import hashlib
 import os
 import socket
@@ -10,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import MILLRACED, PATIENCE, noise, wait_for
+from harness import MILLRACED, PATIENCE, connections, noise, shut, wait_for
 from test_http import HttpTest
 
 KEY = base64.b64encode(b"sixteen bytes ok").decode()
@@ -92,19 +91,14 @@ class Bridge:
         self.sent = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.threads = [threading.Thread(target=self._accept, daemon=True)]
-        self.threads[0].start()
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in connections(self.listener):
             web = WebSocket(self.web_port, self.headers)
             threading.Thread(target=self._up, args=(client, web), daemon=True).start()
             threading.Thread(target=self._down, args=(client, web), daemon=True).start()
@@ -120,9 +114,8 @@ class Bridge:
                     break
         except OSError:
             pass
-        for end in (web.plain, client):  # the other thread may be waiting in it
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        for end in (web.plain, client):
+            shut(end)
             end.close()
 
     def _down(self, client, web):

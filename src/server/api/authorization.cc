@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t kLongestCredentials = 4096;
 
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return (x | 0x20) == (y | 0x20); });
-}
-
 std::optional<std::string> base64_decode(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0 || text.size() > kLongestCredentials) return std::nullopt;
   std::string out(text.size() / 4 * 3, '\0');

@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-/// `word` (in lower case) is among those of a list with commas.
+/// `word` is among those of a list with commas.
 bool lists(std::string_view list, std::string_view word) {
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(','), list.size());
@@ -17,10 +17,7 @@ bool lists(std::string_view list, std::string_view word) {
     list.remove_prefix(std::min(end + 1, list.size()));
     one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
     one = one.substr(0, one.find_last_not_of(" \t") + 1);
-    const bool is_same = std::equal(one.begin(), one.end(), word.begin(), word.end(), [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-    if (is_same) return true;
+    if (same_word(one, word)) return true;
   }
   return false;
 }

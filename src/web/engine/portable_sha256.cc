@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "codec/sha256_constants.h"
+
 namespace millrace {
 
 namespace {
@@ -13,18 +15,6 @@ constexpr std::size_t kBlock = 64;
 
 /// A word of each lane. Vectors of the compiler's, not of one processor: a test runs the same code as the module.
 using Words = std::uint32_t __attribute__((vector_size(4 * kLanes)));
-
-constexpr std::uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-constexpr std::uint32_t kRound[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 template <typename Word>
 inline Word rotate(Word word, int by) {
@@ -44,7 +34,8 @@ inline void compress(Word (&state)[8], Word (&w)[16]) {
       w[t & 15] += (rotate(w15, 7) ^ rotate(w15, 18) ^ (w15 >> 3)) + w[(t + 9) & 15] +
                    (rotate(w2, 17) ^ rotate(w2, 19) ^ (w2 >> 10));
     }
-    const Word t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + kRound[t] + w[t & 15];
+    const Word t1 =
+        h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + kSha256Round[t] + w[t & 15];
     const Word t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
     h = g;
     g = f;
@@ -99,7 +90,7 @@ Digest finish_alone(std::uint32_t (&state)[8], ByteView rest, const PaddedEnd& e
 /// Four messages of about the same length side by side as long as all have whole blocks, the rest of each alone.
 void hash_four(const std::array<ByteView, kLanes>& messages, const std::array<Digest*, kLanes>& digests) {
   Words state[8];
-  for (std::size_t i = 0; i < 8; ++i) state[i] = Words{} + kInitial[i];
+  for (std::size_t i = 0; i < 8; ++i) state[i] = Words{} + kSha256Initial[i];
   std::size_t shortest = messages[0].size();
   for (const ByteView message : messages) shortest = std::min(shortest, message.size());
   const std::size_t together = shortest - shortest % kBlock;
@@ -121,7 +112,7 @@ class PortableSha256 final : public Hasher {
  public:
   Digest hash(ByteView data) override {
     std::uint32_t state[8];
-    std::copy(std::begin(kInitial), std::end(kInitial), state);
+    std::copy(std::begin(kSha256Initial), std::end(kSha256Initial), state);
     return finish_alone(state, data, PaddedEnd(data));
   }
 
