@@ -20,6 +20,8 @@ Status check_path(std::string_view path, RootAllowed root_allowed);
 /// For people and logs: control characters, backslashes and bytes that are not valid UTF-8 become \n, \t, \\, \xHH.
 std::string printable(std::string_view bytes);
 
+bool is_utf8(std::string_view bytes);
+
 /// The part after the last '/'.
 std::string_view last_part(std::string_view path);
 /// The part before the last '/', empty for a path in the root folder.

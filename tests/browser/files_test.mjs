@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { baseUrl, onlyMock, until, withPage } from './support.mjs';
 
@@ -184,4 +185,13 @@ test('a file is downloaded under its name', () =>
     await rowOf(page, 'data & more.txt').click();
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()]);
     assert.equal(download.suggestedFilename(), 'data & more.txt');
+  }));
+
+test('a folder is downloaded as an archive', () =>
+  inFolder('web-test-archive', ['sub folder/one.txt', 'sub folder/two.txt'], async (page) => {
+    await rowOf(page, 'sub folder').click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()]);
+    assert.equal(download.suggestedFilename(), 'sub folder.zip');
+    assert.match(download.url(), /\/web-test-archive\/sub%20folder\/\?archive=zip$/);
+    assert.equal((await readFile(await download.path())).subarray(0, 2).toString(), 'PK');
   }));

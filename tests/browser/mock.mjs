@@ -65,6 +65,10 @@ export async function startMock({ port = 0, pages, accounts = false, scope = {},
     const raw = url.pathname.slice('/api/v1/files/'.length);
     const path = decodeURIComponent(raw);
     const folder = raw === '' || raw.endsWith('/');
+    if (request.method === 'GET' && folder && url.searchParams.get('archive') === 'zip') {
+      response.writeHead(200, { ...kSecurity, 'Content-Type': 'application/zip', 'Content-Disposition': `attachment; filename*=UTF-8''${raw.split('/').at(-2)}.zip` });
+      return response.end(Buffer.from('PK\x05\x06'.padEnd(22, '\0'))); // an empty one
+    }
     if (request.method === 'GET' && folder) {
       const answer = files.list(path, { cursor: url.searchParams.get('cursor') ?? '', limit: Number(url.searchParams.get('limit') ?? 1000), search: url.searchParams.get('search') ?? '', recursive: url.searchParams.get('recursive') === '1' });
       return answer === null ? notFound(response, `folder "${path}"`) : json(response, 200, answer);

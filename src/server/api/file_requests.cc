@@ -5,6 +5,7 @@
 #include "server/api/file_download.h"
 #include "server/api/file_listing.h"
 #include "server/api/file_upload.h"
+#include "server/api/folder_download.h"
 #include "server/api/json_reply.h"
 
 namespace millrace {
@@ -61,7 +62,11 @@ std::shared_ptr<HttpHandler> get_file(ApiRequest request) {
   if (is_folder && !path->empty()) path->pop_back();
   if (const Status checked = check_path(*path, is_folder ? RootAllowed::kYes : RootAllowed::kNo); !checked)
     return refused(request, Operation::kHttpGet, problem_of(checked.error()));
-  return is_folder ? list_folder(std::move(request), *path) : download_file(std::move(request), *path);
+  if (!is_folder) return download_file(std::move(request), *path);
+  const auto archive = query_value(request.request.query, "archive");
+  if (!archive) return list_folder(std::move(request), *path);
+  if (*archive == "zip") return download_folder(std::move(request), *path);
+  return refused(request, Operation::kHttpGet, {400, {Code::kUsage, "The only kind of archive is `archive=zip`."}});
 }
 
 std::shared_ptr<HttpHandler> put_file(ApiRequest request) {

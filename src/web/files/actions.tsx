@@ -6,7 +6,7 @@ import { plural, visible } from '../shared/format';
 import { Icon } from '../shared/icons';
 import { notify } from '../shared/notice';
 import type { Listing } from '../shared/types';
-import { apiOf, downloadOf, type Entry, rawNameOf, rawOf } from './entry';
+import { apiOf, downloadNameOf, downloadOf, type Entry, rawNameOf, rawOf } from './entry';
 import { escapePath, type Folder, folderOf, inFolder, parentOf } from './folder';
 import { type Changes, listing } from './listing';
 import { clearSelection } from './selection';
@@ -203,13 +203,13 @@ export async function moveEntries(folder: Folder, entries: Entry[]): Promise<voi
 
 /** The browser saves them; each is a request of its own. */
 export function downloadEntries(folder: Folder, entries: Entry[]): void {
-  const files = entries.filter((entry) => entry.kind === 'file');
-  if (files.length > kDownloadsAtOnce) notify(`Only the first ${kDownloadsAtOnce} files are downloaded; the command "millrace download -r" fetches whole folders.`, true);
-  files.slice(0, kDownloadsAtOnce).forEach((entry, index) => {
+  const wanted = entries.filter((entry) => entry.kind !== 'symlink');
+  if (wanted.length > kDownloadsAtOnce) notify(`Only the first ${kDownloadsAtOnce} are downloaded; more come as one archive of the folder that holds them, or by the command "millrace download -r".`, true);
+  wanted.slice(0, kDownloadsAtOnce).forEach((entry, index) => {
     setTimeout(() => {
       const link = document.createElement('a');
       link.href = downloadOf(folder, entry);
-      link.download = entry.name;
+      link.download = downloadNameOf(entry);
       link.click();
     }, index * 300);
   });

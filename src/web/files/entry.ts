@@ -33,8 +33,13 @@ export function apiOf(folder: Folder, entry: Entry): string {
   return `/api/v1/files/${rawOf(folder, entry)}${entry.kind === 'folder' ? '/' : ''}`;
 }
 
+/** A folder comes as one archive. */
 export function downloadOf(folder: Folder, entry: Entry): string {
-  return `/api/v1/files/${rawOf(folder, entry)}?download=1`;
+  return `${apiOf(folder, entry)}?${entry.kind === 'folder' ? 'archive=zip' : 'download=1'}`;
+}
+
+export function downloadNameOf(entry: Entry): string {
+  return entry.kind === 'folder' ? `${entry.name}.zip` : entry.name;
 }
 
 export type SortKey = 'listed' | 'name' | 'size' | 'time';

@@ -81,11 +81,11 @@ export function SelectionBar({ folder, who }: { folder: Folder; who: Whoami }) {
   const entries = [...chosen];
   const [one] = entries;
   if (one === undefined) return null;
-  const onlyFiles = entries.every((entry) => entry.kind === 'file');
+  const onlyLinks = entries.every((entry) => entry.kind === 'symlink');
   return (
     <div class="selection" role="toolbar" aria-label="What to do with the chosen entries">
       <strong>{plural(entries.length, 'chosen', 'chosen')}</strong>
-      <button type="button" class="with-icon-button" disabled={!onlyFiles} title={onlyFiles ? '' : 'The command "millrace download -r" fetches folders'} onClick={() => downloadEntries(folder, entries)}>
+      <button type="button" class="with-icon-button" disabled={onlyLinks} title={onlyLinks ? 'Links are not followed' : 'Folders come as ZIP archives'} onClick={() => downloadEntries(folder, entries)}>
         <Icon name="download" /> Download
       </button>
       {who.scope.write && (

@@ -1,0 +1,130 @@
+#include "server/api/folder_download.h"
+
+#include "base/path.h"
+#include "http/percent.h"
+#include "server/api/folder_archive.h"
+#include "server/api/transfer_memory.h"
+
+namespace millrace {
+
+namespace {
+
+/// The stages: list; answer with the head; make and send block by block, one being made while others are sent.
+class FolderDownload final : public HttpHandler, public std::enable_shared_from_this<FolderDownload> {
+ public:
+  FolderDownload(ApiRequest request, std::string path)
+      : request_(std::move(request)),
+        port_(request_.port),
+        path_(std::move(path)),
+        memory_(request_.loop, request_.context.budget),
+        archive_(std::make_shared<FolderArchive>(request_.context.store, request_.principal(), path_)) {}
+
+  void start() {
+    const auto listed = std::make_shared<Status>();
+    port_.run(
+        Workers::kCatalogue, Urgency::kBulk, [listed, archive = archive_] { *listed = archive->list(); },
+        [self = shared_from_this(), listed] {
+          if (!*listed) return self->refuse(problem_of(listed->error()));
+          self->names_ = self->memory_.charge(self->archive_->memory_bytes());
+          self->answer();
+        });
+  }
+
+  void on_writable() override {
+    if (transfer_) pump();
+  }
+
+  void on_closed() override {
+    if (transfer_) end(Code::kNetwork);
+  }
+
+ private:
+  struct Block {
+    Buffer bytes;
+    MemoryCharge charge;
+    Result<bool> goes_on = true;
+  };
+
+  void answer() {
+    HttpHead head;
+    const std::string name = path_.empty() ? "files" : std::string(last_part(path_));
+    head.add("Content-Type", "application/zip").add("X-Content-Type-Options", "nosniff");
+    head.add("Cache-Control", "no-store").add("Content-Security-Policy", "sandbox");
+    head.add("Content-Disposition", "attachment; filename*=UTF-8''" + percent_encode_path(name) + ".zip");
+    if (request_.request.method == "HEAD") {
+      note(std::nullopt);
+      port_.begin(head, std::nullopt);
+      return port_.finish();
+    }
+    TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
+    view.direction = Direction::kOut;
+    view.total_bytes = archive_->content_bytes();
+    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
+    memory_.enter(port_.while_open([this, head] {
+      port_.begin(head, std::nullopt);
+      pump();
+    }));
+  }
+
+  void pump() {
+    if (is_making_ || port_.unsent_bytes() >= HttpPort::kHighWater) return;
+    is_making_ = true;
+    const auto block = std::make_shared<Block>();
+    const std::size_t count = memory_.block_bytes();
+    block->charge = memory_.charge(count);
+    port_.run(
+        Workers::kDisk, Urgency::kBulk,
+        [block, count, archive = archive_] { block->goes_on = archive->next(count, block->bytes); },
+        [self = shared_from_this(), block] {
+          if (self->transfer_) self->send(block);
+        });
+  }
+
+  void send(const std::shared_ptr<Block>& block) {
+    is_making_ = false;
+    // What has begun cannot become an error any more: the missing end tells.
+    if (!block->goes_on) return port_.abort(block->goes_on.error());
+    block->charge.resize(block->bytes.capacity());
+    transfer_->view.literal_bytes += block->bytes.size();
+    transfer_->view.wire_bytes += block->bytes.size();
+    if (!block->bytes.empty()) port_.send({block, block->bytes});
+    if (*block->goes_on) return pump();
+    end(std::nullopt);
+    port_.finish();
+  }
+
+  void refuse(const HttpProblem& problem) {
+    note(problem.error.code);
+    port_.refuse(problem);
+  }
+
+  void end(const std::optional<Code>& error) {
+    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
+    transfer_->end(error);
+    transfer_.reset();
+    note(error, wire_bytes);
+  }
+
+  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
+    note_end(request_, Operation::kHttpGet, false, path_, error, {}, wire_bytes);
+  }
+
+  ApiRequest request_;
+  HttpPort& port_;
+  const std::string path_;
+  TransferMemory memory_;
+  const std::shared_ptr<FolderArchive> archive_;
+  MemoryCharge names_;
+  std::optional<ActiveTransfer> transfer_;
+  bool is_making_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpHandler> download_folder(ApiRequest request, const std::string& path) {
+  auto download = std::make_shared<FolderDownload>(std::move(request), path);
+  download->start();
+  return download;
+}
+
+}  // namespace millrace
