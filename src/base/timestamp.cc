@@ -9,7 +9,6 @@ namespace millrace {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kMostSeconds = 9'000'000'000;  ///< what fits into nanoseconds: the year 2255
 constexpr std::string_view kPattern = "dddd-dd-ddTdd:dd:dd.dddddddddZ";
 static_assert(kPattern.size() == kTimestampBytes);
@@ -23,14 +22,14 @@ int digits(std::string_view text) {
 }  // namespace
 
 std::string format_timestamp(std::int64_t ns) {
-  ns = std::clamp<std::int64_t>(ns, 0, kMostSeconds * kSecond);
-  const std::time_t seconds = ns / kSecond;
+  ns = std::clamp<std::int64_t>(ns, 0, kMostSeconds * kNsPerSecond);
+  const std::time_t seconds = ns / kNsPerSecond;
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   char date[32];
   std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
   char text[64];
-  std::snprintf(text, sizeof text, "%s.%09lldZ", date, static_cast<long long>(ns % kSecond));
+  std::snprintf(text, sizeof text, "%s.%09lldZ", date, static_cast<long long>(ns % kNsPerSecond));
   return text;
 }
 
@@ -46,7 +45,7 @@ std::optional<std::int64_t> parse_timestamp(std::string_view text) {
   utc.tm_sec = digits(text.substr(17, 2));
   const std::int64_t seconds = ::timegm(&utc);
   if (seconds < 0 || seconds > kMostSeconds) return std::nullopt;
-  const std::int64_t ns = seconds * kSecond + digits(text.substr(20, 9));
+  const std::int64_t ns = seconds * kNsPerSecond + digits(text.substr(20, 9));
   // The 31st of April is no day.
   return format_timestamp(ns) == text ? std::optional(ns) : std::nullopt;
 }

@@ -8,6 +8,7 @@
 
 namespace millrace {
 
+inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 inline constexpr std::size_t kTimestampBytes = 30;
 
 /// 2026-11-27T19:00:00.123456789Z, for nanoseconds since 1970 up to the year 2255.

@@ -13,9 +13,8 @@ namespace millrace {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kMinute = 60 * kSecond;
-constexpr std::int64_t kSweepEvery = 3600 * kSecond;
+constexpr std::int64_t kMinute = 60 * kNsPerSecond;
+constexpr std::int64_t kSweepEvery = 3600 * kNsPerSecond;
 constexpr char kMark = '~';
 constexpr std::size_t kSuffixBytes = 1 + kTimestampBytes;
 constexpr std::size_t kMostNameBytes = 255;

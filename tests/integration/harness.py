@@ -16,6 +16,7 @@ import unittest
 MILLRACE = os.environ["MILLRACE"]
 MILLRACED = os.environ["MILLRACED"]
 SERVE_OPTIONS = os.environ.get("SERVE_OPTIONS", "").split()  # for all servers; tools/coverage gives some
+SANITIZED = os.environ.get("SANITIZER", "none") != "none"  # programs are slow, and a second late
 LEAST_PART = 1 << 20  # of a draft that counts as begun
 KEPT_PART = 16 << 20  # of a draft that is kept when its upload is cut off
 # Servers end at once when they are told to; tests of draining say how long they may take.

@@ -10,10 +10,10 @@ import time
 import unittest
 
 import harness
-from harness import KEPT_PART, MILLRACE, PATIENCE, ServerTest, noise, wait_for
+from harness import KEPT_PART, MILLRACE, PATIENCE, SANITIZED, ServerTest, noise, wait_for
 
 SIZE = 12 << 20
-ROUNDS = 15
+ROUNDS = 5 if SANITIZED else 15
 
 
 class Killed(ServerTest):

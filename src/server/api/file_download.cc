@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "base/path.h"
+#include "base/timestamp.h"
 #include "http/byte_ranges.h"
 #include "http/percent.h"
 #include "server/api/transfer_memory.h"
@@ -12,7 +13,6 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kBlocksAtOnce = 2;  ///< read ahead while the socket takes the one before
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 /// The stages: open; answer with the head; read and send block by block.
 class FileDownload final : public HttpHandler, public std::enable_shared_from_this<FileDownload> {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/path.h"
+#include "base/timestamp.h"
 
 namespace millrace {
 
@@ -16,7 +17,6 @@ namespace {
 constexpr std::size_t kPage = 10'000;
 constexpr std::size_t kBytesPerEntry = 2 * sizeof(Entry);  ///< besides its name
 constexpr std::size_t kReadBytes = 64u << 10;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 /// libarchive says of a name that it is UTF-8 where the thread's locale is, and takes its bytes as they are.
 class NamesAreUtf8 {
@@ -84,8 +84,8 @@ Status FolderArchive::check(int code) const {
 
 Status FolderArchive::begin_entry(const Entry& entry) {
   const bool is_folder = entry.kind == EntryKind::kFolder;
-  const auto opened = is_folder ? Result<std::shared_ptr<const StoredFile>>(nullptr)
-                                : store_->open(principal_, entry.path);
+  const auto opened =
+      is_folder ? Result<std::shared_ptr<const StoredFile>>(nullptr) : store_->open(principal_, entry.path);
   if (!opened && opened.error().code == Code::kNotFound) return {};
   if (!opened) return fail(opened.error());
   const Attributes& attributes = is_folder ? entry.version.attributes : (*opened)->version().attributes;

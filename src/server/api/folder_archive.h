@@ -1,4 +1,5 @@
-// A folder with all that lies below it as one ZIP archive, made piece by piece. Blocks: for workers, one call at a time.
+// A folder with all that lies below it as one ZIP archive, made piece by piece. Blocks: for workers, one call at a
+// time.
 #pragma once
 
 #include <memory>
