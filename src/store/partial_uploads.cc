@@ -9,10 +9,15 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kJobSuffix = ".job";
+constexpr std::string_view kLentSuffix = ".lent";
 constexpr std::chrono::minutes kSweepInterval{10};
 
 std::string job_name(const std::string& name) {
   return name + std::string(kJobSuffix);
+}
+
+std::string lent_name(const std::string& name) {
+  return name + std::string(kLentSuffix);
 }
 
 }  // namespace
@@ -54,12 +59,35 @@ bool PartialUploads::describe(const std::string& name, UploadJob job) {
   const Place place{Area::kStaging, job_name(name)};
   auto file = disk_.create(place);
   if (!file) return false;
-  if (disk_.pwrite(*file, encode_upload_job(job), 0)) return true;
-  (void)disk_.unlink(place);
-  return false;
+  if (!disk_.pwrite(*file, encode_upload_job(job), 0)) {
+    (void)disk_.unlink(place);
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  open_.emplace(std::move(job.path), Open{name});
+  return true;
+}
+
+PartialUploads::OpenDrafts::iterator PartialUploads::find_open(const std::string& name, const std::string& path) {
+  const auto [first, last] = open_.equal_range(path);
+  const auto found = std::find_if(first, last, [&name](const auto& open) { return open.second.name == name; });
+  return found == last ? open_.end() : found;
+}
+
+bool PartialUploads::withdraw(const std::string& name, const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find_open(name, path);
+  if (found == open_.end()) return true;
+  if (found->second.lent) return false;
+  open_.erase(found);
+  return true;
 }
 
 void PartialUploads::end(const std::string& name, const std::string& path, bool described, DraftEnd how) {
+  if (described) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = find_open(name, path); found != open_.end()) open_.erase(found);
+  }
   if (how == DraftEnd::kCut && described) {
     if (auto partial = find(name)) {
       const std::lock_guard lock(mutex_);
@@ -127,6 +155,32 @@ void PartialUploads::enforce(const std::string& newest) {
 
 std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend(const std::string& path,
                                                                  std::uint64_t announced_bytes) {
+  auto kept = lend_kept(path, announced_bytes);
+  return kept ? kept : lend_open(path);
+}
+
+std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_open(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  OpenDrafts::iterator largest = open_.end();
+  FileStat file;
+  const auto [first, last] = open_.equal_range(path);
+  for (auto open = first; open != last; ++open) {
+    const auto stat = disk_.stat({Area::kStaging, open->second.name});
+    if (open->second.lent || !stat || stat->kind != FileKind::kRegular || stat->bytes < limits_.least_bytes) continue;
+    if (largest != open_.end() && stat->bytes <= file.bytes) continue;
+    largest = open;
+    file = *stat;
+  }
+  if (largest == open_.end()) return nullptr;
+  // A name of its own: the draft may end, and be committed, while another upload reads this.
+  std::string name = lent_name(largest->second.name);
+  if (!disk_.link({Area::kStaging, largest->second.name}, {Area::kStaging, name})) return nullptr;
+  largest->second.lent = true;
+  return std::make_shared<const Lent>(*this, path, std::move(name), id_of(file), file.bytes, Access::kReadWrite);
+}
+
+std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_kept(const std::string& path,
+                                                                      std::uint64_t announced_bytes) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = partials_.find(path);
@@ -142,12 +196,18 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend(const std::stri
   }
   Partial& partial = found->second;
   partial.lent = true;
-  return std::make_shared<const Lent>(*this, path, partial.name, partial.id, partial.bytes);
+  return std::make_shared<const Lent>(*this, path, partial.name, partial.id, partial.bytes, Access::kRead);
 }
 
 void PartialUploads::give_back(const Lent& lent) {
   const std::lock_guard lock(mutex_);
   files_.forget(lent.id_);
+  if (lent.name_.ends_with(kLentSuffix)) {
+    (void)disk_.unlink({Area::kStaging, lent.name_});
+    const auto open = find_open(lent.name_.substr(0, lent.name_.size() - kLentSuffix.size()), lent.path_);
+    if (open != open_.end()) open->second.lent = false;
+    return;
+  }
   const auto found = partials_.find(lent.path_);
   if (found != partials_.end() && found->second.name == lent.name_) {
     found->second.lent = false;

@@ -1,7 +1,8 @@
 // What uploads that were cut off left in staging. A draft that has come to kLeastPartialBytes gets a NAME.job beside
 // it; when it ends without a commit, or the server does, both stay, and the next upload of the path is compared with
 // them. Their content is never trusted: it is cut and hashed anew, and what does not match does not count. Neither file
-// is flushed. At most one is kept for a path.
+// is flushed. At most one is kept for a path. An upload that has not ended lends what it has written so far, by a link
+// NAME.lent: its connection may be dead without the server having been told.
 #pragma once
 
 #include <chrono>
@@ -49,18 +50,22 @@ class PartialUploads {
   bool describe(const std::string& name, UploadJob job);
   /// The draft ended, its file is closed. `described`: what describe() gave.
   void end(const std::string& name, const std::string& path, bool described, DraftEnd how);
+  /// Before a described draft changes what it has written already: it lends nothing any more. False: somebody reads it.
+  bool withdraw(const std::string& name, const std::string& path);
 
   /// A partial that an upload reads: it stays while this lives.
   class Lent {
    public:
-    Lent(PartialUploads& owner, std::string path, std::string name, FileId id, std::uint64_t bytes)
-        : owner_(owner), path_(std::move(path)), name_(std::move(name)), id_(id), bytes_(bytes) {}
+    Lent(PartialUploads& owner, std::string path, std::string name, FileId id, std::uint64_t bytes, Access access)
+        : owner_(owner), path_(std::move(path)), name_(std::move(name)), id_(id), bytes_(bytes), access_(access) {}
     ~Lent() { owner_.give_back(*this); }
     Lent(const Lent&) = delete;
     Lent& operator=(const Lent&) = delete;
     Place place() const { return {Area::kStaging, name_}; }
     FileId id() const { return id_; }
     std::uint64_t bytes() const { return bytes_; }
+    /// To open it with, as whoever writes it does.
+    Access access() const { return access_; }
     /// It cannot be read: it goes as soon as it is given back.
     void condemn() const { owner_.condemn(*this); }
 
@@ -71,6 +76,7 @@ class PartialUploads {
     std::string name_;
     FileId id_;
     std::uint64_t bytes_;
+    Access access_;
   };
   /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`.
   std::shared_ptr<const Lent> lend(const std::string& path, std::uint64_t announced_bytes);
@@ -96,6 +102,15 @@ class PartialUploads {
     bool condemned = false;  ///< goes when it is given back
   };
   using Partials = std::map<std::string, Partial>;  ///< by path
+  /// A described draft that has not ended.
+  struct Open {
+    std::string name;
+    bool lent = false;
+  };
+  using OpenDrafts = std::multimap<std::string, Open>;  ///< by path
+  OpenDrafts::iterator find_open(const std::string& name, const std::string& path);
+  std::shared_ptr<const Lent> lend_kept(const std::string& path, std::uint64_t announced_bytes);
+  std::shared_ptr<const Lent> lend_open(const std::string& path);
   /// What lies in staging under that name, if it is a partial.
   std::optional<std::pair<std::string, Partial>> find(const std::string& name);
   void keep(const std::string& path, Partial partial);
@@ -114,6 +129,7 @@ class PartialUploads {
   const PartialLimits limits_;
   std::mutex mutex_;
   Partials partials_;
+  OpenDrafts open_;
   std::vector<Partial> replaced_;  ///< no longer of use, but read
 };
 

@@ -151,6 +151,9 @@ Status StagedDraft::add_zeros(const Chunk& chunk, std::uint64_t count) {
 Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView content) {
   if (index >= chunks_.size() || chunks_[index].length != chunk.length)
     return fail(Code::kUsage, "There is no such chunk to replace.");
+  if (described_ && !parts_->partials->withdraw(name_, request_.path))
+    return fail(Code::kConflict,
+                "Another upload of '" + printable(request_.path) + "' goes on with this one; try again.");
   std::uint64_t offset = 0;
   for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
   MILLRACE_ASSIGN(const auto open, file());

@@ -20,7 +20,7 @@ UploadBasis::UploadBasis(std::shared_ptr<StoreParts> parts, std::shared_ptr<cons
 }
 
 Result<std::shared_ptr<const File>> UploadBasis::file() const {
-  auto file = parts_->files.get(parts_->disk(), partial_->place(), Access::kRead, partial_->id());
+  auto file = parts_->files.get(parts_->disk(), partial_->place(), partial_->access(), partial_->id());
   if (!file) return fail(disk_error(file.error(), "open", partial_->place().path));
   return *file;
 }
@@ -49,9 +49,14 @@ Result<std::shared_ptr<const ChunkList>> UploadBasis::chunks() const {
   const auto index = [this]() -> Result<ChunkList> {
     const auto hasher = parts_->hasher();
     MILLRACE_ASSIGN(const auto open, file());
-    MILLRACE_ASSIGN(Indexed indexed, index_file(parts_->disk(), *open, partial_->place().path, *hasher));
-    if (indexed.stat.bytes != partial_->bytes()) return fail(Code::kSourceChanged, "The partial changed.");
-    return std::move(indexed.chunks);
+    // As far as it went when it was lent: an upload that has not ended may still write behind that.
+    FileStat so_far;
+    so_far.bytes = partial_->bytes();
+    FileIndexer indexer(partial_->place().path, so_far);
+    for (;;) {
+      MILLRACE_ASSIGN(const std::size_t read, indexer.read(parts_->disk(), *open, *hasher));
+      if (read == 0) return std::move(indexer).chunks();
+    }
   };
   auto list = index();
   if (!list) {

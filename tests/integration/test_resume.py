@@ -124,7 +124,10 @@ class Resume(ServerTest):
     def test_a_new_attempt_does_not_wait_for_one_that_is_dead(self):
         """Its connection stands, its client does not move."""
         dead = self.interrupted()
-        self.run_client("upload", "-q", self.local, self.url + "f")
+        there = max(self.server.draft_sizes())
+        sent = self.summary("upload", self.local, self.url + "f")["bytes_sent"]
+        self.assertGreater(there, KEPT_PART // 2)
+        self.assertLessEqual(sent, SIZE - there + max(MIB, SIZE // 100), f"{there} were there")
         self.assertEqual(self.server.stored("f"), self.content)
         dead.kill()
         dead.wait(PATIENCE)

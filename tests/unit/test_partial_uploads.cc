@@ -156,6 +156,78 @@ TEST_CASE_METHOD(Fixture, "what an upload left that was cut off is the next one'
   CHECK(store->verify({}, "d/f"));
 }
 
+TEST_CASE_METHOD(Fixture, "an upload that has not ended is the next one's basis too, as far as it has come") {
+  auto dead = begin("f");
+  Fixture::fill(*dead, 12 * kMiB);
+  auto partial = basis("f");
+  REQUIRE(partial);
+  CHECK(known_bytes(*partial, kTarget) > 12 * kMiB - 2 * kMaxChunkBytes);
+  CHECK_FALSE(basis("f"));  // one upload has it
+  const ChunkList chunks = test::chunks_of(kTarget);
+  const std::uint64_t kept = partial->chunks().value()->size() - 1;
+  const Digest root = build_tree(chunks, *make_sha256()).root;
+  const auto finish = [&](StoreDraft& draft) {
+    std::size_t at = draft.size();
+    for (std::size_t i = draft.chunk_count(); i < chunks.size(); ++i) {
+      REQUIRE(draft.add(std::span(&chunks[i], 1), ByteView(kTarget).subspan(at, chunks[i].length)));
+      at += chunks[i].length;
+    }
+    REQUIRE(test::commit(draft, root, kTarget.size(), {}));
+  };
+  SECTION("and goes on by itself, or ends first") {
+    auto draft = store->begin({}, {.path = "f", .expected = {}, .basis = partial}).value();
+    // What is read must not change any more; writing behind it is no matter.
+    CHECK(dead->replace(0, chunks[0], ByteView(kTarget).first(chunks[0].length)).error().code == Code::kConflict);
+    const bool is_first = GENERATE(false, true);
+    if (is_first) finish(*dead);
+    dead.reset();
+    REQUIRE(draft->keep(0, kept));
+    finish(*draft);
+    draft.reset();
+    partial.reset();
+  }
+  SECTION("and is taken over from") {
+    auto draft = begin("f", partial);
+    REQUIRE(draft->keep(0, kept));
+    finish(*draft);
+    draft.reset();
+    partial.reset();
+    CHECK(dead->add(std::span(&chunks[0], 1), ByteView(kTarget).first(chunks[0].length)).error().code ==
+          Code::kConflict);
+    dead.reset();
+  }
+  SECTION("and can be had again after an upload that read it is cut itself") {
+    partial.reset();
+    partial = basis("f");
+    REQUIRE(partial);
+    partial.reset();
+    CHECK(dead->replace(0, chunks[0], ByteView(kTarget).first(chunks[0].length)));
+    CHECK_FALSE(basis("f"));  // what may change is not lent
+    finish(*dead);
+    dead.reset();
+  }
+  CHECK(staged() == 0);
+  CHECK(store->verify({}, "f"));
+}
+
+TEST_CASE_METHOD(Fixture, "what was lent when the server ended goes at its next start") {
+  {
+    const auto dead = begin("f");
+    Fixture::fill(*dead, 12 * kMiB);
+    const auto partial = basis("f");
+    REQUIRE(partial);
+    CHECK(staged() == 3);
+    fs::copy(folder, folder.string() + "-copy", fs::copy_options::recursive);
+  }
+  store.reset();
+  fs::remove_all(folder);
+  fs::rename(folder.string() + "-copy", folder);
+  reopen();
+  CHECK(staged() <= 2);
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "staging"))
+    CHECK(entry.path().extension() != ".lent");
+}
+
 TEST_CASE_METHOD(Fixture, "a stored version stands behind the partial in one basis") {
   const Buffer old = test::random_bytes(3 * kMiB, 5);
   REQUIRE(test::put_file(*store, "f", old));
