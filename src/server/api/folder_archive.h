@@ -44,11 +44,12 @@ class FolderArchive {
   std::uint64_t content_bytes_ = 0;
   std::uint64_t name_bytes_ = 0;
 
+  Buffer* out_ = nullptr;  ///< where the archive goes; null: nowhere
+
   struct Free {
     void operator()(archive* writer) const;
   };
   std::unique_ptr<archive, Free> writer_;
-  Buffer* out_ = nullptr;  ///< while next() runs
   std::size_t next_entry_ = 0;
   std::shared_ptr<const StoredFile> file_;  ///< that is being read
   std::uint64_t offset_ = 0;
