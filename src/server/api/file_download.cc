@@ -6,7 +6,7 @@
 #include "base/timestamp.h"
 #include "http/byte_ranges.h"
 #include "http/percent.h"
-#include "server/api/transfer_memory.h"
+#include "server/api/download.h"
 
 namespace millrace {
 
@@ -15,13 +15,9 @@ namespace {
 constexpr std::size_t kBlocksAtOnce = 2;  ///< read ahead while the socket takes the one before
 
 /// The stages: open; answer with the head; read and send block by block.
-class FileDownload final : public HttpHandler, public std::enable_shared_from_this<FileDownload> {
+class FileDownload final : public Download, public std::enable_shared_from_this<FileDownload> {
  public:
-  FileDownload(ApiRequest request, std::string path)
-      : request_(std::move(request)),
-        port_(request_.port),
-        path_(std::move(path)),
-        memory_(request_.loop, request_.context.budget) {}
+  FileDownload(ApiRequest request, std::string path) : Download(std::move(request), std::move(path)) {}
 
   void start() {
     const auto opened = std::make_shared<Result<std::shared_ptr<const StoredFile>>>(nullptr);
@@ -33,15 +29,12 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
         [self = shared_from_this(), opened] {
           if (!*opened) return self->refuse(problem_of(opened->error()));
           self->file_ = **opened;
+          self->version_ = self->file_->version();
           self->answer();
         });
   }
 
   void on_writable() override { pump(); }
-
-  void on_closed() override {
-    if (transfer_) end(Code::kNetwork);
-  }
 
  private:
   struct Block {
@@ -99,19 +92,12 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
       port_.begin(head, end_ - offset_);
       return port_.finish();
     }
-    begin_transfer();
+    begin_transfer(end_ - offset_);
     memory_.enter(port_.while_open([this, head] {
       port_.begin(head, end_ - offset_);
       next_read_ = offset_;
       pump();
     }));
-  }
-
-  void begin_transfer() {
-    TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
-    view.direction = Direction::kOut;
-    view.total_bytes = end_ - offset_;
-    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
   }
 
   void pump() {
@@ -121,8 +107,7 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
       // What has begun cannot become an error any more: the missing end tells.
       if (!block->status) return port_.abort(block->status.error());
       offset_ += block->bytes.size();
-      transfer_->view.literal_bytes += block->bytes.size();
-      transfer_->view.wire_bytes += block->bytes.size();
+      count_sent(block->bytes.size());
       port_.send({block, block->bytes});
     }
     if (offset_ == end_) {
@@ -150,30 +135,7 @@ class FileDownload final : public HttpHandler, public std::enable_shared_from_th
     next_read_ += count;
   }
 
-  void refuse(const HttpProblem& problem) {
-    note(problem.error.code);
-    port_.refuse(problem);
-  }
-
-  void end(const std::optional<Code>& error) {
-    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
-    transfer_->end(error);
-    transfer_.reset();
-    note(error, wire_bytes);
-  }
-
-  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
-    std::optional<Version> version;
-    if (file_) version = file_->version();
-    note_end(request_, Operation::kHttpGet, false, path_, error, version, wire_bytes);
-  }
-
-  ApiRequest request_;
-  HttpPort& port_;
-  const std::string path_;
-  TransferMemory memory_;
   std::shared_ptr<const StoredFile> file_;
-  std::optional<ActiveTransfer> transfer_;
   std::deque<std::shared_ptr<Block>> blocks_;  ///< by offset
   std::uint64_t offset_ = 0;                   ///< sent so far
   std::uint64_t next_read_ = 0;

@@ -2,21 +2,18 @@
 
 #include "base/path.h"
 #include "http/percent.h"
+#include "server/api/download.h"
 #include "server/api/folder_archive.h"
-#include "server/api/transfer_memory.h"
 
 namespace millrace {
 
 namespace {
 
 /// The stages: list; answer with the head; make and send block by block, one being made while others are sent.
-class FolderDownload final : public HttpHandler, public std::enable_shared_from_this<FolderDownload> {
+class FolderDownload final : public Download, public std::enable_shared_from_this<FolderDownload> {
  public:
   FolderDownload(ApiRequest request, std::string path)
-      : request_(std::move(request)),
-        port_(request_.port),
-        path_(std::move(path)),
-        memory_(request_.loop, request_.context.budget),
+      : Download(std::move(request), std::move(path)),
         archive_(std::make_shared<FolderArchive>(request_.context.store, request_.principal(), path_)) {}
 
   void start() {
@@ -32,10 +29,6 @@ class FolderDownload final : public HttpHandler, public std::enable_shared_from_
 
   void on_writable() override {
     if (transfer_) pump();
-  }
-
-  void on_closed() override {
-    if (transfer_) end(Code::kNetwork);
   }
 
  private:
@@ -56,10 +49,7 @@ class FolderDownload final : public HttpHandler, public std::enable_shared_from_
       port_.begin(head, std::nullopt);
       return port_.finish();
     }
-    TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
-    view.direction = Direction::kOut;
-    view.total_bytes = archive_->content_bytes();
-    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
+    begin_transfer(archive_->content_bytes());
     memory_.enter(port_.while_open([this, head] {
       port_.begin(head, std::nullopt);
       pump();
@@ -85,37 +75,15 @@ class FolderDownload final : public HttpHandler, public std::enable_shared_from_
     // What has begun cannot become an error any more: the missing end tells.
     if (!block->goes_on) return port_.abort(block->goes_on.error());
     block->charge.resize(block->bytes.capacity());
-    transfer_->view.literal_bytes += block->bytes.size();
-    transfer_->view.wire_bytes += block->bytes.size();
+    count_sent(block->bytes.size());
     if (!block->bytes.empty()) port_.send({block, block->bytes});
     if (*block->goes_on) return pump();
     end(std::nullopt);
     port_.finish();
   }
 
-  void refuse(const HttpProblem& problem) {
-    note(problem.error.code);
-    port_.refuse(problem);
-  }
-
-  void end(const std::optional<Code>& error) {
-    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
-    transfer_->end(error);
-    transfer_.reset();
-    note(error, wire_bytes);
-  }
-
-  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
-    note_end(request_, Operation::kHttpGet, false, path_, error, {}, wire_bytes);
-  }
-
-  ApiRequest request_;
-  HttpPort& port_;
-  const std::string path_;
-  TransferMemory memory_;
   const std::shared_ptr<FolderArchive> archive_;
   MemoryCharge names_;
-  std::optional<ActiveTransfer> transfer_;
   bool is_making_ = false;
 };
 

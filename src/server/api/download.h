@@ -1,0 +1,60 @@
+// What all downloads by HTTP have in common: they are among the transfers while they run, and counted and written down
+// at their end.
+#pragma once
+
+#include "server/api/api_request.h"
+#include "server/api/transfer_memory.h"
+
+namespace millrace {
+
+class Download : public HttpHandler {
+ public:
+  void on_closed() override {
+    if (transfer_) end(Code::kNetwork);
+  }
+
+ protected:
+  Download(ApiRequest request, std::string path)
+      : request_(std::move(request)),
+        port_(request_.port),
+        path_(std::move(path)),
+        memory_(request_.loop, request_.context.budget) {}
+
+  void begin_transfer(std::uint64_t total_bytes) {
+    TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
+    view.direction = Direction::kOut;
+    view.total_bytes = total_bytes;
+    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
+  }
+
+  void count_sent(std::size_t bytes) {
+    transfer_->view.literal_bytes += bytes;
+    transfer_->view.wire_bytes += bytes;
+  }
+
+  void refuse(const HttpProblem& problem) {
+    note(problem.error.code);
+    port_.refuse(problem);
+  }
+
+  /// Of what begin_transfer() began.
+  void end(const std::optional<Code>& error) {
+    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
+    transfer_->end(error);
+    transfer_.reset();
+    note(error, wire_bytes);
+  }
+
+  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
+    note_end(request_, Operation::kHttpGet, false, path_, error, version_, wire_bytes);
+  }
+
+  ApiRequest request_;
+  HttpPort& port_;
+  const std::string path_;
+  TransferMemory memory_;
+  std::optional<ActiveTransfer> transfer_;  ///< while it runs
+  std::optional<Version> version_;          ///< of a file, once it is known
+};
+
+}  // namespace millrace
