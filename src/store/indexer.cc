@@ -34,6 +34,13 @@ Result<std::size_t> FileIndexer::read(Disk& disk, const File& file, Hasher& hash
   return covered;
 }
 
+Status FileIndexer::read_all(Disk& disk, const File& file, Hasher& hasher) {
+  for (;;) {
+    MILLRACE_ASSIGN(const std::size_t got, read(disk, file, hasher));
+    if (got == 0) return {};
+  }
+}
+
 Result<Indexed> FileIndexer::finish(Disk& disk, const File& file, Hasher& hasher) {
   indexed_.root = builder_.finish(hasher).root;
   const auto after = disk.stat_file(file);
@@ -47,10 +54,8 @@ Result<Indexed> index_file(Disk& disk, const File& file, std::string_view path, 
   const auto before = disk.stat_file(file);
   if (!before) return fail(disk_error(before.error(), "stat", path));
   FileIndexer indexer(std::string(path), *before);
-  for (;;) {
-    MILLRACE_ASSIGN(const std::size_t read, indexer.read(disk, file, hasher));
-    if (read == 0) return indexer.finish(disk, file, hasher);
-  }
+  MILLRACE_TRY(indexer.read_all(disk, file, hasher));
+  return indexer.finish(disk, file, hasher);
 }
 
 }  // namespace millrace

@@ -25,6 +25,8 @@ class FileIndexer {
   FileIndexer(std::string path, const FileStat& before) : path_(std::move(path)) { indexed_.stat = before; }
   /// Reads the next block; the number of bytes read, 0: the file has ended.
   Result<std::size_t> read(Disk& disk, const File& file, Hasher& hasher);
+  /// read() until the end.
+  Status read_all(Disk& disk, const File& file, Hasher& hasher);
   /// After the end, whether the file changed meanwhile or not.
   ChunkList chunks() && { return std::move(indexed_.chunks); }
   /// After the end. Errors: kSourceChanged when the file changed meanwhile.

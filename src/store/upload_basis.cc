@@ -53,10 +53,8 @@ Result<std::shared_ptr<const ChunkList>> UploadBasis::chunks() const {
     FileStat so_far;
     so_far.bytes = partial_->bytes();
     FileIndexer indexer(partial_->place().path, so_far);
-    for (;;) {
-      MILLRACE_ASSIGN(const std::size_t read, indexer.read(parts_->disk(), *open, *hasher));
-      if (read == 0) return std::move(indexer).chunks();
-    }
+    MILLRACE_TRY(indexer.read_all(parts_->disk(), *open, *hasher));
+    return std::move(indexer).chunks();
   };
   auto list = index();
   if (!list) {
