@@ -6,7 +6,8 @@ import sys
 import reports
 
 MIB = 1 << 20
-ORDER = ("concurrency", "compare_peers", "fairness", "soak", "signature_cache", "tls_cost", "micro", "wire_bytes", "transfer_times")
+# All benchmarks, as they run and as the table names them.
+ORDER = ("concurrency", "compare_peers", "fairness", "soak", "signature_cache", "tls_cost", "http_cost", "browser_delta", "page_cost", "micro", "wire_bytes", "transfer_times")
 
 
 def _table(header, rows):

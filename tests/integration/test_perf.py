@@ -76,6 +76,13 @@ class Benchmarks(PerfTest):
         self.assertEqual(len(report["whole_file_seconds"]), 4)
         self.assertEqual(set(report["live_view"]["cpu_share"]), {"no page", "8 pages"})
 
+    def test_page_cost(self):
+        if shutil.which("chromium") is None or not os.environ.get("WEB_ENGINE"):
+            self.skipTest("there is no chromium, or the build is without pages")
+        report = self.run_perf("page_cost", "--build", os.environ["BUILD_ROOT"])
+        self.assertGreater(report["dashboard"]["private_bytes"], 1 << 20)
+        self.assertEqual(report["folder"]["files"], 2000)
+
     def test_compare_peers_with_rsync(self):
         scenarios = {"small-files": ["millrace, durable", "rsync, durable", "millrace", "rsync"], "fresh-durable": ["millrace, durable", "rsync, durable"],
                      "unchanged": ["millrace", "rsync"], "edits": ["millrace", "rsync"]}
