@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "client/descriptor.h"
+#include "net/descriptor.h"
 #include "session/token_source.h"
 
 namespace millrace {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/descriptor.h"
 #include "base/path.h"
 
 namespace millrace {
@@ -165,17 +166,14 @@ class FileDraft final : public DownloadDraft {
   }
   /// The new name survives a power cut too.
   Status flush_folder() const {
-    const int descriptor = openat(place_->folder->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const Descriptor folder(openat(place_->folder->descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     // A folder that may be written to but not read cannot be opened for this; the file itself is flushed.
-    if (descriptor < 0)
+    if (!folder.is_open())
       return errno == EACCES
                  ? Status()
                  : Status(fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed")));
-    const int flushed = fsync(descriptor);
-    const int why = errno;
-    ::close(descriptor);
-    if (flushed != 0 && why != EINVAL)
-      return fail(system_error(why, "The folder of '" + printable(path_) + "' cannot be flushed"));
+    if (fsync(folder.number()) != 0 && errno != EINVAL)
+      return fail(system_error(errno, "The folder of '" + printable(path_) + "' cannot be flushed"));
     return {};
   }
   Status write(ByteView bytes) {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "client/descriptor.h"
+#include "net/descriptor.h"
 
 namespace millrace {
 

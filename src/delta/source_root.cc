@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "delta/chunk_tree.h"
-#include "delta/chunker.h"
+#include "delta/hashed_chunks.h"
 
 namespace millrace {
 
@@ -11,18 +11,14 @@ Result<Digest> source_root(const Source& source, Hasher& hasher) {
   static constexpr std::uint64_t kBlockBytes = 4u << 20;
   ChunkTreeBuilder builder;
   Buffer block;
-  std::vector<std::uint32_t> lengths;
   for (std::uint64_t offset = 0; offset < source.size();) {
     block.resize(std::min(kBlockBytes, source.size() - offset));
     MILLRACE_TRY(source.read_at(offset, block));
-    lengths.clear();
     const bool is_last = offset + block.size() == source.size();
-    offset += cut_chunks(block, is_last ? Tail::kEndOfFile : Tail::kMoreFollows, lengths);
-    ByteView rest(block);
-    for (const std::uint32_t length : lengths) {
-      builder.add(length, hasher.hash(rest.first(length)), hasher);
-      rest = rest.subspan(length);
-    }
+    const HashedChunks cut = cut_and_hash(block, is_last ? Tail::kEndOfFile : Tail::kMoreFollows, hasher);
+    for (std::size_t i = 0; i < cut.contents.size(); ++i)
+      builder.add(static_cast<std::uint32_t>(cut.contents[i].size()), cut.digests[i], hasher);
+    offset += cut.covered;
   }
   return builder.finish(hasher).root;
 }

@@ -1,20 +1,10 @@
 #include "http/byte_ranges.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/units.h"
 
 namespace millrace {
-
-namespace {
-
-std::optional<std::uint64_t> number_of(std::string_view digits) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
-}
-
-}  // namespace
 
 RangeAnswer range_of(std::string_view header, std::uint64_t size) {
   static constexpr std::string_view kUnit = "bytes=";
@@ -22,8 +12,8 @@ RangeAnswer range_of(std::string_view header, std::uint64_t size) {
   header.remove_prefix(kUnit.size());
   const std::size_t dash = header.find('-');
   if (dash == std::string_view::npos) return {};
-  const auto first = number_of(header.substr(0, dash));
-  const auto last = number_of(header.substr(dash + 1));
+  const auto first = whole_number(header.substr(0, dash));
+  const auto last = whole_number(header.substr(dash + 1));
   const RangeAnswer none{RangeAnswer::Kind::kUnsatisfiable, {}};
   if (dash == 0) {
     // The last so many.

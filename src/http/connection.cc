@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "net/deferred_answer.h"
+#include "net/timer.h"
 
 namespace millrace {
 
@@ -87,7 +88,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
     if (connection_ == nullptr) return 0;
     // What the kernel takes at once is not to go on for ever, where a rate is kept.
     const std::uint64_t pending = connection_->stream_->pending_bytes();
-    return connection_->rest_ ? std::max(pending, kHighWater) : pending;
+    return connection_->throttle_.is_resting() ? std::max(pending, kHighWater) : pending;
   }
 
   void upgrade(const HttpHead& head, TakeStream take) override {
@@ -217,7 +218,8 @@ HttpConnection::HttpConnection(Loop& loop, std::unique_ptr<Stream> stream, const
       limits_(limits),
       make_handler_(std::move(make_handler)),
       on_closed_(std::move(on_closed)),
-      parser_(limits.parser, parser_events()) {}
+      parser_(limits.parser, parser_events()),
+      throttle_(loop, [this] { end_rest(); }) {}
 
 HttpConnection::~HttpConnection() = default;
 
@@ -243,7 +245,7 @@ void HttpConnection::start() {
                     const auto self = shared_from_this();
                     close(error);
                   },
-                  [this] { return !rest_; }, [] {}});
+                  [this] { return !throttle_.is_resting(); }, [] {}});
 }
 
 void HttpConnection::process(ByteView bytes) {
@@ -272,7 +274,7 @@ void HttpConnection::process(ByteView bytes) {
     }
   }
   processing_ = false;
-  rest();
+  if (!closed_) throttle_.look(moved());
 }
 
 void HttpConnection::on_head(HttpRequest request) {
@@ -323,36 +325,17 @@ void HttpConnection::refuse(const HttpProblem& problem) {
 void HttpConnection::write(std::vector<WritePiece> pieces) {
   if (closed_) return;
   stream_->write(std::move(pieces));
-  rest();
+  if (!closed_) throttle_.look(moved());
 }
 
 void HttpConnection::on_drained() {
-  if (closed_ || lingers_ || !exchange_) return;
-  rest();
-  if (rest_) return;
+  if (closed_ || lingers_ || !exchange_ || throttle_.look(moved())) return;
   const auto exchange = exchange_;
   exchange->writable();
 }
 
-void HttpConnection::set_meter(Meter meter) {
-  meter_ = std::move(meter);
-  metered_ = stream_->bytes_read() + stream_->bytes_written();
-}
-
-void HttpConnection::rest() {
-  if (!meter_ || rest_ || closed_) return;
-  const std::uint64_t moved = stream_->bytes_read() + stream_->bytes_written();
-  const auto wait = meter_(moved - std::exchange(metered_, moved));
-  if (wait.count() <= 0) return;
-  // What asks for more meanwhile is refused by may_read.
-  rest_ = std::make_unique<Timer>(loop_, wait, [this] {
-    const auto self = shared_from_this();
-    end_rest();
-  });
-}
-
 void HttpConnection::end_rest() {
-  rest_.reset();
+  const auto self = shared_from_this();
   if (closed_) return;
   const bool is_paused = (exchange_ && exchange_->is_paused()) || !carried_.empty();
   if (!is_paused) stream_->resume_reading();
@@ -371,7 +354,7 @@ void HttpConnection::upgrade(const HttpHead& head, HttpPort::TakeStream take) {
 
 void HttpConnection::hand_over(const HttpPort::TakeStream& take) {
   if (std::exchange(closed_, true)) return;
-  rest_.reset();
+  throttle_.drop();
   if (exchange_) std::exchange(exchange_, nullptr)->detach();
   loop_.lanes().drop(owner_);
   // It counts what the stream has moved.
@@ -396,7 +379,8 @@ void HttpConnection::watch(std::uint64_t now_ms) {
   }
   PeerWatch::Standing standing;
   standing.moved = stream_->bytes_read() + stream_->bytes_written() - stream_->pending_bytes();
-  standing.waits_for_peer = !rest_ && (exchange_ ? exchange_->waits_for_peer() : stream_->pending_bytes() > 0);
+  standing.waits_for_peer =
+      !throttle_.is_resting() && (exchange_ ? exchange_->waits_for_peer() : stream_->pending_bytes() > 0);
   if (const auto too_slow = peer_watch_.look(limits_.peers, now_ms, standing)) return close(*too_slow);
   if (const auto exchange = exchange_) exchange->tick();
   if (exchange_ || lingers_ || closed_) return;
@@ -420,7 +404,7 @@ void HttpConnection::leave() {
 void HttpConnection::close(const Error& why) {
   if (std::exchange(closed_, true)) return;
   const auto self = shared_from_this();
-  rest_.reset();
+  throttle_.drop();
   stream_->close();
   if (exchange_) std::exchange(exchange_, nullptr)->detach();
   loop_.lanes().drop(owner_);

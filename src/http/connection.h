@@ -11,7 +11,7 @@
 #include "http/request_parser.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "net/timer.h"
+#include "net/throttle.h"
 
 namespace millrace {
 
@@ -38,10 +38,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// Closes at once where nothing is under way, else behind the answer.
   void leave();
   void close(const Error& why);
-  /// Told how many bytes have moved in both directions since the last call; says how long nothing is to move then.
-  /// Null: nothing is limited.
-  using Meter = std::function<std::chrono::milliseconds(std::uint64_t bytes)>;
-  void set_meter(Meter meter);
+  /// From now on nothing moves while it says so. Null: nothing is limited.
+  void set_meter(Meter meter) { throttle_.set_meter(std::move(meter), moved()); }
   std::uint64_t requests() const { return requests_; }
   bool is_busy() const { return exchange_ != nullptr; }
   const Stream& stream() const { return *stream_; }
@@ -57,8 +55,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void settle();
   void write(std::vector<WritePiece> pieces);
   void on_drained();
-  /// Nothing moves for a while, if the meter says so.
-  void rest();
+  /// Bytes in both directions.
+  std::uint64_t moved() const { return stream_->bytes_read() + stream_->bytes_written(); }
   void end_rest();
   void upgrade(const HttpHead& head, HttpPort::TakeStream take);
   void hand_over(const HttpPort::TakeStream& take);
@@ -79,9 +77,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::optional<std::uint64_t> waiting_since_ms_;  ///< for a request, or for the rest of its head
   bool waits_for_head_ = false;                    ///< what it is
   std::optional<std::uint64_t> lingers_since_ms_;
-  Meter meter_;
-  std::uint64_t metered_ = 0;
-  std::unique_ptr<Timer> rest_;  ///< while the meter lets nothing move
+  Throttle throttle_;  ///< what asks for more while it rests is refused by may_read
   std::uint64_t requests_ = 0;
   std::uint64_t dropped_ = 0;  ///< bytes, while it lingers
   bool processing_ = false;

@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -50,23 +49,18 @@ std::string readers_request(const std::string& path) {
   return bytes;
 }
 
-Result<int> connect_to(const addrinfo& address, int receive_buffer) {
-  const int socket = ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return fail(system_error(errno, "A slow client has no socket"));
-  if (receive_buffer > 0) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  if (::connect(socket, address.ai_addr, address.ai_addrlen) == 0) return socket;
-  const int why = errno;
-  ::close(socket);
-  return fail(Code::kNetwork, system_error(why, "A slow client cannot connect").sentence);
+Result<Socket> connect_to(const addrinfo& address, int receive_buffer) {
+  Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return fail(system_error(errno, "A slow client has no socket"));
+  if (receive_buffer > 0)
+    setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  if (::connect(socket.descriptor(), address.ai_addr, address.ai_addrlen) == 0) return socket;
+  return fail(Code::kNetwork, system_error(errno, "A slow client cannot connect").sentence);
 }
 
 }  // namespace
 
 SlowClients::SlowClients(Loop& loop) : timer_(loop, kByteTime, [this] { tick(); }) {}
-
-SlowClients::~SlowClients() {
-  for (const Client& client : clients_) ::close(client.socket);
-}
 
 Result<std::unique_ptr<SlowClients>> SlowClients::connect(Loop& loop, const std::string& host, const std::string& port,
                                                           std::uint32_t count, const std::string& path,
@@ -81,11 +75,11 @@ Result<std::unique_ptr<SlowClients>> SlowClients::connect(Loop& loop, const std:
   std::unique_ptr<SlowClients> slow(new SlowClients(loop));
   for (std::uint32_t i = 0; i < count; ++i) {
     const bool reader = i % 2 == 1;
-    MILLRACE_ASSIGN(const int socket, connect_to(*address, reader ? kReaderBuffer : 0));
-    slow->clients_.push_back({socket, reader ? std::string() : writers_request()});
+    MILLRACE_ASSIGN(Socket socket, connect_to(*address, reader ? kReaderBuffer : 0));
     const std::string request = greeting(token) + (reader ? readers_request(path) : std::string());
-    if (send(socket, request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (send(socket.descriptor(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
       return fail(Code::kNetwork, system_error(errno, "A slow client cannot send").sentence);
+    slow->clients_.push_back({std::move(socket), reader ? std::string() : writers_request()});
   }
   return slow;
 }
@@ -95,15 +89,13 @@ void SlowClients::tick() {
     ssize_t moved = 0;
     char byte = 0;
     if (client.unsent.empty()) {
-      moved = recv(client.socket, &byte, 1, MSG_DONTWAIT);
+      moved = recv(client.socket.descriptor(), &byte, 1, MSG_DONTWAIT);
       if (moved == 0) errno = ECONNRESET;
     } else {
-      moved = send(client.socket, client.unsent.data(), 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+      moved = send(client.socket.descriptor(), client.unsent.data(), 1, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (moved > 0) client.unsent.erase(0, 1);
     }
-    if (moved > 0 || errno == EAGAIN || errno == EWOULDBLOCK) return false;
-    ::close(client.socket);
-    return true;
+    return moved <= 0 && errno != EAGAIN && errno != EWOULDBLOCK;
   });
 }
 

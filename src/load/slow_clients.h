@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "net/socket.h"
 #include "net/timer.h"
 
 namespace millrace {
@@ -19,9 +20,6 @@ class SlowClients {
   static Result<std::unique_ptr<SlowClients>> connect(Loop& loop, const std::string& host, const std::string& port,
                                                       std::uint32_t count, const std::string& path,
                                                       const std::optional<std::string>& token);
-  ~SlowClients();
-  SlowClients(const SlowClients&) = delete;
-  SlowClients& operator=(const SlowClients&) = delete;
   /// Those that the server has not sent away.
   std::size_t connected() const { return clients_.size(); }
 
@@ -29,7 +27,7 @@ class SlowClients {
   explicit SlowClients(Loop& loop);
   void tick();
   struct Client {
-    int socket = -1;
+    Socket socket;
     std::string unsent;  ///< of a writer, else empty
   };
   std::vector<Client> clients_;

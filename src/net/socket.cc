@@ -28,11 +28,11 @@ Name name_by(const Get& get, int descriptor) {
 }  // namespace
 
 std::string Socket::host() const {
-  return name_by(::getsockname, descriptor_).host;
+  return name_by(::getsockname, descriptor()).host;
 }
 
 std::string Socket::peer() const {
-  const Name name = name_by(::getpeername, descriptor_);
+  const Name name = name_by(::getpeername, descriptor());
   const std::string host = name.host;
   if (host.empty()) return {};
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + name.port;

@@ -1,36 +1,27 @@
-// A descriptor that is closed with its owner.
+// The descriptor of a socket, closed with its owner.
 #pragma once
 
-#include <unistd.h>
-
 #include <string>
-#include <utility>
+
+#include "net/descriptor.h"
 
 namespace millrace {
 
 class Socket {
  public:
   Socket() = default;
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept : descriptor_(other.release()) {}
-  Socket& operator=(Socket&& other) noexcept {
-    Socket old(std::exchange(descriptor_, other.release()));
-    return *this;
-  }
-  ~Socket() {
-    if (is_open()) ::close(descriptor_);
-  }
-  bool is_open() const { return descriptor_ >= 0; }
-  int descriptor() const { return descriptor_; }
+  explicit Socket(int descriptor) : held_(descriptor) {}
+  bool is_open() const { return held_.is_open(); }
+  int descriptor() const { return held_.number(); }
   /// The address that it is bound to, as a number; empty where it has none.
   std::string host() const;
   /// Who is on the other side, "ADDRESS:PORT"; empty where that cannot be told.
   std::string peer() const;
   /// The caller's from now on.
-  int release() { return std::exchange(descriptor_, -1); }
+  int release() { return held_.release(); }
 
  private:
-  int descriptor_ = -1;
+  Descriptor held_;
 };
 
 }  // namespace millrace

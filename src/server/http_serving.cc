@@ -60,7 +60,7 @@ Status HttpServing::on_grant(Served& served, const Grant& grant) {
   }
   const bool is_limited = grant.use && grant.limits.max_rate > 0;
   served.connection->set_meter(is_limited ? [grant](std::uint64_t bytes) { return rest_after(grant, bytes); }
-                                          : HttpConnection::Meter());
+                                          : Meter());
   return {};
 }
 
@@ -68,25 +68,16 @@ void HttpServing::tick() {
   std::vector<std::shared_ptr<HttpConnection>> all;
   all.reserve(served_.size());
   for (auto& [id, served] : served_) {
-    count_moved(served);
+    served.moved.count(served.connection->stream(), monitor_);
     all.push_back(served.connection);
   }
   for (const auto& connection : all) connection->watch(uv_now(loop_.raw()));
 }
 
-void HttpServing::count_moved(Served& served) {
-  if (!served.connection) return;
-  const Stream& stream = served.connection->stream();
-  const std::uint64_t in = stream.bytes_read() - std::exchange(served.moved_in, stream.bytes_read());
-  const std::uint64_t out = stream.bytes_written() - std::exchange(served.moved_out, stream.bytes_written());
-  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kIn)].add(in);
-  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kOut)].add(out);
-}
-
 void HttpServing::end(std::uint64_t id) {
   const auto ended = served_.find(id);
   if (ended == served_.end()) return;
-  count_moved(ended->second);
+  if (Served& served = ended->second; served.connection) served.moved.count(served.connection->stream(), monitor_);
   served_.erase(ended);
 }
 

@@ -8,6 +8,7 @@
 #include "net/timer.h"
 #include "server/api/api_request.h"
 #include "server/live_view.h"
+#include "server/moved_bytes.h"
 #include "server/server_tls.h"
 
 namespace millrace {
@@ -42,13 +43,11 @@ class HttpServing {
     std::string account;                ///< of the last request
     std::shared_ptr<AccountUse> use{};  ///< whose connections `place` is among
     std::shared_ptr<void> place{};
-    std::uint64_t moved_in = 0;
-    std::uint64_t moved_out = 0;
+    MovedBytes moved{};
     std::int64_t since_ms = 0;
   };
   /// A request turned out to be theirs. Errors: kBusy when they have as many connections as they may.
   static Status on_grant(Served& served, const Grant& grant);
-  void count_moved(Served& served);
   void end(std::uint64_t id);
 
   Loop& loop_;

@@ -253,12 +253,7 @@ void ServingLoop::watch_peers() {
 
 std::uint64_t ServingLoop::count_moved(Served& served) {
   if (!served.session) return 0;
-  const Stream& stream = served.session->stream();
-  const std::uint64_t in = stream.bytes_read() - std::exchange(served.moved_in, stream.bytes_read());
-  const std::uint64_t out = stream.bytes_written() - std::exchange(served.moved_out, stream.bytes_written());
-  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kIn)].add(in);
-  monitor_.counts.wire_bytes[static_cast<std::size_t>(Direction::kOut)].add(out);
-  return in + out;
+  return served.moved.count(served.session->stream(), monitor_);
 }
 
 void ServingLoop::look(const LiveQuery& query, LiveView& into) const {

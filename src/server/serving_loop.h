@@ -88,8 +88,7 @@ class ServingLoop {
     std::string peer;       ///< its address
     bool is_encrypted = false;
     std::uint64_t requests = 0;
-    std::uint64_t moved_in = 0;  ///< bytes until they were counted last
-    std::uint64_t moved_out = 0;
+    MovedBytes moved;
     std::int64_t since_ms = 0;  ///< since 1970
     std::string address;        ///< see attempt_address()
     std::shared_ptr<Grant> grant = std::make_shared<Grant>();

@@ -1,7 +1,6 @@
 #include "server/settings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include "base/units.h"
@@ -40,11 +39,9 @@ std::string alternatives(const Setting& setting) {
 Result<std::uint64_t> parse_number(const Setting& setting, const std::string& text) {
   if (setting.kind == SettingKind::kSize) return parse_size(text);
   if (setting.kind == SettingKind::kSeconds) return parse_seconds(text);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size())
-    return fail(Code::kUsage, "'" + text + "' is not a whole number.");
-  return number;
+  const auto number = whole_number(text);
+  if (!number) return fail(Code::kUsage, "'" + text + "' is not a whole number.");
+  return *number;
 }
 
 /// In the largest unit that it is a whole number of.

@@ -23,6 +23,11 @@ Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Acc
       accept_(std::move(accept)),
       on_closed_(std::move(on_closed)),
       budget_(std::move(budget)),
+      throttle_(loop,
+                [this] {
+                  const auto self = shared_from_this();
+                  flush();
+                }),
       mux_(role, hello_for(budget_.get()), *this) {}
 
 void Session::start() {
@@ -67,25 +72,9 @@ bool Session::may_read() const {
   return !budget_->over() || is_guest_ || mux_.has_oldest_transfer();
 }
 
-/// The meter lets nothing move for now.
-bool Session::rests() {
-  if (!meter_ || closing_) return false;
-  if (rest_) return true;
-  const std::uint64_t moved = stream_->bytes_read() + stream_->bytes_written();
-  const auto wait = meter_(moved - std::exchange(metered_, moved));
-  if (wait.count() <= 0) return false;
-  rest_ = std::make_unique<Timer>(loop_, wait, [this] {
-    const auto self = shared_from_this();
-    rest_.reset();
-    flush();
-  });
-  return true;
-}
-
 void Session::admit(const std::optional<wire::Authenticated>& answer) {
   const auto self = shared_from_this();
   if (closed_ || closing_) return;
-  metered_ = stream_->bytes_read() + stream_->bytes_written();
   if (auto status = mux_.admit(answer); !status) {
     closing_ = status.error();
     stream_->pause_reading();
@@ -134,8 +123,8 @@ std::size_t Session::watch(const PeerRules& rules, std::uint64_t now_ms) {
   const bool is_contended = budget_ && (budget_->waiting() > 0 || budget_->over());
   const bool holds = !mux_.hello_received() || standing.holds || stream_->pending_bytes() > 0 ||
                      (standing.transfers > 0 && is_contended);
-  const bool is_ours_to_go_on = jobs_ > 0 || rest_ || mux_.awaits_admission() || standing.waits_for_memory ||
-                                (starved_ && stream_->unread_bytes() > 0);
+  const bool is_ours_to_go_on = jobs_ > 0 || throttle_.is_resting() || mux_.awaits_admission() ||
+                                standing.waits_for_memory || (starved_ && stream_->unread_bytes() > 0);
   const PeerWatch::Standing seen{holds && !is_ours_to_go_on, standing.is_idle && stream_->pending_bytes() == 0,
                                  standing.moved};
   const auto error = peer_watch_.look(rules, now_ms, seen);
@@ -154,8 +143,8 @@ std::function<void(std::function<void()>)> Session::poster() {
 void Session::flush() {
   if (flushing_ || closed_) return;
   flushing_ = true;
-  const std::size_t batch = meter_ ? kMeteredBatch : kWriteBatch;
-  while (stream_->pending_bytes() < kWriteHighWater && !rests()) {
+  const std::size_t batch = throttle_.has_meter() ? kMeteredBatch : kWriteBatch;
+  while (stream_->pending_bytes() < kWriteHighWater && (closing_ || !throttle_.look(moved()))) {
     std::vector<WritePiece> pieces;
     std::size_t bytes = 0;
     while (bytes < batch) {
@@ -172,7 +161,7 @@ void Session::flush() {
   flushing_ = false;
   // A peer that does not read what it asks for is not read from either.
   if (!closing_) {
-    if (stream_->pending_bytes() >= kWriteHighWater || rest_ || mux_.awaits_admission())
+    if (stream_->pending_bytes() >= kWriteHighWater || throttle_.is_resting() || mux_.awaits_admission())
       stream_->pause_reading();
     else if (!starved_)
       stream_->resume_reading();
@@ -229,7 +218,7 @@ void Session::close(const Error& error) {
   if (closed_) return;
   const auto self = shared_from_this();
   closed_ = true;
-  rest_.reset();
+  throttle_.drop();
   stream_->close();
   mux_.on_transport_closed(error);
   // What has not begun is nobody's any more.

@@ -4,7 +4,7 @@
 #include "base/peer_watch.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "net/timer.h"
+#include "net/throttle.h"
 #include "sync/mux.h"
 
 namespace millrace {
@@ -35,9 +35,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   void set_on_authenticated(std::function<void(const wire::Authenticated&)> call) {
     on_authenticated_ = std::move(call);
   }
-  /// Told how many bytes have moved in both directions since the last call; says how long nothing is to move then.
-  using Meter = std::function<std::chrono::milliseconds(std::uint64_t bytes)>;
-  void set_meter(Meter meter) { meter_ = std::move(meter); }
+  /// From now on nothing moves while it says so.
+  void set_meter(Meter meter) { throttle_.set_meter(std::move(meter), moved()); }
   void start();
   /// Says GOAWAY: what is open goes on. Called again and again: closes with kBusy once nothing is open or on its way,
   /// from within this call only.
@@ -63,7 +62,8 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
  private:
   void flush();
   bool may_read() const;
-  bool rests();
+  /// Bytes in both directions.
+  std::uint64_t moved() const { return stream_->bytes_read() + stream_->bytes_written(); }
   void finish_closing();
   Loop& loop_;
   const Lanes::Owner owner_;  ///< of its jobs
@@ -79,9 +79,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   PeerWatch peer_watch_;
   Gate gate_;
   std::function<void(const wire::Authenticated&)> on_authenticated_;
-  Meter meter_;
-  std::uint64_t metered_ = 0;
-  std::unique_ptr<Timer> rest_;  ///< while the meter lets nothing move
+  Throttle throttle_;
   std::optional<std::uint64_t> begun_ms_;
   bool said_all_ = false;
   bool lingers_ = false;  ///< the peer's bytes are dropped until it has closed

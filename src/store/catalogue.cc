@@ -2,59 +2,13 @@
 
 #include <algorithm>
 
+#include "store/catalogue_schema.h"
+
 namespace millrace {
 
 namespace {
 
-constexpr std::uint64_t kSchema = 5;
 constexpr const char* kLogPages = "PRAGMA wal_autocheckpoint=16384";  ///< a checkpoint comes earlier as a rule
-
-/// From schema 1 to 2. A new catalogue is made as 1 and takes the same way as an old one.
-constexpr const char* kUpgradeTo2 = R"(
-BEGIN IMMEDIATE;
-ALTER TABLE pending ADD COLUMN old_inode INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE pending ADD COLUMN old_bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE pending ADD COLUMN old_mtime_ns INTEGER NOT NULL DEFAULT 0;
-UPDATE meta SET value=2 WHERE key='schema';
-COMMIT;
-)";
-
-constexpr const char* kUpgradeTo3 = R"(
-BEGIN IMMEDIATE;
-ALTER TABLE pending ADD COLUMN content BLOB;
-UPDATE meta SET value=3 WHERE key='schema';
-COMMIT;
-)";
-
-constexpr const char* kUpgradeTo4 = R"(
-BEGIN IMMEDIATE;
-CREATE TABLE usage(account BLOB PRIMARY KEY, bytes INTEGER NOT NULL, files INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO usage SELECT substr(path,1,instr(path,x'2f')-1),sum(bytes),count(*) FROM versions WHERE instr(path,x'2f')>0 GROUP BY 1;
-UPDATE meta SET value=4 WHERE key='schema';
-COMMIT;
-)";
-
-/// Files that lie in no folder count, too: as those of no account.
-constexpr const char* kUpgradeTo5 = R"(
-BEGIN IMMEDIATE;
-CREATE TABLE history(step INTEGER NOT NULL, at INTEGER NOT NULL, point BLOB NOT NULL, PRIMARY KEY(step, at)) WITHOUT ROWID;
-INSERT OR REPLACE INTO usage SELECT x'',ifnull(sum(bytes),0),count(*) FROM versions WHERE instr(path,x'2f')=0;
-UPDATE meta SET value=5 WHERE key='schema';
-COMMIT;
-)";
-
-constexpr const char* kCreate = R"(
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS versions(path BLOB PRIMARY KEY, sequence INTEGER NOT NULL, root BLOB NOT NULL, bytes INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL, mode INTEGER NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, stat_bytes INTEGER NOT NULL,
-  stat_mtime_ns INTEGER NOT NULL, stat_ctime_ns INTEGER NOT NULL, indexed_ns INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS versions_by_sequence ON versions(sequence);
-CREATE INDEX IF NOT EXISTS versions_by_root ON versions(root);
-CREATE TABLE IF NOT EXISTS tombstones(path BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tombstones_by_sequence ON tombstones(sequence);
-CREATE TABLE IF NOT EXISTS chunk_lists(root BLOB PRIMARY KEY, list BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS pending(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL, other BLOB NOT NULL, inode INTEGER NOT NULL);
-)";
 
 constexpr const char* kColumns =
     "sequence,root,bytes,mtime_ns,mode,device,inode,stat_bytes,stat_mtime_ns,stat_ctime_ns,indexed_ns";
@@ -99,20 +53,14 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path, std:
   // What a flush of the log that failed left behind is not in it for certain, though it can be read: later flushes of
   // the log would not bring it there. In the catalogue's own file it is written anew.
   MILLRACE_TRY(catalogue->database_.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
-  MILLRACE_TRY(catalogue->database_.execute(kCreate));
+  MILLRACE_TRY(create_schema(catalogue->database_));
   const auto meta = [&](const char* key, std::uint64_t standard) -> Result<std::uint64_t> {
     MILLRACE_ASSIGN(const std::uint64_t value, catalogue->mark(key, standard));
     MILLRACE_TRY(catalogue->set_mark(key, value));
     return value;
   };
   MILLRACE_ASSIGN(const std::uint64_t schema, meta("schema", 1));
-  if (schema > kSchema)
-    return fail(Code::kVersion,
-                "The catalogue was written by a newer millraced; upgrade this one, or restore a backup.");
-  if (schema < 2) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo2));
-  if (schema < 3) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo3));
-  if (schema < 4) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo4));
-  if (schema < 5) MILLRACE_TRY(catalogue->database_.execute(kUpgradeTo5));
+  MILLRACE_TRY(upgrade_schema(catalogue->database_, schema));
   MILLRACE_TRY(catalogue->load_usage());
   MILLRACE_ASSIGN(catalogue->epoch_, meta("epoch", new_epoch >> 1));
   MILLRACE_TRY(meta("sequence", 0));

@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
-#include <map>
-#include <set>
 
 #include "base/path.h"
 #include "store/commit_queue.h"
@@ -18,6 +16,7 @@
 #include "store/restore.h"
 #include "store/staged_draft.h"
 #include "store/staging_shards.h"
+#include "store/upload_attempts.h"
 #include "store/upload_basis.h"
 
 namespace millrace {
@@ -120,12 +119,8 @@ class DirectoryStore final : public LocalStore {
     DraftRequest full = request;
     full.path = below(principal, request.path);
     MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes));
-    std::shared_ptr<std::atomic<bool>> superseded;
-    {
-      // Not the store's lock: whoever begins does not wait for a group of commits.
-      const std::lock_guard lock(beginning_);
-      MILLRACE_ASSIGN(superseded, take_over(full));
-    }
+    // Not under the store's lock: whoever begins does not wait for a group of commits.
+    MILLRACE_ASSIGN(auto superseded, attempts_.take_over(full));
     const std::string name = new_name();
     auto file = disk().create({Area::kStaging, name});
     if (!file && file.error() == ENOSPC && parts_->make_room(0)) file = disk().create({Area::kStaging, name});
@@ -389,7 +384,7 @@ class DirectoryStore final : public LocalStore {
 
   /// For staging.
   std::string new_name() {
-    const std::lock_guard lock(beginning_);
+    const std::lock_guard lock(naming_);
     return staging_.path_for(hex(options_.random()) + hex(options_.random()));
   }
 
@@ -416,23 +411,6 @@ class DirectoryStore final : public LocalStore {
     const std::lock_guard lock(parts_->mutex);
     MILLRACE_TRY(versions_.refresh(path, file));
     return {};
-  }
-
-  /// Ends the open attempt of the same upload, if this one is not older. Gives what will end this one.
-  Result<std::shared_ptr<std::atomic<bool>>> take_over(const DraftRequest& request) {
-    if (request.upload_id == UploadId{}) return std::make_shared<std::atomic<bool>>(false);
-    if (attempts_.size() > 2 * attempts_swept_ + 16) {
-      std::erase_if(attempts_, [](const auto& entry) { return entry.second.superseded.use_count() == 1; });
-      attempts_swept_ = attempts_.size();
-    }
-    Attempt& attempt = attempts_[{request.path, request.upload_id}];
-    if (attempt.superseded.use_count() == 1) attempt.superseded.reset();  // its draft has ended
-    if (attempt.superseded && request.attempt < attempt.number) {
-      return fail(Code::kConflict, "A newer attempt to upload '" + printable(request.path) + "' is under way.");
-    }
-    if (attempt.superseded) *attempt.superseded = true;
-    attempt = {request.attempt, std::make_shared<std::atomic<bool>>(false)};
-    return attempt.superseded;
   }
 
   /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
@@ -513,13 +491,8 @@ class DirectoryStore final : public LocalStore {
   Committer committer_;
   std::optional<CommitQueue> queue_;
   StagingNames staging_;
-  struct Attempt {
-    std::uint64_t number = 0;
-    std::shared_ptr<std::atomic<bool>> superseded;  ///< shared with the draft, whose end it shows
-  };
-  std::mutex beginning_;                                          ///< guards what follows, and `random`
-  std::map<std::pair<std::string, UploadId>, Attempt> attempts_;  ///< of the open drafts, and some that have ended
-  std::size_t attempts_swept_ = 0;
+  UploadAttempts attempts_;
+  std::mutex naming_;  ///< guards the options' `random`
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is

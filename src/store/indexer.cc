@@ -4,7 +4,7 @@
 
 #include "base/path.h"
 #include "codec/xxh3.h"
-#include "delta/chunker.h"
+#include "delta/hashed_chunks.h"
 
 namespace millrace {
 
@@ -20,18 +20,15 @@ Result<std::size_t> FileIndexer::read(Disk& disk, const File& file, Hasher& hash
   if (!got) return fail(disk_error(got.error(), "read", path_));
   if (*got != block_.size())
     return fail(Code::kSourceChanged, "'" + printable(path_) + "' got shorter while it was read; try again.");
-  lengths_.clear();
   const bool last = offset_ + block_.size() == bytes;
-  const std::size_t covered = cut_chunks(block_, last ? Tail::kEndOfFile : Tail::kMoreFollows, lengths_);
-  ByteView rest = ByteView(block_).first(covered);
-  for (const std::uint32_t length : lengths_) {
-    const ByteView content = rest.first(length);
-    indexed_.chunks.push_back({hasher.hash(content), xxh3_64(content), length});
-    builder_.add(length, indexed_.chunks.back().digest, hasher);
-    rest = rest.subspan(length);
+  const HashedChunks cut = cut_and_hash(block_, last ? Tail::kEndOfFile : Tail::kMoreFollows, hasher);
+  for (std::size_t i = 0; i < cut.contents.size(); ++i) {
+    const auto length = static_cast<std::uint32_t>(cut.contents[i].size());
+    indexed_.chunks.push_back({cut.digests[i], xxh3_64(cut.contents[i]), length});
+    builder_.add(length, cut.digests[i], hasher);
   }
-  offset_ += covered;
-  return covered;
+  offset_ += cut.covered;
+  return cut.covered;
 }
 
 Status FileIndexer::read_all(Disk& disk, const File& file, Hasher& hasher) {

@@ -37,7 +37,6 @@ class FileIndexer {
   Indexed indexed_;
   ChunkTreeBuilder builder_;
   Buffer block_;
-  std::vector<std::uint32_t> lengths_;
   std::uint64_t offset_ = 0;
 };
 

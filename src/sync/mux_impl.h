@@ -1,4 +1,5 @@
-// The inside of the multiplexer: the table of streams and what each holds. For mux.cc and mux_stream.cc only.
+// The inside of the multiplexer: the table of streams and what each holds. For mux.cc, mux_impl.cc and mux_stream.cc
+// only.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "sync/prepared_target.h"
 
-#include "delta/chunker.h"
+#include "delta/hashed_chunks.h"
 #include "delta/part_encoder.h"
 
 namespace millrace {
@@ -36,22 +36,14 @@ Result<PreparedTarget> prepare_target(const Source& target, Hasher& hasher, Segm
   Buffer bytes(static_cast<std::size_t>(target.size()));
   MILLRACE_TRY(target.read_at(0, bytes));
   const HeldContent content{0, SharedBytes::of(std::move(bytes))};
-  std::vector<std::uint32_t> lengths;
-  cut_chunks(content.bytes.view, Tail::kEndOfFile, lengths);
-  std::vector<ByteView> pieces;
-  ByteView rest = content.bytes.view;
-  for (const std::uint32_t length : lengths) {
-    pieces.push_back(rest.first(length));
-    rest = rest.subspan(length);
-  }
-  std::vector<Digest> digests(pieces.size());
-  hasher.hash_all(pieces, digests);
+  const HashedChunks cut = cut_and_hash(content.bytes.view, Tail::kEndOfFile, hasher);
   PreparedTarget prepared;
   ChunkTreeBuilder builder;
   PatchPlanner planner(Addressing::kBasis, {});
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    builder.add(lengths[i], digests[i], hasher);
-    prepared.chunks.push_back({lengths[i], all_zero(pieces[i]), kNoChunk});
+  for (std::size_t i = 0; i < cut.contents.size(); ++i) {
+    const auto length = static_cast<std::uint32_t>(cut.contents[i].size());
+    builder.add(length, cut.digests[i], hasher);
+    prepared.chunks.push_back({length, all_zero(cut.contents[i]), kNoChunk});
     planner.add_chunk(prepared.chunks.back());
   }
   prepared.tree = builder.finish(hasher);

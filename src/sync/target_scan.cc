@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "delta/chunker.h"
+#include "delta/hashed_chunks.h"
 
 namespace millrace {
 
@@ -73,17 +73,11 @@ void TargetScan::hash(const std::shared_ptr<Work>& work) {
       Lane::kCpu,
       [work, factory = toolbox_.hasher] {
         const auto hasher = factory();
-        std::vector<ByteView> pieces;
-        ByteView rest = ByteView(work->buffer).subspan(work->begin);
-        for (const std::uint32_t length : work->lengths) {
-          pieces.push_back(rest.first(length));
-          rest = rest.subspan(length);
-        }
-        std::vector<Digest> digests(pieces.size());
-        hasher->hash_all(pieces, digests);
-        for (std::size_t i = 0; i < pieces.size(); ++i) {
-          work->block.chunks.push_back(Chunk{digests[i], 0, work->lengths[i]});
-          work->block.zero.push_back(all_zero(pieces[i]));
+        const HashedChunks cut =
+            hash_chunks(ByteView(work->buffer).subspan(work->begin), work->lengths, *hasher);
+        for (std::size_t i = 0; i < cut.contents.size(); ++i) {
+          work->block.chunks.push_back(Chunk{cut.digests[i], 0, work->lengths[i]});
+          work->block.zero.push_back(all_zero(cut.contents[i]));
         }
       },
       [this, work] {

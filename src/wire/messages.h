@@ -27,6 +27,7 @@ inline constexpr std::size_t kMaxRepeated =
 /// Both sides send it first. A client need not wait for the server's.
 struct Hello {
   static constexpr FrameType kType = FrameType::kHello;
+  static constexpr const char* kName = "HELLO";
   std::uint32_t min_version = kProtocolVersion;  // 1
   std::uint32_t max_version = kProtocolVersion;  // 2
   std::uint64_t features = 0;                    // 3: bit set, none defined yet
@@ -42,6 +43,7 @@ struct Hello {
 
 struct ErrorMessage {
   static constexpr FrameType kType = FrameType::kError;
+  static constexpr const char* kName = "ERROR";
   std::uint32_t code = 1;               // 1: Code
   std::string name;                     // 2: its stable name
   std::string sentence;                 // 3
@@ -51,17 +53,20 @@ struct ErrorMessage {
 
 struct Window {
   static constexpr FrameType kType = FrameType::kWindow;
+  static constexpr const char* kName = "WINDOW";
   std::uint64_t credit = 0;  // 1: bytes more; stream 0 is the connection
   bool operator==(const Window&) const = default;
 };
 
 struct Cancel {
   static constexpr FrameType kType = FrameType::kCancel;
+  static constexpr const char* kName = "CANCEL";
   bool operator==(const Cancel&) const = default;
 };
 
 struct GoAway {
   static constexpr FrameType kType = FrameType::kGoAway;
+  static constexpr const char* kName = "GOAWAY";
   std::uint64_t deadline_ms = 0;     // 1
   std::uint64_t retry_after_ms = 0;  // 2
   std::string reason;                // 3
@@ -70,12 +75,14 @@ struct GoAway {
 
 struct Ping {
   static constexpr FrameType kType = FrameType::kPing;
+  static constexpr const char* kName = "PING";
   std::uint64_t token = 0;  // 1
   bool operator==(const Ping&) const = default;
 };
 
 struct Pong {
   static constexpr FrameType kType = FrameType::kPong;
+  static constexpr const char* kName = "PONG";
   std::uint64_t token = 0;  // 1
   bool operator==(const Pong&) const = default;
 };
@@ -84,6 +91,7 @@ struct Pong {
 /// flight.
 struct Authenticate {
   static constexpr FrameType kType = FrameType::kAuthenticate;
+  static constexpr const char* kName = "AUTHENTICATE";
   std::string token;  // 1: as the server's operator handed it out
   bool operator==(const Authenticate&) const = default;
 };
@@ -91,6 +99,7 @@ struct Authenticate {
 /// The server's answer; a token that does not count gets ERROR on the connection instead.
 struct Authenticated {
   static constexpr FrameType kType = FrameType::kAuthenticated;
+  static constexpr const char* kName = "AUTHENTICATED";
   std::string account;          // 1
   std::uint64_t scope = 0;      // 2: bit set: 1 read, 2 write, 4 delete, 8 monitor
   std::string prefix;           // 3: the folder that the token is confined to, empty: all of the account
@@ -114,15 +123,18 @@ struct UploadFields {
 };
 struct Upload : UploadFields {
   static constexpr FrameType kType = FrameType::kUpload;
+  static constexpr const char* kName = "UPLOAD";
   bool operator==(const Upload&) const = default;
 };
 struct UploadDelta : UploadFields {
   static constexpr FrameType kType = FrameType::kUploadDelta;
+  static constexpr const char* kName = "UPLOAD_DELTA";
   bool operator==(const UploadDelta&) const = default;
 };
 
 struct Download {
   static constexpr FrameType kType = FrameType::kDownload;
+  static constexpr const char* kName = "DOWNLOAD";
   std::string path;               // 1
   std::uint64_t basis_bytes = 0;  // 2: size of the searcher's basis; 0: it has none, a patch is sent at once
   std::optional<Digest> root;     // 3: of the searcher's basis, where known already
@@ -134,6 +146,7 @@ struct Download {
 
 struct List {
   static constexpr FrameType kType = FrameType::kList;
+  static constexpr const char* kName = "LIST";
   std::string path;            // 1
   bool recursive = false;      // 2
   std::string cursor;          // 3
@@ -143,12 +156,14 @@ struct List {
 
 struct Stat {
   static constexpr FrameType kType = FrameType::kStat;
+  static constexpr const char* kName = "STAT";
   std::vector<std::string> paths;  // 1, repeated
   bool operator==(const Stat&) const = default;
 };
 
 struct Delete {
   static constexpr FrameType kType = FrameType::kDelete;
+  static constexpr const char* kName = "DELETE";
   std::string path;                  // 1
   bool recursive = false;            // 2
   std::optional<Expected> expected;  // 3
@@ -157,6 +172,7 @@ struct Delete {
 
 struct Move {
   static constexpr FrameType kType = FrameType::kMove;
+  static constexpr const char* kName = "MOVE";
   std::string from;    // 1
   std::string to;      // 2
   bool force = false;  // 3
@@ -165,12 +181,14 @@ struct Move {
 
 struct Verify {
   static constexpr FrameType kType = FrameType::kVerify;
+  static constexpr const char* kName = "VERIFY";
   std::string path;  // 1
   bool operator==(const Verify&) const = default;
 };
 
 struct Changes {
   static constexpr FrameType kType = FrameType::kChanges;
+  static constexpr const char* kName = "CHANGES";
   std::uint64_t since = 0;     // 1
   std::uint64_t limit = 1000;  // 2
   bool operator==(const Changes&) const = default;
@@ -179,6 +197,7 @@ struct Changes {
 /// What was replaced or deleted, at `path` or below it. Answered by ENTRIES with `trashed_ns`.
 struct ListTrash {
   static constexpr FrameType kType = FrameType::kListTrash;
+  static constexpr const char* kName = "LIST_TRASH";
   std::string path;            // 1
   std::string cursor;          // 2
   std::uint64_t limit = 1000;  // 3
@@ -188,6 +207,7 @@ struct ListTrash {
 /// Answered by DONE.
 struct Restore {
   static constexpr FrameType kType = FrameType::kRestore;
+  static constexpr const char* kName = "RESTORE";
   std::string path;             // 1
   std::int64_t trashed_ns = 0;  // 2: which version; 0: the last that went
   std::string to;               // 3: where to; empty: to `path`
@@ -199,6 +219,7 @@ struct Restore {
 /// first tree nodes.
 struct Basis {
   static constexpr FrameType kType = FrameType::kBasis;
+  static constexpr const char* kName = "BASIS";
   std::optional<Version> version;  // 1 token, 2 bytes, 3 mtime_ns, 4 mode; absent: none
   std::uint64_t seed = 0;          // 5: of the rolling hash
   std::uint64_t base_level = 0;    // 6: lowest level that the holder keeps
@@ -212,6 +233,7 @@ struct Basis {
 /// children. An empty one asks for the first nodes.
 struct Descend {
   static constexpr FrameType kType = FrameType::kDescend;
+  static constexpr const char* kName = "DESCEND";
   std::uint64_t level = 0;       // 1: of the nodes that are asked for
   std::uint64_t bulk_bytes = 0;  // 2
   bool start = false;            // 3: no bits: the first nodes, please
@@ -220,6 +242,7 @@ struct Descend {
 
 struct Nodes {
   static constexpr FrameType kType = FrameType::kNodes;
+  static constexpr const char* kName = "NODES";
   std::uint64_t level = 0;       // 1
   std::uint64_t count = 0;       // 2
   std::uint64_t bulk_bytes = 0;  // 3
@@ -229,6 +252,7 @@ struct Nodes {
 /// The searcher: what it found of the last answer, and which rung it wants next.
 struct Sign {
   static constexpr FrameType kType = FrameType::kSign;
+  static constexpr const char* kName = "SIGN";
   std::uint64_t rung = 0;         // 1: 1, 2, ...; 0: no more, send the patch (downloads only)
   std::uint64_t block_bytes = 0;  // 2: 0: the holder chooses
   std::uint64_t pair_bytes = 0;   // 3: what the width of the hash follows from; see docs/PROTOCOL.md
@@ -238,6 +262,7 @@ struct Sign {
 
 struct Signatures {
   static constexpr FrameType kType = FrameType::kSignatures;
+  static constexpr const char* kName = "SIGNATURES";
   std::uint64_t rung = 0;         // 1
   std::uint64_t block_bytes = 0;  // 2
   std::uint64_t width = 0;        // 3: bits of one hash
@@ -248,6 +273,7 @@ struct Signatures {
 /// The patch follows as DATA and ends itself. In answer to MISMATCH it holds the differing chunks only.
 struct Patch {
   static constexpr FrameType kType = FrameType::kPatch;
+  static constexpr const char* kName = "PATCH";
   bool repair = false;  // 1
   bool operator==(const Patch&) const = default;
 };
@@ -256,6 +282,7 @@ struct Patch {
 /// follow as bulk, and a repair is awaited. Without bulk: begin again, a patch against nothing is awaited.
 struct Mismatch {
   static constexpr FrameType kType = FrameType::kMismatch;
+  static constexpr const char* kName = "MISMATCH";
   std::uint64_t bulk_bytes = 0;  // 1
   bool operator==(const Mismatch&) const = default;
 };
@@ -263,6 +290,7 @@ struct Mismatch {
 /// The request is done.
 struct Done {
   static constexpr FrameType kType = FrameType::kDone;
+  static constexpr const char* kName = "DONE";
   std::optional<Version> version;  // 1 token, 2 bytes, 3 mtime_ns, 4 mode
   bool unchanged = false;          // 5: nothing had to be written
   bool operator==(const Done&) const = default;
@@ -270,6 +298,7 @@ struct Done {
 
 /// Answers STAT (one for each path found, in order), LIST, LIST_TRASH and CHANGES.
 struct EntryMessage {
+  static constexpr const char* kName = "an entry of ENTRIES";
   std::string path;             // 1
   std::uint32_t kind = 0;       // 2: EntryKind; 255: a tombstone
   Version version;              // 3 token, 4 bytes, 5 mtime_ns, 6 mode
@@ -280,12 +309,13 @@ struct EntryMessage {
 };
 struct Entries {
   static constexpr FrameType kType = FrameType::kEntries;
+  static constexpr const char* kName = "ENTRIES";
   std::vector<EntryMessage> entries;  // 1, repeated: nested fields
   std::string next_cursor;            // 2: go on from here; empty: this was the end
   bool operator==(const Entries&) const = default;
 };
 
-/// The payload of a message. Every message type above has these two.
+/// The payload of a message. Every message type above that has a kType has these two.
 /// decode's errors: kProtocol (cut short, unknown must-understand field, wrong length), kTooLarge.
 template <typename Message>
 Buffer encode(const Message& message);

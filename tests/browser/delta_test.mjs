@@ -164,6 +164,30 @@ deltaTest('where the module cannot be loaded whole files are sent', () =>
     { expected: [/ERR_FAILED/] },
   ));
 
+test('over HTTPS its line is encrypted, too', { skip: real?.startsWith('https:') ? false : 'needs a real server with TLS' }, () => {
+  const here = mkdtempSync(join(tmpdir(), 'millrace-web-'));
+  return withPage(async (page) => {
+    assert.ok(await page.evaluate(() => isSecureContext));
+    const headers = { Origin: real };
+    await page.request.put('/api/v1/files/web-test-tls/first', { data: 'first', headers });
+    await page.goto('/files/web-test-tls/');
+    await rowOf(page, 'first').waitFor();
+    const old = randomBytes(16 * kMiB);
+    const changed = edited(old, 5);
+    for (const content of [old, changed]) {
+      writeFileSync(join(here, 'f.bin'), content);
+      await page.locator('input[type="file"]').first().setInputFiles(join(here, 'f.bin'));
+      if (content === changed) await panel(page).getByRole('button', { name: /Replace web-test-tls/ }).click();
+      await done(page);
+      assert.equal(await storedHash(page, 'web-test-tls/f.bin'), hash(content));
+      if (content === old) await close(page);
+    }
+    await panel(page).getByText(/sent \d+(\.\d+)?\u00a0(KiB|B) of 16\.0\u00a0MiB/).waitFor();
+    const { sessions } = await (await page.request.get('/api/v1/sessions')).json();
+    assert.ok(sessions.some(({ kind, tls }) => kind === 'websocket' && tls), JSON.stringify(sessions));
+  }).finally(() => rmSync(here, { recursive: true }));
+});
+
 deltaTest('the module is loaded with the first upload, and on the file pages only', () =>
   uploading('web-test-lazy', async (page, proxy, choose) => {
     const loaded = [];

@@ -55,7 +55,7 @@ after(async () => {
 /** Runs `body` with a page of its own, and fails on whatever the page did that it must not. */
 export async function withPage(body, { size = kWide, scheme = 'light', base, expected = [] } = {}) {
   const url = base ?? (await baseUrl());
-  const context = await (await theBrowser()).newContext({ viewport: size, colorScheme: scheme, baseURL: url, acceptDownloads: true });
+  const context = await (await theBrowser()).newContext({ viewport: size, colorScheme: scheme, baseURL: url, acceptDownloads: true, ignoreHTTPSErrors: true });
   const faults = [];
   try {
     const page = await context.newPage();

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from harness import MILLRACED
-from test_http import HttpTest
+from test_http import HttpServer, HttpTest
 
 MILLRACE_LOAD = os.environ["MILLRACE_LOAD"]
 RUN = os.path.join(os.environ["SOURCE_ROOT"], "tests", "browser", "run")
@@ -38,6 +38,12 @@ class Pages(HttpTest):
         subprocess.run([MILLRACED, "account", "add", "alice", "--data", self.server.data], check=True, capture_output=True)
         token = subprocess.run([MILLRACED, "token", "add", "alice", "--data", self.server.data], check=True, capture_output=True, text=True).stdout.strip()
         self.browse("tile|hostile|renam|download|keyboard|is sent, and|goes on|whole files are|module", MILLRACE_WEB_TOKEN=token)
+
+    def test_over_tls(self):
+        self.server.kill()
+        self.server = HttpServer(os.path.join(self.folder, "encrypted"), "--tls", "on")
+        # The server's key is its own, which no authority vouches for.
+        self.browse("HTTPS", MILLRACE_WEB_URL=f"https://127.0.0.1:{self.server.http_port}", NODE_TLS_REJECT_UNAUTHORIZED="0")
 
 
 if __name__ == "__main__":

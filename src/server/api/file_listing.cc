@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/path.h"
+#include "base/units.h"
 #include "http/percent.h"
 #include "server/api/json_reply.h"
 
@@ -16,10 +16,8 @@ constexpr std::size_t kMostEntries = 10'000;
 constexpr std::size_t kMostSearched = 20'000;  ///< names looked at for one page
 
 std::size_t limit_of(std::string_view query) {
-  const std::string text = query_value(query, "limit").value_or("");
-  std::size_t limit = kMostEntries;
-  std::from_chars(text.data(), text.data() + text.size(), limit);
-  return std::clamp<std::size_t>(limit, 1, kMostEntries);
+  const auto limit = whole_number(query_value(query, "limit").value_or(""));
+  return std::clamp<std::size_t>(limit.value_or(kMostEntries), 1, kMostEntries);
 }
 
 bool has_text(std::string_view name, std::string_view text) {

@@ -1,8 +1,7 @@
 #include "server/api/file_upload.h"
 
-#include <charconv>
-
 #include "base/path.h"
+#include "base/units.h"
 #include "monitor/wall_clock.h"
 #include "server/api/draft_writer.h"
 #include "server/api/file_download.h"
@@ -48,12 +47,11 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     port_.pause_body();
     const std::string mtime(request_.request.header("x-millrace-mtime-ms"));
     attributes_.mtime_ns = wall_clock_ns();
-    std::int64_t ms = 0;
     if (!mtime.empty()) {
-      const auto [end, error] = std::from_chars(mtime.data(), mtime.data() + mtime.size(), ms);
-      if (error != std::errc() || end != mtime.data() + mtime.size() || ms < 0 || ms > wall_clock_ns() / kNsPerMs * 4)
+      const auto ms = whole_number(mtime);
+      if (!ms || *ms > static_cast<std::uint64_t>(wall_clock_ns() / kNsPerMs * 4))
         return refuse({400, {Code::kUsage, "X-Millrace-Mtime-Ms must be milliseconds since 1970."}});
-      attributes_.mtime_ns = ms * kNsPerMs;
+      attributes_.mtime_ns = static_cast<std::int64_t>(*ms) * kNsPerMs;
     }
     TransferView view = transfer_view(request_.origin, Operation::kHttpPut, path_);
     view.direction = Direction::kIn;

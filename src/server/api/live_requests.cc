@@ -1,7 +1,6 @@
 #include "server/api/live_requests.h"
 
-#include <charconv>
-
+#include "base/units.h"
 #include "server/api/json_reply.h"
 #include "server/api/live_json.h"
 
@@ -15,19 +14,12 @@ constexpr std::chrono::milliseconds kEventInterval{1000};
 constexpr std::chrono::milliseconds kRetry{2000};
 constexpr std::uint64_t kMostUnsent = 1u << 20;
 
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 /// "7-12".
 std::optional<TransferName> transfer_name(std::string_view text) {
   const std::size_t dash = text.find('-');
   if (dash == std::string_view::npos) return std::nullopt;
-  const auto connection = number_of(text.substr(0, dash));
-  const auto request = number_of(text.substr(dash + 1));
+  const auto connection = whole_number(text.substr(0, dash));
+  const auto request = whole_number(text.substr(dash + 1));
   if (!connection || !request) return std::nullopt;
   return TransferName{*connection, *request};
 }
@@ -161,7 +153,7 @@ std::shared_ptr<HttpHandler> sessions(ApiRequest request) {
 }
 
 std::shared_ptr<HttpHandler> close_session(ApiRequest request) {
-  const auto id = number_of(request.path);
+  const auto id = whole_number(request.path);
   std::optional<HttpProblem> problem = may_end(request);
   if (!id) problem = HttpProblem{404, {Code::kNotFound, "There is no such session."}};
   if (problem) {
@@ -195,7 +187,7 @@ std::shared_ptr<HttpHandler> problems(ApiRequest request) {
   // They may speak of anybody.
   const bool sees_all = !request.sees();
   const auto list =
-      sees_all ? request.context.server.problems().list(number_of(after).value_or(0)) : std::vector<Problem>();
+      sees_all ? request.context.server.problems().list(whole_number(after).value_or(0)) : std::vector<Problem>();
   reply_json(request, {{"problems", problems_json(list)}});
   return answered();
 }

@@ -11,6 +11,7 @@
 #include "delta/chunker.cc"
 #include "delta/gear.cc"
 #include "delta/gear_avx2.cc"
+#include "delta/hashed_chunks.cc"
 #include "delta/ladder_searcher.cc"
 #include "delta/literal_sample.cc"
 #include "delta/part_encoder.cc"
@@ -24,6 +25,7 @@
 
 #include "sync/ladder_client.cc"
 #include "sync/mux.cc"
+#include "sync/mux_impl.cc"
 #include "sync/mux_stream.cc"
 #include "sync/patch_sender.cc"
 #include "sync/prepared_target.cc"
