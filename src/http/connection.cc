@@ -43,7 +43,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
         is_1_0_(request.minor_version == 0),
         keeps_alive_(request.keeps_alive),
         has_body_(request.has_body()),
-        awaits_invitation_(has_body_ && !request.header("expect").empty()),
+        awaits_invitation_(has_body_ && !is_1_0_ && !request.header("expect").empty()),
         left_of_body_(request.content_length) {}
 
   void respond(const HttpHead& head, SharedBytes body) override {
@@ -114,18 +114,21 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
     connection_->stream_->resume_reading();
   }
 
-  void run(Workers workers, Urgency urgency, std::function<void()> work, std::function<void()> done) override {
+  void run(Workers workers, Urgency urgency, std::function<void()> work, std::function<void()> done,
+           WhenOver when_over) override {
     if (connection_ == nullptr) return;
     Loop& loop = connection_->loop_;
-    loop.lanes().run(workers, connection_->owner_, urgency, loop.shared_mailbox(), std::move(work), end_of_job(done));
+    loop.lanes().run(workers, connection_->owner_, urgency, loop.shared_mailbox(), std::move(work),
+                     end_of_job(std::move(done), when_over));
   }
 
   void run_deferred(Workers workers, Urgency urgency, std::function<void(std::function<void()>)> work,
-                    std::function<void()> done) override {
+                    std::function<void()> done, WhenOver when_over) override {
     if (connection_ == nullptr) return;
-    const auto answer = std::make_shared<DeferredAnswer>(connection_->loop_, end_of_job(std::move(done)));
+    const auto answer = std::make_shared<DeferredAnswer>(connection_->loop_, end_of_job(std::move(done), when_over));
     run(
-        workers, urgency, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});
+        workers, urgency, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {},
+        WhenOver::kForget);
   }
 
   bool is_open() const override { return connection_ != nullptr; }
@@ -133,11 +136,12 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
 
   void run_after(std::chrono::milliseconds delay, std::function<void()> done) override {
     if (connection_ == nullptr) return;
-    timer_ = std::make_unique<Timer>(connection_->loop_, delay, [this, end = end_of_job(std::move(done))] {
-      const auto call = end;  // the timer's own goes with it
-      timer_.reset();
-      call();
-    });
+    timer_ = std::make_unique<Timer>(connection_->loop_, delay,
+                                     [this, end = end_of_job(std::move(done), WhenOver::kForget)] {
+                                       const auto call = end;  // the timer's own goes with it
+                                       timer_.reset();
+                                       call();
+                                     });
   }
 
   void body(ByteView bytes) {
@@ -168,6 +172,7 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
     if (begun_ || paused_ || !std::exchange(awaits_invitation_, false)) return;
     write({text_bytes("HTTP/1.1 100 Continue\r\n\r\n"), nullptr, {}});
   }
+  bool is_endless() const { return handler_ && handler_->is_endless(); }
   bool has_begun() const { return begun_; }
   bool has_ended() const { return ended_; }
   bool is_over() const { return ended_ && request_ended_; }
@@ -175,10 +180,14 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
   bool keeps_alive() const { return keeps_alive_; }
   bool is_paused() const { return paused_; }
   bool waits_for_peer() const { return (!request_ended_ && !paused_) || unsent_bytes() > 0; }
-  /// What is left of the request is not worth a new connection.
+  /// What is left of the request is not worth a new connection. Whoever waits to be invited may leave the body out:
+  /// then it could not be told from the next request.
   bool may_read_on() const {
-    return request_ended_ || !has_body_ || (left_of_body_ && *left_of_body_ <= kWorthReading);
+    if (request_ended_ || !has_body_) return true;
+    return left_of_body_ && *left_of_body_ <= kWorthReading && !awaits_invitation_;
   }
+  /// The answer is whole: what is left of the request is read over.
+  void read_over() { paused_ = false; }
 
  private:
   void write(WritePiece piece) {
@@ -186,9 +195,12 @@ class HttpConnection::Exchange final : public HttpPort, public std::enable_share
     pieces.push_back(std::move(piece));
     connection_->write(std::move(pieces));
   }
-  std::function<void()> end_of_job(std::function<void()> done) {
-    return [self = shared_from_this(), done = std::move(done)] {
-      if (self->connection_ == nullptr) return;
+  std::function<void()> end_of_job(std::function<void()> done, WhenOver when_over) {
+    return [self = shared_from_this(), done = std::move(done), when_over] {
+      if (self->connection_ == nullptr) {
+        if (when_over == WhenOver::kTell) done();
+        return;
+      }
       const auto connection = self->connection_->shared_from_this();
       done();
     };
@@ -249,6 +261,7 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::process(ByteView bytes) {
+  const auto self = shared_from_this();
   if (lingers_) {
     dropped_ += bytes.size();
     if (dropped_ > kMostDropped) close({Code::kTooLarge, "The client went on sending behind the last answer."});
@@ -294,9 +307,11 @@ void HttpConnection::on_request_end() {
 }
 
 void HttpConnection::settle() {
+  const auto self = shared_from_this();
   if (closed_ || upgraded_ || !exchange_ || !exchange_->has_ended()) return;
   if (!exchange_->keeps_alive()) return linger();
   // Whatever the handler had paused for: now the rest of the body is read over, or the next request.
+  exchange_->read_over();
   stream_->resume_reading();
   if (!exchange_->is_over()) return;
   std::exchange(exchange_, nullptr)->detach();
@@ -397,6 +412,7 @@ void HttpConnection::watch(std::uint64_t now_ms) {
 
 void HttpConnection::leave() {
   leaving_ = true;
+  if (exchange_ && exchange_->is_endless()) return close({Code::kBusy, "The server is shutting down"});
   // Whoever has just come is about to ask something.
   if (!exchange_ && !closed_ && requests_ > 0) linger();
 }

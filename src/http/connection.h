@@ -41,7 +41,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// From now on nothing moves while it says so. Null: nothing is limited.
   void set_meter(Meter meter) { throttle_.set_meter(std::move(meter), moved()); }
   std::uint64_t requests() const { return requests_; }
-  bool is_busy() const { return exchange_ != nullptr; }
+  /// A request is being answered, or an answer travels.
+  bool is_busy() const { return !closed_ && (exchange_ != nullptr || stream_->pending_bytes() > 0); }
   const Stream& stream() const { return *stream_; }
 
  private:

@@ -37,11 +37,19 @@ class HttpPort {
   /// No more of the request's body for now, but for what one read has brought already.
   virtual void pause_body() = 0;
   virtual void resume_body() = 0;
-  /// `work` on a worker, then `done` on the loop unless the request is over by then. `work` must own what it touches.
-  virtual void run(Workers workers, Urgency urgency, std::function<void()> work, std::function<void()> done) = 0;
+  /// What becomes of the end of a job whose request is over by then: work that changes something is told of all the
+  /// same, since it was done; answers go nowhere then.
+  enum class WhenOver : std::uint8_t { kForget, kTell };
+  /// `work` on a worker, then `done` on the loop. `work` must own what it touches. What has not begun when the request
+  /// is over is not done at all, and nothing is told.
+  virtual void run(Workers workers, Urgency urgency, std::function<void()> work, std::function<void()> done,
+                   WhenOver when_over) = 0;
+  void run(Workers workers, Urgency urgency, std::function<void()> work, std::function<void()> done) {
+    run(workers, urgency, std::move(work), std::move(done), WhenOver::kForget);
+  }
   /// As run(), for work that goes on after it has returned: `finished` is called once, on any thread.
   virtual void run_deferred(Workers workers, Urgency urgency, std::function<void(std::function<void()> finished)> work,
-                            std::function<void()> done) = 0;
+                            std::function<void()> done, WhenOver when_over) = 0;
 
   /// `done` on the loop so much later, unless the request is over by then. One at a time.
   virtual void run_after(std::chrono::milliseconds delay, std::function<void()> done) = 0;
@@ -81,6 +89,10 @@ class HttpHandler {
   virtual void on_tick() {}
   /// The connection is gone before the answer was whole. Last call.
   virtual void on_closed() {}
+  /// False: it has paused the body, and goes on with it by itself.
+  virtual bool wants_body() const { return true; }
+  /// Its answer goes on until somebody ends it.
+  virtual bool is_endless() const { return false; }
 };
 
 /// Called once the head has come; the handler may answer at once, also before the body has come. Never null.

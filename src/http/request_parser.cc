@@ -190,7 +190,7 @@ struct HttpRequestParser::Engine {
       }
       if (outcome != HPE_OK) return tl::unexpected<HttpProblem>(why(outcome));
       taken += count;
-      if (!in_body && stage == Stage::kHead && head_bytes > limits.head_bytes) {
+      if (!in_body && stage <= Stage::kHead && head_bytes > limits.head_bytes) {
         return http_fail(431, Code::kTooLarge,
                          "The head of a request may have " + std::to_string(limits.head_bytes) + " bytes at most.");
       }

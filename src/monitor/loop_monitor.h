@@ -26,7 +26,10 @@ class ActiveTransfer {
   ActiveTransfer& operator=(const ActiveTransfer&) = delete;
 
   TransferView view;  ///< brought up to date by whoever moves the bytes
-  void cancel(const Error& why) { cancel_(why); }
+  void cancel(const Error& why) const {
+    const auto call = cancel_;  // this may be gone before it returns
+    call(why);
+  }
   /// It is over: counted, and remembered as one of the last. Called once, and nothing is called afterwards.
   void end(const std::optional<Code>& error);
 

@@ -1,5 +1,7 @@
 #include "server/http_serving.h"
 
+#include <algorithm>
+
 #include "monitor/wall_clock.h"
 #include "server/api/router.h"
 #include "server/attempt_delays.h"
@@ -40,11 +42,12 @@ void HttpServing::take(Socket client, std::uint64_t id) {
                   begin_session_,
                   {},
                   {},
-                  std::chrono::steady_clock::now()},
+                  std::chrono::steady_clock::now(),
+                  limits_.peers.memory_wait_seconds},
                  [&served](const Grant& grant) { return on_grant(served, grant); });
   };
   served.connection = std::make_shared<HttpConnection>(loop_, secure_http(std::move(tcp), tls_.get(), &monitor_),
-                                                       limits_, make, [this, id](const Error&) { end(id); });
+                                                       limits_, make, [this, id](const Error& why) { end(id, why); });
   const auto connection = served.connection;
   connection->start();
   if (draining_) connection->set_last();  // whoever asks whether the server is ready still hears
@@ -74,9 +77,17 @@ void HttpServing::tick() {
   for (const auto& connection : all) connection->watch(uv_now(loop_.raw()));
 }
 
-void HttpServing::end(std::uint64_t id) {
+void HttpServing::end(std::uint64_t id, const Error& why) {
   const auto ended = served_.find(id);
   if (ended == served_.end()) return;
+  if (why.code == Code::kTooSlow) {
+    context_.too_slow.fetch_add(1, std::memory_order_relaxed);
+    context_.journal.log->warn_of_client("a client's connection was ended", LogFields()
+                                                                                .add("connection", id)
+                                                                                .add("peer", ended->second.peer)
+                                                                                .add("result", code_name(why.code))
+                                                                                .add("reason", why.sentence));
+  }
   if (Served& served = ended->second; served.connection) served.moved.count(served.connection->stream(), monitor_);
   served_.erase(ended);
 }
@@ -86,6 +97,10 @@ void HttpServing::drain() {
   std::vector<std::shared_ptr<HttpConnection>> all;
   for (auto& [id, served] : served_) all.push_back(served.connection);
   for (const auto& connection : all) connection->leave();
+}
+
+bool HttpServing::is_busy() const {
+  return std::any_of(served_.begin(), served_.end(), [](const auto& one) { return one.second.connection->is_busy(); });
 }
 
 void HttpServing::stop() {

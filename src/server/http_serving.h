@@ -28,8 +28,10 @@ class HttpServing {
   void set_rules(const PeerRules& rules) { limits_.peers = rules; }
   /// About once a second.
   void tick();
-  /// What is under way may end; streams of events end at once.
+  /// What is under way may end, answers that have no end are cut. Called again and again.
   void drain();
+  /// Something is being answered, or an answer travels.
+  bool is_busy() const;
   void stop();
   std::size_t connections() const { return served_.size(); }
   void look(const LiveQuery& query, LiveView& into) const;
@@ -48,7 +50,7 @@ class HttpServing {
   };
   /// A request turned out to be theirs. Errors: kBusy when they have as many connections as they may.
   static Status on_grant(Served& served, const Grant& grant);
-  void end(std::uint64_t id);
+  void end(std::uint64_t id, const Error& why);
 
   Loop& loop_;
   const ApiContext& context_;

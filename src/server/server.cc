@@ -42,7 +42,8 @@ Server::Server(Loop& acceptor, ServerSetup setup)
            setup_.http_host,
            setup_.http_tls != nullptr,
            counts_.not_authenticated,
-           counts_.authenticated},
+           counts_.authenticated,
+           counts_.too_slow},
       history_(
           [&keeper = setup_.history_keeper](HistoryStep step, const HistoryPoint& point) { keeper.take(step, point); }),
       refusals_(acceptor, setup_.tls, [this] { on_refusal_ended(); }),
@@ -224,10 +225,10 @@ ServerSnapshot Server::snapshot() {
     now.store = store_figures_;
     now.process = process_figures_;
   }
-  const std::uint64_t http_accepted = counts_.http_connections.load(std::memory_order_relaxed);
   ListenerView sync{"sync", address_, setup_.tls != nullptr, sessions(),
-                    counts_.connections.load(std::memory_order_relaxed) - http_accepted};
-  ListenerView http{"http", http_address_, setup_.http_tls != nullptr, 0, http_accepted};
+                    counts_.sync_connections.load(std::memory_order_relaxed)};
+  ListenerView http{"http", http_address_, setup_.http_tls != nullptr, 0,
+                    counts_.http_connections.load(std::memory_order_relaxed)};
   for (const auto& loop : loops_) {
     http.active += loop->http_connections();
     const LoopCounts& counts = loop->monitor().counts;
@@ -349,7 +350,9 @@ void Server::drain(std::chrono::milliseconds patience) {
   for (const auto& loop : loops_) loop->drain(message);
   const auto end = std::chrono::steady_clock::now() + patience;
   drain_watch_ = std::make_unique<Timer>(acceptor_, kAcceptorLook, [this, end] {
-    const bool is_done = sessions() == 0 && active_transfers() == 0;
+    const bool is_answering =
+        std::any_of(loops_.begin(), loops_.end(), [](const auto& loop) { return loop->is_answering_http(); });
+    const bool is_done = sessions() == 0 && active_transfers() == 0 && !is_answering;
     if (is_done || std::chrono::steady_clock::now() >= end) stop();
   });
 }

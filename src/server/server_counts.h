@@ -18,6 +18,7 @@ struct HashCounts {
 
 struct ServerCounts {
   std::atomic<std::uint64_t> connections{0};        ///< taken so far, by HTTP too: the last one's number
+  std::atomic<std::uint64_t> sync_connections{0};   ///< those of the protocol's own listener
   std::atomic<std::uint64_t> http_connections{0};   ///< taken so far
   std::atomic<std::uint64_t> refused{0};            ///< connections: too many, or no descriptors left
   std::atomic<std::uint64_t> not_authenticated{0};  ///< connections: a token that does not count, or none

@@ -56,6 +56,7 @@ void ServingLoop::take_http(Socket client) {
 void ServingLoop::serve(Socket client) {
   Arrival arrival;
   arrival.id = parts_.counts.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  parts_.counts.sync_connections.fetch_add(1, std::memory_order_relaxed);
   arrival.kind = "sync";
   arrival.peer = client.peer();
   arrival.address = attempt_address(client.descriptor());
@@ -110,10 +111,10 @@ std::vector<std::shared_ptr<Session>> ServingLoop::all_sessions() const {
 }
 
 void ServingLoop::drain(const wire::GoAway& message) {
+  if (http_) answering_http_.store(true, std::memory_order_relaxed);  // until it was looked at
   loop_->mailbox().post([this, message] {
     if (stopping_) return;
     draining_ = message;
-    if (http_) http_->drain();
     let_leave();
     drain_look_ = std::make_unique<Timer>(*loop_, kDrainLook, [this] { let_leave(); });
   });
@@ -121,6 +122,9 @@ void ServingLoop::drain(const wire::GoAway& message) {
 
 void ServingLoop::let_leave() {
   for (const auto& session : all_sessions()) session->leave(*draining_);
+  if (!http_) return;
+  http_->drain();
+  answering_http_.store(http_->is_busy(), std::memory_order_relaxed);
 }
 
 void ServingLoop::set_rules(const PeerRules& rules) {

@@ -72,6 +72,8 @@ class ServingLoop {
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
   /// Any thread. HTTP connections, counted now and then.
   std::size_t http_connections() const { return http_count_.load(std::memory_order_relaxed); }
+  /// Any thread, while it drains: some answer by HTTP is not whole yet, or has not left.
+  bool is_answering_http() const { return answering_http_.load(std::memory_order_relaxed); }
   /// Any thread. Moved by sessions.
   std::uint64_t bytes_in_last_second() const { return last_bytes_.load(std::memory_order_relaxed); }
   /// Any thread. What decides where the next connection goes: bytes that were moved in the last seconds, and a little
@@ -130,6 +132,7 @@ class ServingLoop {
   std::atomic<std::uint64_t> ticks_{0};
   std::atomic<std::size_t> count_{0};
   std::atomic<std::size_t> http_count_{0};
+  std::atomic<bool> answering_http_{false};
   std::atomic<std::uint64_t> recent_bytes_{0};
   std::atomic<std::uint64_t> last_bytes_{0};
   std::thread thread_;

@@ -126,11 +126,20 @@ class Files(HttpTest):
         self.assertEqual(get(If_Match='"other"')[0], 412)
         status, headers, body = self.server.ask("HEAD", FILES + "f")
         self.assertEqual((status, headers["Content-Length"], body), (200, "100000", b""))
+        self.assertEqual(self.server.ask("HEAD", FILES + "f", headers={"Range": "bytes=0-1"})[0], 200)
+        self.assertEqual(get(If_Unmodified_Since="Thu, 01 Jan 2015 00:00:00 GMT")[0], 412)
+        self.assertEqual(get(If_Unmodified_Since="Thu, 01 Jan 2099 00:00:00 GMT")[0], 200)
+        self.assertEqual(self.server.ask("PUT", FILES + "f", b"x", {"If-Unmodified-Since": "Thu, 01 Jan 2015 00:00:00 GMT"})[0], 412)
+        self.assertEqual(self.server.ask("PUT", FILES + "f", b"x", {"Content-Range": "bytes 0-0/100"})[0], 400)
+        self.assertEqual(self.server.ask("DELETE", FILES + "f", headers={"If-Match": '"' + "0" * 64 + '"'})[0], 412)
         self.assertEqual(self.server.ask("PUT", FILES + "f", b"x", {"If-None-Match": "*"})[0], 412)
         self.assertEqual(self.server.ask("PUT", FILES + "f", b"x", {"If-Match": '"' + "0" * 64 + '"'})[0], 412)
         self.assertEqual(self.server.ask("PUT", FILES + "new", b"x", {"If-Match": "*"})[0], 412)
         self.assertEqual(self.server.stored("f"), content)
-        self.assertEqual(self.server.ask("PUT", FILES + "f", b"x", {"If-Match": tag})[0], 200)
+        status, headers, _ = self.server.ask("PUT", FILES + "f", b"x", {"If-Match": tag})
+        self.assertEqual(status, 200)
+        self.assertEqual(self.server.ask("DELETE", FILES + "f", headers={"If-Match": tag})[0], 412)
+        self.assertEqual(self.server.ask("DELETE", FILES + "f", headers={"If-Match": headers["ETag"]})[0], 204)
 
     def test_listing_moving_deleting(self):
         for name in ("d/b", "d/a", "d/sub/x", "e%25f", "d/h%C3%A4"):
@@ -159,6 +168,21 @@ class Files(HttpTest):
         self.assertEqual(self.server.ask("DELETE", FILES + "d/sub")[0], 409)
         self.assertEqual(self.server.ask("DELETE", FILES + "d/")[0], 204)
         self.assertEqual(self.server.json(FILES)["entries"], [])
+
+    def test_a_page_of_long_paths_is_short(self):
+        folder = os.path.join(self.server.data, "files", *["d" * 250] * 15)
+        os.makedirs(folder)
+        here = os.open(folder, os.O_RDONLY)  # the whole path is longer than the system takes
+        for number in range(400):
+            os.close(os.open(f"{number:03}" + "n" * 100, os.O_CREAT, dir_fd=here))
+        os.close(here)
+        found, cursor, pages = [], "", 0
+        while cursor is not None:
+            page = self.server.json(f"{FILES}?recursive=1&cursor={urllib.parse.quote(cursor)}")
+            found += [one["name"] for one in page["entries"] if one["kind"] == "file"]
+            cursor, pages = page["next"], pages + 1
+        self.assertEqual(found, [f"{number:03}" + "n" * 100 for number in range(400)])
+        self.assertGreater(pages, 1)
 
     def test_hostile_paths(self):
         os.symlink("/etc", os.path.join(self.server.data, "files", "link"))
@@ -214,8 +238,56 @@ class Memory(HttpTest):
             self.assertEqual(self.server.ask("GET", f"{FILES}f{index}")[2], contents[index])
 
 
+class Waiting(HttpTest):
+    SERVER_OPTIONS = ("--memory-budget", "1MiB", "--memory-wait", "1", "--min-rate", "0")
+
+    def test_nobody_waits_for_memory_without_end(self):
+        self.server.ask("PUT", FILES + "f", b"content")
+        with contextlib.ExitStack() as stalled:
+            for number in range(16):
+                plain = stalled.enter_context(socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE))
+                plain.sendall(f"PUT {FILES}stalled{number} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx".encode())
+            wait_for(lambda: len(self.server.json("/api/v1/transfers")["active"]) == 16, "the uploads")
+            for method, path in (("GET", "f"), ("GET", "?archive=zip"), ("PUT", "g")):
+                with self.subTest(method=method, path=path):
+                    status, _, body = self.server.ask(method, FILES + path, b"g" if method == "PUT" else None)
+                    self.assertEqual(status, 503)
+                    self.assertIn(b"E_BUSY", body)
+        wait_for(lambda: self.server.ask("GET", FILES + "f")[0] == 200, "the end of the others")
+
+
+class Unfinished(HttpTest):
+    SERVER_OPTIONS = ("--min-rate-window", "1")
+
+    def test_a_body_that_does_not_come_behind_its_refusal(self):
+        answer = self.server.raw(f'PUT {FILES}f HTTP/1.1\r\nHost: localhost\r\nIf-Match: "other"\r\nContent-Length: 1\r\n\r\n'.encode())
+        self.assertRegex(answer, rb"^HTTP/1.1 412 ")
+
+    def test_a_body_that_was_not_invited_may_be_left_out(self):
+        answer = self.server.raw(f'PUT {FILES}f HTTP/1.1\r\nHost: localhost\r\nIf-Match: "other"\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n'.encode())
+        self.assertRegex(answer, rb"^HTTP/1.1 412 ")
+        self.assertIn(b"Connection: close", answer)
+        self.assertNotIn(b"100 Continue", answer)
+
+
 class Hostile(HttpTest):
     SERVER_OPTIONS = ("--auth-timeout", "1s")
+
+    def test_line_breaks_without_end(self):
+        with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain, contextlib.suppress(ConnectionError):
+            plain.sendall(b"\r\n" * 20_000)
+            self.assertRegex(plain.recv(4096), rb"^HTTP/1.1 431 ")
+        self.assertEqual(self.server.ask("GET", "/livez")[0], 200)
+
+    def test_a_body_of_other_types(self):
+        for body in ({"from": "a", "to": "b", "overwrite": 1}, {"from": 1, "to": "b"}, [], {"from": "a", "to": "b", "overwrite": None}):
+            self.assertEqual(self.server.ask("POST", "/api/v1/move", json.dumps(body))[0], 400)
+
+    def test_what_follows_an_answer_that_comes_later(self):
+        head = " HTTP/1.1\r\nHost: localhost\r\n"
+        for path in ("/api/v1/transfers", "/api/v1/sessions", FILES):
+            self.server.raw(f"GET {path}{head}\r\nGET /api/v1/events{head}Transfer-Encoding: chunked\r\n\r\nZZ\r\n".encode())
+        self.assertEqual(self.server.ask("GET", "/livez")[0], 200)
 
     def test_what_can_be_read_in_two_ways_ends_the_connection(self):
         body = "Host: localhost\r\n"
@@ -318,6 +390,14 @@ class State(HttpTest):
         wait_for(lambda: self.server.json("/api/v1/status")["metrics"]['millraced_transfer_wire_bytes_total{direction="in"}'] > 4_000_000, "the bytes")
         wait_for(lambda: any(self.server.json("/api/v1/history?window=5m")["series"]["saved_bytes_per_second"]), "the history")
 
+    def test_the_head_of_events_alone(self):
+        with contextlib.closing(self.server.connect()) as connection:
+            for method, path in (("HEAD", "/api/v1/events"), ("GET", "/livez")):
+                connection.request(method, path)
+                answer = connection.getresponse()
+                answer.read()
+                self.assertEqual(answer.status, 200)
+
     def test_events(self):
         with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
             plain.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -405,6 +485,35 @@ class Draining(HttpTest):
         self.server.process.stdout.close()
         self.assertEqual(self.server.stored("f"), content)
 
+    def test_what_was_answered_still_arrives(self):
+        content = noise(8 << 20)
+        self.server.ask("PUT", FILES + "f", content)
+        with socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.settimeout(PATIENCE)
+            plain.connect(("127.0.0.1", self.server.http_port))
+            plain.sendall(f"GET {FILES}f HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            received = plain.recv(65536)
+            while self.server.json("/api/v1/transfers")["active"]:
+                received += plain.recv(65536)
+            self.server.process.terminate()
+            wait_for(lambda: self.server.ask("GET", "/readyz")[0] == 503, "the drain")
+            with contextlib.suppress(TimeoutError):
+                self.server.process.wait(0.5)
+            while part := plain.recv(65536):
+                received += part
+        self.assertEqual(received.partition(b"\r\n\r\n")[2], content)
+        self.assertEqual(self.server.process.wait(PATIENCE), 0)
+        self.server.process.stdout.close()
+
+    def test_a_stream_of_events_does_not_hold_it_up(self):
+        with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
+            plain.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertTrue(plain.recv(4096))
+            self.server.process.terminate()
+            self.assertEqual(self.server.process.wait(PATIENCE / 2), 0)
+        self.server.process.stdout.close()
+
 
 class Accounts(HttpTest):
     def setUp(self):
@@ -424,6 +533,22 @@ class Accounts(HttpTest):
     def token(self, name, *options):
         made = subprocess.run([MILLRACED, "token", "add", name, *options, "--data", self.server.data], check=True, capture_output=True, text=True)
         return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+    def test_a_delete_whose_client_has_left_is_written_down(self):
+        folder = self.server.stored_path("alice/many")
+        os.makedirs(folder)
+        for number in range(5000):
+            with open(os.path.join(folder, str(number)), "w"):
+                pass
+        with socket.create_connection(("127.0.0.1", self.server.http_port), timeout=PATIENCE) as plain:
+            plain.sendall(f"DELETE {FILES}many/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.tokens['alice']}\r\n\r\n".encode())
+            wait_for(lambda: len(os.listdir(folder)) < 5000, "the delete")
+        wait_for(lambda: not os.path.exists(folder), "its end")
+
+        def written():
+            with open(self.audit, encoding="utf-8") as file:
+                return [line for line in file if '"many"' in line and "delete" in line]
+        wait_for(written, "what was written down")
 
     def watcher(self):
         return self.token("bob", "--scope", "monitor")

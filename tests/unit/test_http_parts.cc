@@ -102,6 +102,9 @@ TEST_CASE("heads are bounded, and so is what stands around chunks") {
   std::string many = "GET / HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 20; ++i) many += "A: b\r\n";
   REQUIRE(status_of(many + "\r\n", limits) == 431);
+  // In front of a request, and between two.
+  REQUIRE(status_of(std::string(1001, '\n'), limits) == 431);
+  REQUIRE(status_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + std::string(100'000, '\n'), limits) == 431);
   const std::string chunked = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   REQUIRE(status_of(chunked + "1;" + std::string(3000, 'e') + "\r\na\r\n0\r\n\r\n", limits) == 400);
   REQUIRE(status_of(chunked + "0\r\nT: " + std::string(3000, 'e') + "\r\n\r\n", limits) == 400);

@@ -24,6 +24,7 @@ struct ApiContext {
   bool is_encrypted = false;
   std::atomic<std::uint64_t>& not_authenticated;  ///< attempts, counted
   std::atomic<std::uint64_t>& authenticated;
+  std::atomic<std::uint64_t>& too_slow;  ///< connections, counted
 };
 
 }  // namespace millrace

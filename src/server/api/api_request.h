@@ -32,6 +32,7 @@ struct ApiRequest {
   Grant grant;                        ///< who asks
   std::string path;                   ///< of the address, still encoded, behind what the route is named by
   std::chrono::steady_clock::time_point began;
+  std::uint64_t memory_wait_seconds = 0;  ///< as long as it waits for memory
 
   const Principal& principal() const { return grant.principal; }
   /// It may see what everybody does, and the server's warnings.

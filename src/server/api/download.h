@@ -9,8 +9,12 @@ namespace millrace {
 
 class Download : public HttpHandler {
  public:
+  void on_tick() override {
+    if (const Status waits = memory_.wait_at_most(request_.memory_wait_seconds); !waits && !is_noted_)
+      refuse(problem_of(waits.error()));
+  }
   void on_closed() override {
-    if (transfer_) end(Code::kNetwork);
+    if (!is_noted_) end(Code::kNetwork);
   }
 
  protected:
@@ -24,7 +28,7 @@ class Download : public HttpHandler {
     TransferView view = transfer_view(request_.origin, Operation::kHttpGet, path_);
     view.direction = Direction::kOut;
     view.total_bytes = total_bytes;
-    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { port_.abort(why); });
+    transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { abort(why); });
   }
 
   void count_sent(std::size_t bytes) {
@@ -33,19 +37,22 @@ class Download : public HttpHandler {
   }
 
   void refuse(const HttpProblem& problem) {
-    note(problem.error.code);
+    end(problem.error.code);
     port_.refuse(problem);
   }
 
-  /// Of what begin_transfer() began.
-  void end(const std::optional<Code>& error) {
-    const std::uint64_t wire_bytes = transfer_->view.wire_bytes;
-    transfer_->end(error);
-    transfer_.reset();
-    note(error, wire_bytes);
+  /// What has begun cannot become an error any more: the missing end tells.
+  void abort(const Error& why) {
+    end(why.code);
+    port_.abort(why);
   }
 
-  void note(const std::optional<Code>& error, std::uint64_t wire_bytes = 0) {
+  /// Once, with or without a transfer.
+  void end(const std::optional<Code>& error) {
+    is_noted_ = true;
+    const std::uint64_t wire_bytes = transfer_ ? transfer_->view.wire_bytes : 0;
+    if (transfer_) transfer_->end(error);
+    transfer_.reset();
     note_end(request_, Operation::kHttpGet, false, path_, error, version_, wire_bytes);
   }
 
@@ -55,6 +62,7 @@ class Download : public HttpHandler {
   TransferMemory memory_;
   std::optional<ActiveTransfer> transfer_;  ///< while it runs
   std::optional<Version> version_;          ///< of a file, once it is known
+  bool is_noted_ = false;                   ///< its end
 };
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include "http/byte_ranges.h"
 #include "http/percent.h"
 #include "server/api/download.h"
+#include "server/api/precondition.h"
 
 namespace millrace {
 
@@ -34,7 +35,9 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
         });
   }
 
-  void on_writable() override { pump(); }
+  void on_writable() override {
+    if (transfer_) pump();
+  }
 
  private:
   struct Block {
@@ -52,15 +55,13 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
     const std::int64_t changed_s = version.attributes.mtime_ns / kNsPerSecond;
     head.add("ETag", tag).add("Last-Modified", http_date(changed_s)).add("Accept-Ranges", "bytes");
     head.add("Cache-Control", "no-cache");
-    const std::string_view if_match = asked.header("if-match");
-    if (!if_match.empty() && !has_tag(if_match, tag))
-      return refuse({412, {Code::kConflict, "'" + printable(path_) + "' is another version by now."}});
+    if (const auto checked = Precondition(asked).check_match(version, path_); !checked) return refuse(checked.error());
     const std::string_view if_none_match = asked.header("if-none-match");
     const auto since = parse_http_date(asked.header("if-modified-since"));
     const bool is_known = if_none_match.empty() ? since && changed_s <= *since : has_tag(if_none_match, tag);
     if (is_known) {
       head.status = 304;
-      note(std::nullopt);
+      end(std::nullopt);
       return port_.respond(head, {});
     }
     // The browser shall keep what it gets and never show it: it may be anybody's HTML.
@@ -71,10 +72,12 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
                "attachment; filename*=UTF-8''" + percent_encode_path(std::string(last_part(path_))));
     const std::string_view if_range = asked.header("if-range");
     const bool wants_range = if_range.empty() || if_range == tag;
-    const RangeAnswer ranges = range_of(wants_range ? asked.header("range") : std::string_view(), version.bytes);
+    const bool is_head = asked.method == "HEAD";  // which knows no ranges
+    const RangeAnswer ranges =
+        range_of(wants_range && !is_head ? asked.header("range") : std::string_view(), version.bytes);
     const std::string size = std::to_string(version.bytes);
     if (ranges.kind == RangeAnswer::Kind::kUnsatisfiable) {
-      note(Code::kUsage);
+      end(Code::kUsage);
       head = {};
       head.add("Content-Range", "bytes */" + size);
       return port_.refuse({416, {Code::kUsage, "The file has " + size + " bytes; the range lies behind them."}}, head);
@@ -87,13 +90,14 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
       end_ = offset_ + ranges.range.length;
       head.add("Content-Range", "bytes " + std::to_string(offset_) + "-" + std::to_string(end_ - 1) + "/" + size);
     }
-    if (asked.method == "HEAD") {
-      note(std::nullopt);
+    if (is_head) {
+      end(std::nullopt);
       port_.begin(head, end_ - offset_);
       return port_.finish();
     }
     begin_transfer(end_ - offset_);
     memory_.enter(port_.while_open([this, head] {
+      if (is_noted_) return;
       port_.begin(head, end_ - offset_);
       next_read_ = offset_;
       pump();
@@ -101,11 +105,10 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
   }
 
   void pump() {
-    while (!blocks_.empty() && blocks_.front()->is_read && port_.unsent_bytes() < HttpPort::kHighWater) {
+    while (!blocks_.empty() && blocks_.front()->is_read && port_.unsent_bytes() < memory_.high_water()) {
       const auto block = blocks_.front();
       blocks_.pop_front();
-      // What has begun cannot become an error any more: the missing end tells.
-      if (!block->status) return port_.abort(block->status.error());
+      if (!block->status) return abort(block->status.error());
       offset_ += block->bytes.size();
       count_sent(block->bytes.size());
       port_.send({block, block->bytes});
@@ -143,14 +146,6 @@ class FileDownload final : public Download, public std::enable_shared_from_this<
 };
 
 }  // namespace
-
-std::string entity_tag(const Digest& root) {
-  return '"' + to_hex(root) + '"';
-}
-
-bool has_tag(std::string_view header, const std::string& tag) {
-  return header == "*" || header.find(tag) != std::string_view::npos;
-}
 
 std::shared_ptr<HttpHandler> download_file(ApiRequest request, const std::string& path) {
   auto download = std::make_shared<FileDownload>(std::move(request), path);

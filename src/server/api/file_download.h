@@ -7,9 +7,4 @@ namespace millrace {
 
 std::shared_ptr<HttpHandler> download_file(ApiRequest request, const std::string& path);
 
-/// The root as an entity tag: equal bytes have equal tags, whatever their name.
-std::string entity_tag(const Digest& root);
-/// Whether a list of tags in a header has this one; "*" has every one.
-bool has_tag(std::string_view header, const std::string& tag);
-
 }  // namespace millrace

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kMostEntries = 10'000;
 constexpr std::size_t kMostSearched = 20'000;  ///< names looked at for one page
 
+constexpr std::size_t kMostPathBytes = 1u << 20;  ///< of one page: a path takes up to nine times as much in JSON
+
 std::size_t limit_of(std::string_view query) {
   const auto limit = whole_number(query_value(query, "limit").value_or(""));
   return std::clamp<std::size_t>(limit.value_or(kMostEntries), 1, kMostEntries);
@@ -75,6 +77,25 @@ Result<Listing> list(Store& store, const Principal& principal, const ListQuery& 
   return store.list(principal, asked.path, asked.recursive, asked.cursor, asked.limit);
 }
 
+/// Ends the page early where its paths are long.
+void shorten(Listing& page) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < page.entries.size(); ++i) {
+    bytes += page.entries[i].path.size();
+    if (bytes <= kMostPathBytes || i + 1 == page.entries.size()) continue;
+    page.next_cursor = page.entries[i].path;
+    page.entries.resize(i + 1);
+  }
+}
+
+std::string to_json_text(const std::string& path, const Listing& page) {
+  nlohmann::json entries = nlohmann::json::array();
+  for (const Entry& entry : page.entries) entries.push_back(entry_json(entry));
+  nlohmann::json next = nullptr;
+  if (!page.next_cursor.empty()) next = percent_encode_path(page.next_cursor);
+  return to_text({{"path", printable(path)}, {"entries", std::move(entries)}, {"next", std::move(next)}});
+}
+
 }  // namespace
 
 std::shared_ptr<HttpHandler> list_folder(ApiRequest request, const std::string& path) {
@@ -88,15 +109,16 @@ std::shared_ptr<HttpHandler> list_folder(ApiRequest request, const std::string& 
   asked.recursive = query_value(query, "recursive") == "1" ? Recursive::kYes : Recursive::kNo;
   const auto store = request.context.store;
   const Principal principal = request.principal();
-  return ask_blocking<Listing>(
-      std::move(request), Workers::kCatalogue, [store, principal, asked] { return list(*store, principal, asked); },
-      [asked](ApiRequest& its, const Result<Listing>& listing) {
-        if (!listing) return reply_problem(its, problem_of(listing.error()));
-        nlohmann::json entries = nlohmann::json::array();
-        for (const Entry& entry : listing->entries) entries.push_back(entry_json(entry));
-        nlohmann::json next = nullptr;
-        if (!listing->next_cursor.empty()) next = percent_encode_path(listing->next_cursor);
-        reply_json(its, {{"path", printable(asked.path)}, {"entries", std::move(entries)}, {"next", std::move(next)}});
+  return ask_blocking<std::string>(
+      std::move(request), Workers::kCatalogue,
+      [store, principal, asked]() -> Result<std::string> {
+        MILLRACE_ASSIGN(Listing page, list(*store, principal, asked));
+        shorten(page);
+        return to_json_text(asked.path, page);
+      },
+      [](ApiRequest& its, const Result<std::string>& text) {
+        if (!text) return reply_problem(its, problem_of(text.error()));
+        reply_json_text(its, *text);
       });
 }
 

@@ -7,18 +7,19 @@
 #include "server/api/file_upload.h"
 #include "server/api/folder_download.h"
 #include "server/api/json_reply.h"
+#include "server/api/precondition.h"
 
 namespace millrace {
 
 namespace {
 
 /// 204, or what went wrong.
-void reply_nothing(ApiRequest& request, Operation operation, const std::string& path, const Status& done,
+void reply_nothing(ApiRequest& request, Operation operation, const std::string& path, const HttpResult<void>& done,
                    const std::string& target = {}) {
   std::optional<Code> error;
-  if (!done) error = done.error().code;
+  if (!done) error = done.error().error.code;
   note_end(request, operation, true, path, error, {}, 0, target);
-  if (!done) return request.port.refuse(problem_of(done.error()));
+  if (!done) return request.port.refuse(done.error());
   HttpHead head;
   head.status = 204;
   request.port.respond(head, {});
@@ -35,16 +36,36 @@ void move(ApiRequest& request, const nlohmann::json& body) {
   const auto to = text("to");
   if (!from || !to || !check_path(*from, RootAllowed::kNo) || !check_path(*to, RootAllowed::kNo))
     return reply_problem(request, {400, {Code::kUsage, "`from` and `to` must be paths, percent-encoded."}});
-  const Force force = body.value("overwrite", false) ? Force::kYes : Force::kNo;
-  const auto moved = std::make_shared<Status>();
+  const auto overwrite = body.find("overwrite");
+  if (overwrite != body.end() && !overwrite->is_boolean())
+    return reply_problem(request, {400, {Code::kUsage, "`overwrite` must be true or false."}});
+  const Force force = overwrite != body.end() && overwrite->get<bool>() ? Force::kYes : Force::kNo;
+  const auto moved = std::make_shared<HttpResult<void>>();
   request.port.run(
       Workers::kCatalogue, Urgency::kMetadata,
       [moved, store = request.context.store, principal = request.principal(), from = *from, to = *to, force] {
-        *moved = store->move(principal, from, to, force);
+        if (const Status done = store->move(principal, from, to, force); !done)
+          *moved = tl::unexpected<HttpProblem>(problem_of(done.error()));
       },
       [request, moved, from = *from, to = *to]() mutable {
         reply_nothing(request, Operation::kMove, from, *moved, to);
-      });
+      },
+      HttpPort::WhenOver::kTell);
+}
+
+HttpResult<void> remove(Store& store, const Principal& principal, const std::string& path, Recursive recursive,
+                        const Precondition& precondition) {
+  Expected expected;
+  if (precondition.is_given()) {
+    // A folder has no version.
+    const auto current = recursive == Recursive::kYes ? std::nullopt : store.lookup(principal, path);
+    const auto checked = precondition.check(current, path);
+    if (!checked) return tl::unexpected<HttpProblem>(checked.error());
+    expected = *checked;
+  }
+  const Status removed = store.remove(principal, path, recursive, expected);
+  if (!removed) return tl::unexpected<HttpProblem>(precondition.problem_of(removed.error()));
+  return {};
 }
 
 }  // namespace
@@ -84,17 +105,19 @@ std::shared_ptr<HttpHandler> delete_file(ApiRequest request) {
   if (is_folder) path->pop_back();
   if (const Status checked = check_path(*path, RootAllowed::kNo); !checked)
     return refused(request, Operation::kHttpDelete, problem_of(checked.error()));
-  const auto removed = std::make_shared<Status>();
+  const auto removed = std::make_shared<HttpResult<void>>();
+  const Precondition precondition(request.request);
   HttpPort& port = request.port;
   const auto store = request.context.store;
   const Principal principal = request.principal();
   auto held = std::make_shared<ApiRequest>(std::move(request));
   port.run(
       Workers::kCatalogue, Urgency::kMetadata,
-      [removed, store, principal, path = *path, is_folder] {
-        *removed = store->remove(principal, path, is_folder ? Recursive::kYes : Recursive::kNo, Expected{});
+      [removed, store, principal, path = *path, is_folder, precondition] {
+        *removed = remove(*store, principal, path, is_folder ? Recursive::kYes : Recursive::kNo, precondition);
       },
-      [held, removed, path = *path] { reply_nothing(*held, Operation::kHttpDelete, path, *removed); });
+      [held, removed, path = *path] { reply_nothing(*held, Operation::kHttpDelete, path, *removed); },
+      HttpPort::WhenOver::kTell);
   return answered();
 }
 

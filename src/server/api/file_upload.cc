@@ -1,11 +1,10 @@
 #include "server/api/file_upload.h"
 
-#include "base/path.h"
 #include "base/units.h"
 #include "monitor/wall_clock.h"
 #include "server/api/draft_writer.h"
-#include "server/api/file_download.h"
 #include "server/api/json_reply.h"
+#include "server/api/precondition.h"
 #include "server/api/transfer_memory.h"
 
 namespace millrace {
@@ -14,26 +13,6 @@ namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-/// What stands in the way of the request's preconditions, which version is replaced otherwise.
-struct Precondition {
-  std::string if_match;
-  std::string if_none_match;
-
-  HttpResult<Expected> check(const Result<std::optional<Version>>& current, const std::string& path) const {
-    if (!current) return tl::unexpected<HttpProblem>(problem_of(current.error()));
-    const auto failed = [&path](const char* what) {
-      return http_fail(412, Code::kConflict, "'" + printable(path) + "' " + what);
-    };
-    const std::string tag = *current ? entity_tag((*current)->token.root) : std::string();
-    if (!if_match.empty() && (!*current || !has_tag(if_match, tag)))
-      return failed("is not the version (any more) that was to be replaced.");
-    if (!if_none_match.empty() && *current && has_tag(if_none_match, tag)) return failed("is there already.");
-    if (if_match.empty() && if_none_match.empty()) return Expected{};
-    if (!*current) return Expected{Expected::Kind::kNone, {}};
-    return Expected{Expected::Kind::kRoot, (*current)->token.root};
-  }
-};
-
 /// The stages: its turn; preconditions and a draft; the body, block by block; the commit.
 class FileUpload final : public HttpHandler, public std::enable_shared_from_this<FileUpload> {
  public:
@@ -41,10 +20,22 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
       : request_(std::move(request)),
         port_(request_.port),
         path_(std::move(path)),
+        precondition_(request_.request),
         memory_(request_.loop, request_.context.budget) {}
+  /// The commit that it waited for had not begun when the connection was lost.
+  ~FileUpload() override {
+    if (!is_over_) end(Code::kNetwork, std::nullopt);
+  }
+  FileUpload(const FileUpload&) = delete;
+  FileUpload& operator=(const FileUpload&) = delete;
 
   void start() {
     port_.pause_body();
+    if (!request_.request.header("content-range").empty())
+      return refuse({400,
+                     {Code::kUsage,
+                      "A file comes whole, not a part of it; leave Content-Range out (curl: without -C), or use "
+                      "`millrace upload`, which goes on where it was cut off."}});
     const std::string mtime(request_.request.header("x-millrace-mtime-ms"));
     attributes_.mtime_ns = wall_clock_ns();
     if (!mtime.empty()) {
@@ -57,7 +48,16 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     view.direction = Direction::kIn;
     view.total_bytes = request_.request.content_length;
     transfer_.emplace(request_.monitor, std::move(view), [this](const Error& why) { refuse(problem_of(why)); });
-    memory_.enter(port_.while_open([this] { open(); }));
+    memory_.enter(port_.while_open([this] {
+      if (!is_over_) open();
+    }));
+  }
+
+  bool wants_body() const override { return static_cast<bool>(writer_); }
+
+  void on_tick() override {
+    if (const Status waits = memory_.wait_at_most(request_.memory_wait_seconds); !waits)
+      refuse(problem_of(waits.error()));
   }
 
   void on_body(ByteView bytes) override {
@@ -80,7 +80,8 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
   }
 
   void on_closed() override {
-    if (!is_over_) end(Code::kNetwork, std::nullopt);
+    // What is being committed may become the current version: the commit tells.
+    if (!is_over_ && !is_committing_) end(Code::kNetwork, std::nullopt);
   }
 
  private:
@@ -94,11 +95,10 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     DraftRequest draft;
     draft.path = path_;
     draft.bytes = request_.request.content_length.value_or(0);
-    const Precondition precondition{std::string(request_.request.header("if-match")),
-                                    std::string(request_.request.header("if-none-match"))};
     port_.run(
         Workers::kCatalogue, Urgency::kMetadata,
-        [opened, draft, precondition, store = request_.context.store, principal = request_.principal()]() mutable {
+        [opened, draft, precondition = precondition_, store = request_.context.store,
+         principal = request_.principal()]() mutable {
           const auto current = store->lookup(principal, draft.path);
           opened->is_new = current && !*current;
           opened->expected = precondition.check(current, draft.path);
@@ -145,7 +145,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
   }
 
   void finish() {
-    is_busy_ = true;
+    is_busy_ = is_committing_ = true;
     const auto block = std::make_shared<Buffer>(std::exchange(arrived_, {}));
     const auto version = std::make_shared<Result<Version>>(Version());
     port_.run_deferred(
@@ -164,9 +164,11 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
           });
         },
         [self = shared_from_this(), version] {
-          if (!*version) return self->refuse(problem_of(version->error()));
+          self->is_committing_ = false;
+          if (!*version) return self->refuse(self->precondition_.problem_of(version->error()));
           self->done(**version);
-        });
+        },
+        HttpPort::WhenOver::kTell);
   }
 
   void done(const Version& version) {
@@ -181,7 +183,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
   }
 
   void refuse(const HttpProblem& problem) {
-    if (is_over_) return;
+    if (is_over_ || is_committing_) return;
     if (draft_ && !is_busy_) draft_->discard();
     end(problem.error.code, std::nullopt);
     port_.refuse(problem);
@@ -204,6 +206,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
   ApiRequest request_;
   HttpPort& port_;
   const std::string path_;
+  const Precondition precondition_;
   TransferMemory memory_;
   Attributes attributes_;
   std::optional<ActiveTransfer> transfer_;
@@ -212,7 +215,8 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
   Buffer arrived_;
   MemoryCharge charge_ = memory_.charge(0);
   bool is_new_ = false;
-  bool is_busy_ = false;    ///< a worker has the writer
+  bool is_busy_ = false;  ///< a worker has the writer
+  bool is_committing_ = false;
   bool has_ended_ = false;  ///< the body
   bool is_over_ = false;
 };

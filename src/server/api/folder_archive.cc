@@ -87,7 +87,7 @@ Status FolderArchive::begin_entry(const Entry& entry) {
   const bool is_folder = entry.kind == EntryKind::kFolder;
   const auto opened =
       is_folder ? Result<std::shared_ptr<const StoredFile>>(nullptr) : store_->open(principal_, entry.path);
-  if (!opened && opened.error().code == Code::kNotFound) return {};
+  if (!opened && is_no_file_now(entry)) return {};
   if (!opened) return fail(opened.error());
   const Attributes& attributes = is_folder ? entry.version.attributes : (*opened)->version().attributes;
   // Below the folder's own name, as it would be copied.
@@ -104,6 +104,11 @@ Status FolderArchive::begin_entry(const Entry& entry) {
   file_ = *opened;
   offset_ = 0;
   return {};
+}
+
+bool FolderArchive::is_no_file_now(const Entry& entry) const {
+  const auto now = store_->stat(principal_, entry.path);
+  return now ? now->kind != EntryKind::kFile : now.error().code == Code::kNotFound;
 }
 
 Result<bool> FolderArchive::next(std::size_t most, Buffer& out) {

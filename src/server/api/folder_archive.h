@@ -30,11 +30,14 @@ class FolderArchive {
   std::uint64_t memory_bytes() const;
 
   /// Appends about `most` bytes to `out`; false once the archive is whole. Each file is its version of when its turn
-  /// comes, whole and unmixed; one that is gone by then is left out. Errors: those of Store::open and of reading.
+  /// comes, whole and unmixed; one that is gone or no file any more by then is left out. Errors: those of Store::open
+  /// and of reading.
   Result<bool> next(std::size_t most, Buffer& out);
 
  private:
   Status begin_entry(const Entry& entry);
+  /// It is gone, or something else stands in its place.
+  bool is_no_file_now(const Entry& entry) const;
   Status check(int code) const;
 
   const std::shared_ptr<Store> store_;

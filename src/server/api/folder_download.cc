@@ -9,7 +9,8 @@ namespace millrace {
 
 namespace {
 
-/// The stages: list; answer with the head; make and send block by block, one being made while others are sent.
+/// The stages: its turn; list; answer with the head; make and send block by block, one being made while others are
+/// sent.
 class FolderDownload final : public Download, public std::enable_shared_from_this<FolderDownload> {
  public:
   FolderDownload(ApiRequest request, std::string path)
@@ -17,14 +18,9 @@ class FolderDownload final : public Download, public std::enable_shared_from_thi
         archive_(std::make_shared<FolderArchive>(request_.context.store, request_.principal(), path_)) {}
 
   void start() {
-    const auto listed = std::make_shared<Status>();
-    port_.run(
-        Workers::kCatalogue, Urgency::kBulk, [listed, archive = archive_] { *listed = archive->list(); },
-        [self = shared_from_this(), listed] {
-          if (!*listed) return self->refuse(problem_of(listed->error()));
-          self->names_ = self->memory_.charge(self->archive_->memory_bytes());
-          self->answer();
-        });
+    memory_.enter(port_.while_open([this] {
+      if (!is_noted_) list();
+    }));
   }
 
   void on_writable() override {
@@ -38,6 +34,18 @@ class FolderDownload final : public Download, public std::enable_shared_from_thi
     Result<bool> goes_on = true;
   };
 
+  void list() {
+    const auto listed = std::make_shared<Status>();
+    port_.run(
+        Workers::kCatalogue, Urgency::kBulk, [listed, archive = archive_] { *listed = archive->list(); },
+        [self = shared_from_this(), listed] {
+          if (self->is_noted_) return;
+          if (!*listed) return self->refuse(problem_of(listed->error()));
+          self->names_ = self->memory_.charge(self->archive_->memory_bytes());
+          self->answer();
+        });
+  }
+
   void answer() {
     HttpHead head;
     const std::string name = path_.empty() ? "files" : std::string(last_part(path_));
@@ -45,19 +53,17 @@ class FolderDownload final : public Download, public std::enable_shared_from_thi
     head.add("Cache-Control", "no-store").add("Content-Security-Policy", "sandbox");
     head.add("Content-Disposition", "attachment; filename*=UTF-8''" + percent_encode_path(name) + ".zip");
     if (request_.request.method == "HEAD") {
-      note(std::nullopt);
+      end(std::nullopt);
       port_.begin(head, std::nullopt);
       return port_.finish();
     }
     begin_transfer(archive_->content_bytes());
-    memory_.enter(port_.while_open([this, head] {
-      port_.begin(head, std::nullopt);
-      pump();
-    }));
+    port_.begin(head, std::nullopt);
+    pump();
   }
 
   void pump() {
-    if (is_making_ || port_.unsent_bytes() >= HttpPort::kHighWater) return;
+    if (is_making_ || port_.unsent_bytes() >= memory_.high_water()) return;
     is_making_ = true;
     const auto block = std::make_shared<Block>();
     const std::size_t count = memory_.block_bytes();
@@ -72,8 +78,7 @@ class FolderDownload final : public Download, public std::enable_shared_from_thi
 
   void send(const std::shared_ptr<Block>& block) {
     is_making_ = false;
-    // What has begun cannot become an error any more: the missing end tells.
-    if (!block->goes_on) return port_.abort(block->goes_on.error());
+    if (!block->goes_on) return abort(block->goes_on.error());
     block->charge.resize(block->bytes.capacity());
     count_sent(block->bytes.size());
     if (!block->bytes.empty()) port_.send({block, block->bytes});

@@ -41,7 +41,10 @@ std::string to_text(const nlohmann::json& value) {
 }
 
 void reply_json(ApiRequest& request, const nlohmann::json& value, HttpHead head) {
-  const std::string text = to_text(value);
+  reply_json_text(request, to_text(value), std::move(head));
+}
+
+void reply_json_text(ApiRequest& request, std::string_view text, HttpHead head) {
   note_end(request, Operation::kHttpApi, false, request.request.path, std::nullopt, std::nullopt, text.size());
   head.add("Content-Type", "application/json").add("Cache-Control", "no-store");
   request.port.respond_text(std::move(head), text);

@@ -14,6 +14,7 @@ std::string to_text(const nlohmann::json& value);
 
 /// Answers with it and notes the request as done well.
 void reply_json(ApiRequest& request, const nlohmann::json& value, HttpHead head = {});
+void reply_json_text(ApiRequest& request, std::string_view text, HttpHead head = {});
 /// Answers with what went wrong and notes it.
 void reply_problem(ApiRequest& request, const HttpProblem& problem);
 

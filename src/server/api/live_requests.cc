@@ -61,10 +61,15 @@ class EventStream final : public HttpHandler, public std::enable_shared_from_thi
     HttpHead head;
     head.add("Content-Type", "text/event-stream").add("Cache-Control", "no-store");
     request_.port.begin(head, std::nullopt);
+    if (request_.request.method == "HEAD") {
+      note_end(request_, Operation::kHttpApi, false, request_.request.path, std::nullopt);
+      return request_.port.finish();
+    }
     say("retry: " + std::to_string(kRetry.count()) + "\n\n");
     tell();
   }
 
+  bool is_endless() const override { return true; }
   void on_closed() override { note_end(request_, Operation::kHttpApi, false, request_.request.path, std::nullopt); }
 
  private:

@@ -111,8 +111,11 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
   }
   void on_tick() override {
     if (!inner_) return;
-    if (const Status counts = accounts_->renew(grant_); !counts) port_.abort(counts.error());
+    if (const Status counts = accounts_->renew(grant_); !counts) return port_.abort(counts.error());
+    const auto inner = inner_;
+    inner->on_tick();
   }
+  bool is_endless() const override { return inner_ && inner_->is_endless(); }
   void on_closed() override {
     if (inner_) inner_->on_closed();
   }
@@ -124,7 +127,7 @@ class Gate final : public HttpHandler, public std::enable_shared_from_this<Gate>
     const auto inner = inner_;
     if (!early_.empty()) inner->on_body(std::exchange(early_, {}));
     if (early_end_) return inner->on_body_end();
-    port_.resume_body();
+    if (inner->wants_body()) port_.resume_body();
   }
 
   void refuse(const Error& error) {
