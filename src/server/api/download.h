@@ -53,6 +53,7 @@ class Download : public HttpHandler {
     const std::uint64_t wire_bytes = transfer_ ? transfer_->view.wire_bytes : 0;
     if (transfer_) transfer_->end(error);
     transfer_.reset();
+    memory_.leave();
     note_end(request_, Operation::kHttpGet, false, path_, error, version_, wire_bytes);
   }
 

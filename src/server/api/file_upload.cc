@@ -200,6 +200,7 @@ class FileUpload final : public HttpHandler, public std::enable_shared_from_this
     writer_.reset();
     arrived_ = {};
     charge_ = {};
+    memory_.leave();
     note_end(request_, Operation::kHttpPut, true, path_, error, version, wire_bytes);
   }
 

@@ -37,6 +37,8 @@ class TransferMemory {
     return fail(Code::kBusy, "The server had no memory for this transfer in " + std::to_string(seconds) +
                                  " seconds, since too many others are under way; try again later.");
   }
+  /// The transfer is over, though what answered it may live on.
+  void leave() { place_.reset(); }
   /// Of content to handle at once, in bytes: two such blocks and what is not sent yet are a transfer's slice.
   std::size_t block_bytes() const {
     return std::clamp<std::size_t>(budget_->slice() / 4, MemoryBudget::kSlice / 4, kMost);
