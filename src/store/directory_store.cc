@@ -201,6 +201,8 @@ class DirectoryStore final : public LocalStore {
     if (full_from == full_to) return {};
     if (full_to.starts_with(full_from + "/"))
       return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
+    MILLRACE_TRY(may_write(*parts_, full_from));
+    MILLRACE_TRY(may_write(*parts_, full_to));
     std::optional<Pending> replaced;
     if (const auto target = disk().stat({Area::kFiles, full_to})) {
       if (force == Force::kNo)
@@ -213,8 +215,14 @@ class DirectoryStore final : public LocalStore {
     }
     Pending moved{0, Pending::Kind::kMove, full_from, full_to, source->inode};
     MILLRACE_TRY(record_move(*parts_, replaced, moved));
-    if (replaced) MILLRACE_TRY(finish(*replaced));
-    return finish(moved);
+    if (replaced) {
+      const Status gone = finish(*replaced);
+      if (!gone && was_refused(gone.error())) MILLRACE_TRY(or_stop(take_back_move(*parts_, moved)));
+      MILLRACE_TRY(gone);
+    }
+    const Status done = finish(moved);
+    if (!done && replaced && was_refused(done.error())) bring_back(*replaced);
+    return done;
   }
 
   Result<TrashListing> list_trash(const Principal& principal, const std::string& path, const std::string& cursor,
@@ -413,20 +421,35 @@ class DirectoryStore final : public LocalStore {
     return {};
   }
 
-  /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
-  /// may go on.
+  /// Where this fails the catalogue and the files differ: only a restart's recovery may go on.
+  Status or_stop(Status status) {
+    if (!status) parts_->catalogue->stop_writing(status.error());
+    return status;
+  }
+
+  /// Makes a committed operation visible. One that the file system refuses is taken back.
   Status finish(const Pending& pending) {
     if (pending.kind != Pending::Kind::kAttributes) parts_->readers.keep(disk(), parts_->files, pending.path);
     auto outcome = materialise(*parts_, pending);
-    Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
-    if (!status) {
-      parts_->catalogue->stop_writing(status.error());
-      return status;
+    if (!outcome && was_refused(outcome.error())) {
+      const bool is_move = pending.kind == Pending::Kind::kMove;
+      MILLRACE_TRY(or_stop(is_move ? take_back_move(*parts_, pending) : settle(*parts_, pending, Outcome::kRefused)));
+      return fail(std::move(outcome).error());
     }
+    MILLRACE_TRY(or_stop(outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()))));
     if (*outcome == Outcome::kDone) return {};
     return fail(Code::kConflict,
                 "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
                     "' was changed on the server by another program meanwhile; that is kept; try again.");
+  }
+
+  /// The move that was to replace it was refused. Where the trash has it no more it is gone, as was asked for.
+  void bring_back(const Pending& replaced) {
+    const auto name = parts_->trash->find(replaced.path, 0);
+    if (!name) return;
+    const Place kept{Area::kTrash, trashed_path(*name)};
+    const auto stat = disk().stat(kept);
+    if (stat && stat->inode == replaced.inode) (void)disk().rename_noreplace(kept, {Area::kFiles, replaced.path});
   }
 
   /// A file, or a folder that is empty.

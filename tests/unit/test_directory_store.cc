@@ -270,3 +270,24 @@ TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and dam
   REQUIRE_FALSE(kept);
   CHECK(kept.error().code == Code::kIntegrity);
 }
+
+TEST_CASE_METHOD(Fixture, "a folder is writable where the server has all rights, on the file system of the others") {
+  if (geteuid() != 0) return;  // rights of others are needed
+  store.reset();
+  const DataFolder data = open_data_folder(folder).value();
+  fs::permissions(folder, fs::perms(0755));
+  fs::permissions(folder / "files", fs::perms(0755));
+  for (const char* name : {"root", "ours", "dropbox"}) fs::create_directory(folder / "files" / name);
+  constexpr uid_t kOther = 65534;
+  REQUIRE(::chown((folder / "files/ours").c_str(), kOther, kOther) == 0);
+  REQUIRE(::chown((folder / "files/dropbox").c_str(), kOther, kOther) == 0);
+  fs::permissions(folder / "files/dropbox", fs::perms(0300));
+  REQUIRE(::seteuid(kOther) == 0);
+  const auto root = data.disk->may_change({Area::kFiles, "root"});
+  const auto ours = data.disk->may_change({Area::kFiles, "ours"});
+  const auto dropbox = data.disk->may_change({Area::kFiles, "dropbox"});
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(ours);
+  CHECK(root.error() == EACCES);
+  CHECK(dropbox.error() == EACCES);
+}
