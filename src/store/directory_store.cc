@@ -201,6 +201,8 @@ class DirectoryStore final : public LocalStore {
     if (full_from == full_to) return {};
     if (full_to.starts_with(full_from + "/"))
       return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
+    // The move gives the file another ctime: what others have changed before shows no more then.
+    if (source->kind == FileKind::kRegular) MILLRACE_TRY(versions_.find(full_from));
     MILLRACE_TRY(may_write(*parts_, full_from));
     MILLRACE_TRY(may_write(*parts_, full_to));
     std::optional<Pending> replaced;

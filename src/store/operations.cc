@@ -250,16 +250,27 @@ bool is_untouched(const Row& row, const FileStat& stat) {
          stat.mtime_ns == row.stat.mtime_ns && stat.ctime_ns == row.stat.ctime_ns;
 }
 
+/// The operation itself has changed ctime. Whatever else differs is another program's doing: the row keeps the stat
+/// data of before, and the next look finds out.
+bool is_ours(const Pending& pending, const Row& row, const FileStat& stat) {
+  const std::int64_t mtime_ns =
+      pending.kind == Pending::Kind::kAttributes ? row.version.attributes.mtime_ns : row.stat.mtime_ns;
+  return stat.device == row.stat.device && stat.inode == row.stat.inode && stat.bytes == row.stat.bytes &&
+         stat.mtime_ns == mtime_ns;
+}
+
 }  // namespace
 
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   Catalogue& catalogue = *parts.catalogue;
+  const bool is_move = pending.kind == Pending::Kind::kMove;
   std::vector<std::pair<std::string, Row>> rows;
-  if (pending.kind == Pending::Kind::kMove) {
+  // What lies in a moved folder has not changed, its ctime included.
+  if (is_move && outcome != Outcome::kDone) {
     MILLRACE_ASSIGN(rows, catalogue.below(pending.other));
   }
   if (pending.kind != Pending::Kind::kRemove) {
-    const std::string& path = pending.kind == Pending::Kind::kMove ? pending.other : pending.path;
+    const std::string& path = is_move ? pending.other : pending.path;
     MILLRACE_ASSIGN(const auto row, catalogue.find(path));
     if (row) rows.emplace_back(path, *row);
   }
@@ -273,13 +284,13 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
         MILLRACE_ASSIGN(row.version.token.sequence, catalogue.next_sequence());
         row.version.attributes = {stat->mtime_ns, stat->mode};
         MILLRACE_TRY(catalogue.put(path, row));
-      } else if (outcome == Outcome::kDone && stat) {
-        row.stat = *stat;
-        row.indexed_ns = 0;
-        MILLRACE_TRY(catalogue.put(path, row));
-      } else {
+      } else if (outcome != Outcome::kDone || !stat) {
         MILLRACE_ASSIGN(const std::uint64_t sequence, catalogue.next_sequence());
         MILLRACE_TRY(catalogue.erase(path, sequence));
+      } else if (is_ours(pending, row, *stat)) {
+        row.stat = *stat;
+        if (!is_move) row.indexed_ns = 0;
+        MILLRACE_TRY(catalogue.put(path, row));
       }
     }
     return catalogue.remove_pending(pending.id);

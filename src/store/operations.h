@@ -42,8 +42,8 @@ Result<std::string> keep_aside(StoreParts& parts, const std::string& staged, con
 
 inline constexpr std::string_view kKeptAside = ".kept";  ///< ends such a name in staging/
 
-/// The row of a file whose operation is done gets the stat data of now; the row of one that was not possible is
-/// forgotten, and whatever is at the path is indexed at the next look.
+/// The row of a file whose operation is done gets the stat data of now, unless another program changed it; the row of
+/// one that was not possible is forgotten, and whatever is at the path is indexed at the next look.
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome);
 
 /// Makes the folders above a path.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "base/path.h"
 #include "codec/sha256.h"
@@ -269,6 +270,40 @@ TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and dam
   const auto kept = draft->keep(0, reader->chunks().value()->size());
   REQUIRE_FALSE(kept);
   CHECK(kept.error().code == Code::kIntegrity);
+}
+
+TEST_CASE_METHOD(Fixture, "a move hides no change of another program") {
+  const Buffer content = test::random_bytes(5, 1);
+  const auto before = put("d/f", content).value();
+  REQUIRE(store->flush());
+  const auto time = fs::last_write_time(folder / "files/d/f");
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // ctime's grain
+  std::ofstream(folder / "files/d/f") << "other";
+  const bool looks_the_same = GENERATE(true, false);
+  if (looks_the_same) fs::last_write_time(folder / "files/d/f", time);  // but for ctime
+  const bool is_folder = GENERATE(true, false);
+  const std::string to = is_folder ? "e/f" : "e";
+  REQUIRE(store->move({}, is_folder ? "d" : "d/f", "e", Force::kNo));
+  const auto now = store->lookup({}, to).value();
+  REQUIRE(now);
+  CHECK(now->token.root != before.token.root);
+  CHECK(store->verify({}, to));
+  CHECK(put(to, test::random_bytes(10, 2), {Expected::Kind::kRoot, before.token.root}).error().code == Code::kConflict);
+}
+
+TEST_CASE_METHOD(Fixture, "a moved file is not read again") {
+  const auto before = put("d/f", test::random_bytes(5, 1)).value();
+  REQUIRE(put("d/g/h", test::random_bytes(5, 2)));
+  REQUIRE(store->flush());
+  REQUIRE(store->move({}, "d", "e", Force::kNo));
+  REQUIRE(store->move({}, "e/f", "f", Force::kNo));
+  const auto listing = store->list({}, "", Recursive::kYes, "", 100).value();
+  for (const Entry& entry : listing.entries)
+    CHECK((entry.kind == EntryKind::kFolder) == entry.version.token.root.is_zero());
+  const auto now = store->lookup({}, "f").value();
+  REQUIRE(now);
+  CHECK(now->token.root == before.token.root);
+  CHECK(now->attributes == before.attributes);
 }
 
 TEST_CASE_METHOD(Fixture, "a folder is writable where the server has all rights, on the file system of the others") {
