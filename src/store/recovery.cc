@@ -27,6 +27,16 @@ Status write_again(Disk& disk, const File& file, const Pending& pending, const A
   return {};
 }
 
+/// Gives the file its content back after a power cut. In its place, so that the version that it replaced stays what
+/// goes to the trash; this is repeated until it is flushed.
+Status mend(Disk& disk, const File& file, const Pending& pending, const Attributes& attributes) {
+  auto done = disk.pwrite(file, *pending.content, 0);
+  if (done) done = disk.truncate(file, pending.content->size());
+  if (done) done = disk.set_attributes(file, disk_mode(attributes), attributes.mtime_ns);
+  if (done) done = disk.fsync(file);
+  return done ? Status() : fail(disk_error(done.error(), "mend", pending.path));
+}
+
 /// A new file in staging/ with the content that the pending row holds, flushed. Returns its name.
 Result<std::string> make_again(Disk& disk, const Pending& pending, const Attributes& attributes) {
   const Place again{Area::kStaging, pending.other + kRebuilt};
@@ -41,7 +51,7 @@ Result<std::string> make_again(Disk& disk, const Pending& pending, const Attribu
   return again.path;
 }
 
-/// The file of a commit whose content its row has: made again where the crash left none or another one.
+/// The file of a commit whose content its row has: mended where the crash damaged it, made again where it left none.
 Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) {
   Disk& disk = parts.disk();
   const Place place{Area::kFiles, pending.path};
@@ -69,13 +79,11 @@ Status ensure_content(StoreParts& parts, Pending& pending, const LastRun& last) 
     }
     // The kernel has lost nothing, and what another program wrote since is kept.
     if (!last.machine_restarted) return {};
+    return mend(disk, *file, pending, attributes);
   }
-  if (is_placed) {
-    const auto damaged = disk.stat(place);
-    if (!damaged) return fail(disk_error(damaged.error(), "stat", pending.path));
-    pending.before.push_back(pending.replaced);
-    pending.replaced = {damaged->inode, damaged->bytes, damaged->mtime_ns};
-  }
+  // The row will name another file: what stands under this name is a version that was replaced.
+  if (const auto taken = parts.trash->take(staged, pending.path); !taken && taken.error() != ENOENT)
+    return fail(disk_error(taken.error(), "keep the replaced version of", pending.path));
   MILLRACE_ASSIGN(const std::string again, make_again(disk, pending, attributes));
   const auto stat = disk.stat({Area::kStaging, again});
   if (!stat) return fail(disk_error(stat.error(), "stat", pending.path));

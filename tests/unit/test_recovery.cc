@@ -253,6 +253,33 @@ TEST_CASE_METHOD(Fixture, "with durability batch a power cut leaves a whole vers
   CHECK(content_of("f") == as_text(flushed ? kNew : kOld));
 }
 
+TEST_CASE_METHOD(Fixture, "after a power cut the trash has what was replaced, and nothing damaged") {
+  due = kLater;
+  const bool again = GENERATE(false, true);
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOtherSmall));
+  REQUIRE(store->flush());
+  REQUIRE(test::put_file(*store, "f", kSmall, {}, kNewAttributes));
+  faults->names.clear();  // the kernel wrote the names, not the contents
+  faults->cut_power();
+  ++boot;
+  if (again) {
+    auto interrupted = std::make_shared<Faults>();
+    interrupted->before = [faults = interrupted.get()](std::string_view operation) {
+      if (operation == "truncate") faults->dead = true;
+    };
+    REQUIRE_FALSE(try_open(interrupted));
+    ++boot;
+  }
+  reopen();
+  check_sound();
+  CHECK(content_of("f") == as_text(kSmall));
+  CHECK(store->lookup({}, "f").value()->attributes == kNewAttributes);
+  const auto trashed = store->list_trash({}, "", "", 10).value().entries;
+  REQUIRE(trashed.size() == 1);
+  CHECK(read_file(folder / "trash" / trashed_path({"f", trashed[0].trashed_ns})) == as_text(kOtherSmall));
+}
+
 TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is not undone by a restart of the server") {
   due = kLater;
   start_empty();
