@@ -468,12 +468,14 @@ class DirectoryStore final : public LocalStore {
       if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
       return {};
     }
-    MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
-    if (expected.kind == Expected::Kind::kRoot && (!row || row->version.token.root != expected.root)) {
+    if (expected.kind == Expected::Kind::kAny) return remove_together(*parts_, {{full, stat->inode}});
+    MILLRACE_ASSIGN(const auto row, versions_.find(full));
+    if (!row) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+    if (expected.kind == Expected::Kind::kNone || row->version.token.root != expected.root) {
       return fail(Code::kConflict,
                   "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
     }
-    return remove_together(*parts_, {{full, stat->inode}});
+    return remove_together(*parts_, {{full, row->stat.inode}});
   }
 
   /// A folder with all that is in it, some hundred files at a time; between two such groups others have their turn.

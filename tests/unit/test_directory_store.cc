@@ -306,6 +306,18 @@ TEST_CASE_METHOD(Fixture, "a moved file is not read again") {
   CHECK(now->attributes == before.attributes);
 }
 
+TEST_CASE_METHOD(Fixture, "a delete that names a version removes no other, whoever wrote it") {
+  const auto version = put("f", test::random_bytes(1000, 1)).value();
+  const Expected expected{Expected::Kind::kRoot, version.token.root};
+  CHECK(store->remove({}, "f", Recursive::kNo, {Expected::Kind::kNone, {}}).error().code == Code::kConflict);
+  std::ofstream(folder / "files/f") << "something else";
+  CHECK(store->remove({}, "f", Recursive::kNo, expected).error().code == Code::kConflict);
+  CHECK(read_file(folder / "files/f") == "something else");
+  const Expected theirs{Expected::Kind::kRoot, store->lookup({}, "f").value()->token.root};
+  CHECK(store->remove({}, "f", Recursive::kNo, theirs));
+  CHECK_FALSE(fs::exists(folder / "files/f"));
+}
+
 TEST_CASE_METHOD(Fixture, "a folder is writable where the server has all rights, on the file system of the others") {
   if (geteuid() != 0) return;  // rights of others are needed
   store.reset();
