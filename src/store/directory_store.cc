@@ -260,13 +260,25 @@ class DirectoryStore final : public LocalStore {
   }
 
   Result<Version> verify(const Principal& principal, const std::string& path) override {
-    MILLRACE_ASSIGN(const auto file, open(principal, path));
-    const auto handle = disk().open({Area::kFiles, below(principal, path)}, Access::kRead);
-    if (!handle) return fail(disk_error(handle.error(), "open", path));
+    const std::string full = below(principal, path);
+    std::shared_ptr<OpenVersion> version;
+    Row row;
+    {
+      const std::lock_guard lock(parts_->mutex);
+      MILLRACE_ASSIGN(const auto found, versions_.find(full));
+      if (!found) return fail(Code::kNotFound, "There is no file '" + printable(path) + "' on the server.");
+      row = *found;
+      MILLRACE_ASSIGN(version, open_row(full, row));
+    }
+    // The version's own file, whatever is committed to the path meanwhile.
+    MILLRACE_ASSIGN(const auto file, version->file());
     const auto hasher = parts_->hasher();
-    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *handle, path, *hasher));
-    if (indexed.root == file->version().token.root) return file->version();
-    const std::uint64_t offset = first_difference(file->version().token.root, indexed.chunks);
+    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *file, path, *hasher));
+    if (indexed.root == row.version.token.root) return row.version;
+    if (indexed.stat.bytes != row.stat.bytes || indexed.stat.mtime_ns != row.stat.mtime_ns)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path) + "' was changed by another program while it was read; try again.");
+    const std::uint64_t offset = first_difference(row.version.token.root, indexed.chunks);
     return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " +
                                       std::to_string(offset) + "; upload it again with --whole-file.");
   }
@@ -398,7 +410,7 @@ class DirectoryStore final : public LocalStore {
     return staging_.path_for(hex(options_.random()) + hex(options_.random()));
   }
 
-  Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
+  Result<std::shared_ptr<OpenVersion>> open_row(const std::string& path, const Row& row) {
     auto version = std::make_shared<OpenVersion>(parts_, path, row);
     MILLRACE_TRY(version->file());
     return version;

@@ -53,9 +53,13 @@ struct Fixture {
     faults = std::move(with);
     MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
+    const auto hasher = [this] {
+      if (hashing) std::exchange(hashing, nullptr)();
+      return make_sha256();
+    };
     StoreOptions options{durability,
                          SeededRandom(seed++),
-                         make_sha256,
+                         hasher,
                          nullptr,
                          [this](const std::string& sentence) { reports.push_back(sentence); },
                          boot,
@@ -127,6 +131,7 @@ struct Fixture {
   Durability durability = Durability::kFull;
   Committer::Due due = kAtOnce;
   TrashLimits trash;
+  std::function<void()> hashing;  ///< once, when the store asks for a hasher
   std::vector<std::string> reports;
   std::shared_ptr<Faults> faults;
   std::unique_ptr<Store> store;
@@ -291,6 +296,22 @@ TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is n
   reopen();
   check_sound();
   CHECK(content_of("f") == "theirs");
+}
+
+TEST_CASE_METHOD(Fixture, "a commit or another program's change in the middle of a verification is no damage") {
+  start_empty();
+  const auto before = test::put_file(*store, "f", kOld).value();
+  const bool commits = GENERATE(true, false);
+  if (!commits) hashing = [&] { std::ofstream(folder / "files/f") << "theirs"; };
+  int opened = 0;
+  faults->before = [&](std::string_view operation) {
+    if (operation != "open" || ++opened != 2 || !commits) return;
+    CHECK(test::put_file(*store, "f", kNew));
+  };
+  const auto verified = store->verify({}, "f");
+  faults->before = nullptr;
+  if (commits) CHECK(verified.value().token == before.token);
+  if (!commits) CHECK(verified.error().code == Code::kSourceChanged);
 }
 
 TEST_CASE_METHOD(Fixture, "descriptors that ran out stop nothing") {
