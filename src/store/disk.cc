@@ -244,14 +244,7 @@ class SystemDisk final : public Disk {
     if (!b) return disk_fail(b.error());
     if (::renameat2(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), RENAME_EXCHANGE) == 0) return {};
     if (errno != EINVAL && errno != ENOSYS) return disk_fail(errno);
-    const std::string kept = a->name + ".old";
-    if (::linkat(b->folder(), b->name.c_str(), a->folder(), kept.c_str(), 0) != 0) return disk_fail(errno);
-    if (::renameat(a->folder(), a->name.c_str(), b->folder(), b->name.c_str()) != 0) {
-      const int reason = errno;
-      ::unlinkat(a->folder(), kept.c_str(), 0);
-      return disk_fail(reason);
-    }
-    return done(::renameat(a->folder(), kept.c_str(), a->folder(), a->name.c_str()));
+    return exchange_in_steps(a->folder(), a->name, b->folder(), b->name);
   }
 
   DiskStatus link(const Place& from, const Place& to) override {
@@ -395,6 +388,23 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
   if (!shards) return fail(disk_error(shards.error(), "make the folders in", (data_dir / "staging").native()));
   out.disk = std::make_unique<SystemDisk>(std::move(areas), std::move(*shards), *files);
   return out;
+}
+
+DiskStatus exchange_in_steps(int staging, const std::string& staged, int folder, const std::string& name) {
+  const std::string kept = staged + kExchanged;
+  int linked = ::linkat(folder, name.c_str(), staging, kept.c_str(), 0);
+  if (linked != 0 && errno == EEXIST) {
+    // Of an attempt that was interrupted before the next step.
+    if (::unlinkat(staging, kept.c_str(), 0) != 0) return disk_fail(errno);
+    linked = ::linkat(folder, name.c_str(), staging, kept.c_str(), 0);
+  }
+  if (linked != 0) return disk_fail(errno);
+  if (::renameat(staging, staged.c_str(), folder, name.c_str()) != 0) {
+    const int reason = errno;
+    ::unlinkat(staging, kept.c_str(), 0);
+    return disk_fail(reason);
+  }
+  return done(::renameat(staging, kept.c_str(), staging, staged.c_str()));
 }
 
 bool is_missing(int errno_value) {

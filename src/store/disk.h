@@ -148,6 +148,13 @@ Status make_data_folder(const std::filesystem::path& data_dir);
 /// system. Errors: kBusy when another server holds the lock, kUsage for two file systems, the system's.
 Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir);
 
+/// Disk::exchange() for a file system that cannot: `name`'s file gets another name beside the staged one, then the
+/// staged one takes its place, then that takes the staged one's name. May be repeated after an interruption before the
+/// second step; one before the third leaves the file under the other name.
+DiskStatus exchange_in_steps(int staging, const std::string& staged, int folder, const std::string& name);
+
+inline constexpr const char* kExchanged = ".old";  ///< ends that other name
+
 /// The name, or a folder on the way to it, is gone, or is something else by now: what other programs may do at any
 /// time, and no failure of the disk.
 bool is_missing(int errno_value);

@@ -112,7 +112,13 @@ bool is_replaced_version(const Pending& pending, const FileStat& stat) {
 Result<Outcome> check_replaced(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
   const Place staged{Area::kStaging, pending.other};
-  const auto came_out = disk.stat(staged);
+  auto came_out = disk.stat(staged);
+  if (!came_out && came_out.error() == ENOENT && pending.replaced.inode != 0) {
+    // An exchange in steps may have been interrupted before its last one.
+    const auto ended = disk.rename_noreplace({Area::kStaging, pending.other + kExchanged}, staged);
+    if (!ended && !is_missing(ended.error())) return fail(disk_error(ended.error(), "exchange", pending.path));
+    if (ended) came_out = disk.stat(staged);
+  }
   if (!came_out && came_out.error() == ENOENT) return Outcome::kDone;
   if (!came_out) return fail(disk_error(came_out.error(), "stat", pending.other));
   if (is_replaced_version(pending, *came_out)) return Outcome::kDone;

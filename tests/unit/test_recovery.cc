@@ -1,6 +1,7 @@
 // Every operation of the store is interrupted at every one of its disk operations, in three ways: that operation fails
 // and the store goes on; the process ends there; the power fails there and what was not flushed is lost. Afterwards the
 // store is opened again.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
@@ -283,6 +284,41 @@ TEST_CASE_METHOD(Fixture, "after a power cut the trash has what was replaced, an
   const auto trashed = store->list_trash({}, "", "", 10).value().entries;
   REQUIRE(trashed.size() == 1);
   CHECK(read_file(folder / "trash" / trashed_path({"f", trashed[0].trashed_ns})) == as_text(kOtherSmall));
+}
+
+TEST_CASE_METHOD(Fixture, "an exchange in steps that was interrupted is ended or begun again") {
+  due = kLater;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOld));
+  REQUIRE(store->flush());
+  SECTION("before its last step") {
+    REQUIRE(test::put_file(*store, "f", kNew));
+    faults->dead = true;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "staging")) {
+      if (entry.is_regular_file()) fs::rename(entry.path(), entry.path().string() + ".old");
+    }
+    const bool theirs = GENERATE(false, true);
+    if (theirs) {
+      for (const auto& entry : fs::recursive_directory_iterator(folder / "staging"))
+        if (entry.is_regular_file()) std::ofstream(entry.path()) << "theirs";
+    }
+    reopen();
+    check_sound();
+    CHECK(content_of("f") == (theirs ? "theirs" : as_text(kNew)));
+    if (!theirs) CHECK(is_in_trash("f", kOld));
+  }
+  SECTION("before its second step") {
+    std::ofstream(folder / "staging/x") << "new";
+    fs::create_hard_link(folder / "files/f", folder / "staging/x.old");
+    const int staging = ::open((folder / "staging").c_str(), O_PATH | O_DIRECTORY);
+    const int files = ::open((folder / "files").c_str(), O_PATH | O_DIRECTORY);
+    CHECK(exchange_in_steps(staging, "x", files, "f"));
+    ::close(staging);
+    ::close(files);
+    CHECK(content_of("f") == "new");
+    CHECK(read_file(folder / "staging/x") == as_text(kOld));
+    CHECK_FALSE(fs::exists(folder / "staging/x.old"));
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is not undone by a restart of the server") {
