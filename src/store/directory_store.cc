@@ -236,11 +236,12 @@ class DirectoryStore final : public LocalStore {
 
   Result<Version> restore(const Principal& principal, const std::string& path, std::int64_t trashed_ns,
                           const std::string& to, Force force) override {
+    const std::lock_guard one_at_a_time(restoring_);
     MILLRACE_TRY(committer_.checkpoint());
     const std::string full_to = below(principal, to);
     MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0));
-    return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, full_to, force, new_name(), share,
-                              [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
+    return restore_from_trash(*parts_, versions_, {below(principal, path), trashed_ns}, full_to, force, new_name(),
+                              share, [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
 
   Result<std::vector<Change>> changes(const Principal& principal, std::uint64_t since, std::size_t limit) override {
@@ -531,7 +532,8 @@ class DirectoryStore final : public LocalStore {
   std::optional<CommitQueue> queue_;
   StagingNames staging_;
   UploadAttempts attempts_;
-  std::mutex naming_;  ///< guards the options' `random`
+  std::mutex naming_;     ///< guards the options' `random`
+  std::mutex restoring_;  ///< held by a restore
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is
