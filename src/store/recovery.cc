@@ -271,13 +271,19 @@ Result<LastRun> last_run(StoreParts& parts, std::uint64_t boot) {
   MILLRACE_ASSIGN(const std::uint64_t last_boot, catalogue.mark(kBoot, boot));
   MILLRACE_ASSIGN(const std::uint64_t clean, catalogue.mark(kCleanEnd, 1));
   MILLRACE_ASSIGN(const std::uint64_t durability, catalogue.mark(kDurability, 0));
-  return LastRun{last_boot != boot && clean == 0, durability == 0   ? Durability::kFull
-                                                  : durability == 1 ? Durability::kNone
-                                                                    : Durability::kBatch};
+  return LastRun{last_boot != boot && clean == 0,
+                 durability == 0   ? Durability::kFull
+                 : durability == 1 ? Durability::kNone
+                                   : Durability::kBatch,
+                 clean != 0};
 }
 
 Status note_start(StoreParts& parts, const LastRun& last, std::uint64_t boot) {
   Catalogue& catalogue = *parts.catalogue;
+  if (!last.ended_cleanly && last.durability == Durability::kNone && parts.durability != Durability::kNone) {
+    const auto flushed = parts.disk().flush_all();
+    if (!flushed) return fail(disk_error(flushed.error(), "flush", "the data folder"));
+  }
   MILLRACE_TRY(catalogue.transaction(parts.disk(), [&]() -> Status {
     if (last.machine_restarted && last.durability == Durability::kNone) MILLRACE_TRY(catalogue.distrust_files());
     MILLRACE_TRY(catalogue.set_mark(kBoot, boot));

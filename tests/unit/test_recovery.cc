@@ -838,6 +838,22 @@ TEST_CASE_METHOD(Fixture, "rights that another program takes behind a commit sto
   if (!is_damaged) CHECK(content_of("f") == as_text(kSmall));
 }
 
+TEST_CASE_METHOD(Fixture, "files that were never flushed are flushed before a start that promises more") {
+  durability = Durability::kNone;
+  const bool clean = GENERATE(false, true);
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kNew));
+  faults->dead = !clean;
+  durability = GENERATE(Durability::kNone, Durability::kBatch, Durability::kFull);
+  store.reset();
+  int flushes = 0;
+  auto counting = std::make_shared<Faults>();
+  counting->before = [&](std::string_view operation) { flushes += operation == "flush_all"; };
+  REQUIRE(try_open(counting));
+  counting->before = nullptr;
+  CHECK(flushes == (!clean && durability != Durability::kNone ? 1 : 0));
+}
+
 TEST_CASE_METHOD(Fixture, "files, staging and trash on two file systems are refused in words") {
   const std::string elsewhere = GENERATE("files", "trash");
   const fs::path other = fs::temp_directory_path() / folder.filename();
