@@ -51,6 +51,8 @@ struct Pending {
   /// the files of those commits, which may have lost anything but their inodes.
   std::vector<Replaced> before = {};
   std::vector<std::uint64_t> superseded = {};
+  /// kPut whose row was taken by a later one that came to nothing, likewise: what it had.
+  std::optional<Attributes> attributes = std::nullopt;
   /// kPut: what the file holds, where it need not be flushed before the transaction.
   std::optional<Buffer> content = std::nullopt;
 };

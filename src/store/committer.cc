@@ -74,7 +74,7 @@ void Committer::drop(const std::string& staged) {
 }
 
 Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there,
-                                                            std::map<std::string, Usage>& group) {
+                                                            Group& group) {
   if (*draft.superseded) {
     return fail(Code::kConflict,
                 "A newer attempt to upload '" + printable(draft.path) + "' has taken over from this one.");
@@ -89,13 +89,19 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
   // Modulo 2^64 where a version gets shorter.
   const std::uint64_t more_bytes = draft.stat.bytes - (before ? before->version.bytes : 0);
   const std::uint64_t more_files = before ? 0 : 1;
-  Usage& grown = group[draft.share.account];
+  Usage& grown = group.grown[draft.share.account];
   Usage used = parts_.catalogue->usage(draft.share.account);
   used.bytes += grown.bytes;
   used.files += grown.files;
   MILLRACE_TRY(fits_quota(draft.share, used, static_cast<std::int64_t>(more_bytes),
                           static_cast<std::int64_t>(more_files), draft.path));
   if (!before) MILLRACE_TRY(make_parents(parts_, draft.path));
+  if (group.writable.emplace(parent_path(draft.path)).second) {
+    if (Status may = may_write(parts_, draft.path); !may) {
+      group.writable.erase(std::string(parent_path(draft.path)));
+      return fail(std::move(may).error());
+    }
+  }
   grown.bytes += more_bytes;
   grown.files += more_files;
   Admitted admitted;
@@ -108,6 +114,7 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
   admitted.pending.other = draft.staged;
   admitted.pending.inode = draft.stat.inode;
   admitted.pending.content = draft.content;
+  admitted.before = before;
   if (before) admitted.pending.replaced = {before->stat.inode, before->stat.bytes, before->stat.mtime_ns};
   return std::optional<Admitted>(std::move(admitted));
 }
@@ -133,10 +140,10 @@ void Committer::commit(std::vector<ReadyDraft> group) {
   {
     const std::lock_guard lock(parts_.mutex);
     Status allowed = flushed ? parts_.catalogue->writable() : flushed;
-    std::map<std::string, Usage> grown;
+    Group so_far;
     for (ReadyDraft& draft : group) {
       std::optional<Version> there;
-      auto entry = allowed ? admit(draft, there, grown) : fail(allowed.error());
+      auto entry = allowed ? admit(draft, there, so_far) : fail(allowed.error());
       if (!entry || !*entry) {
         drop(draft.staged);
         ended.emplace_back(std::move(draft), entry ? Result<Version>(*there) : fail(entry.error()));
@@ -177,9 +184,11 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
   MILLRACE_TRY(parts_.catalogue->writable());
   parts_.readers.keep(parts_.disk(), parts_.files, pending.path);
   auto outcome = put_at_once(parts_, pending);
+  if (!outcome && was_refused(outcome.error())) return take_back(admitted, outcome.error());
   const auto stat = parts_.disk().stat({Area::kFiles, pending.path});
-  // Another program carried it off with its folder.
-  if (outcome && *outcome == Outcome::kDone && !stat && is_missing(stat.error())) outcome = Outcome::kGone;
+  // Another program carried it off with its folder, or took the rights from that.
+  if (outcome && *outcome == Outcome::kDone && !stat && (is_missing(stat.error()) || stat.error() == EACCES))
+    outcome = Outcome::kGone;
   if (outcome && *outcome == Outcome::kDone) {
     if (!stat) {
       const Error error = disk_error(stat.error(), "stat the new version of", pending.path);
@@ -205,6 +214,29 @@ Result<Version> Committer::put_in_place(Admitted& admitted) {
   return fail(Code::kConflict,
               "'" + printable(pending.path) +
                   "' was changed on the server by another program meanwhile; that is kept; try again.");
+}
+
+/// The file system refuses the draft its place: the version of before is the current one again.
+Result<Version> Committer::take_back(const Admitted& admitted, const Error& why) {
+  Catalogue& catalogue = *parts_.catalogue;
+  const Pending& pending = admitted.pending;
+  const Status taken_back = catalogue.transaction(parts_.disk(), [&]() -> Status {
+    MILLRACE_ASSIGN(const std::uint64_t sequence, catalogue.next_sequence());
+    if (admitted.before) {
+      Row row = *admitted.before;
+      row.version.token.sequence = sequence;
+      MILLRACE_TRY(catalogue.put(pending.path, row));
+    } else {
+      MILLRACE_TRY(catalogue.erase(pending.path, sequence));
+    }
+    return catalogue.remove_pending(pending.id);
+  });
+  if (!taken_back) {
+    catalogue.stop_writing(taken_back.error());
+    return fail(taken_back.error());
+  }
+  drop(pending.other);
+  return fail(why);
 }
 
 bool Committer::is_due(unsigned times) const {
@@ -265,6 +297,12 @@ Status Committer::flush_contents(const std::vector<UnsettledPut>& puts) {
     // Gone, or no file any more: another program's doing.
     if (!file && is_no_file(file.error())) continue;
     if (!file && !parts_.unsettled.is_latest(put)) continue;
+    if (!file && file.error() == EACCES) {
+      // Another program took the rights from it. The whole file system can be flushed all the same.
+      const auto done = parts_.disk().flush_all();
+      if (!done) return fail(disk_error(done.error(), "flush", put.path));
+      continue;
+    }
     if (!file) return fail(disk_error(file.error(), "open for its flush", put.path));
     const auto stat = parts_.disk().stat_file(*file);
     if (!stat) return fail(disk_error(stat.error(), "stat for its flush", put.path));

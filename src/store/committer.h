@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,13 +71,18 @@ class Committer {
     ReadyDraft draft;
     Row row;
     Pending pending;
+    std::optional<Row> before;
+  };
+  /// What those of a group that were admitted so far mean for the next one.
+  struct Group {
+    std::map<std::string, Usage> grown;  ///< by account
+    std::set<std::string> writable;      ///< folders
   };
   void drop(const std::string& staged);
   /// Nothing: the version that is there already will do.
-  /// `group`: what those that were admitted before it add to the usage of each account.
-  Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there,
-                                        std::map<std::string, Usage>& group);
+  Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there, Group& group);
   Result<Version> put_in_place(Admitted& admitted);
+  Result<Version> take_back(const Admitted& admitted, const Error& why);
   Status give_up_replaced(const std::vector<UnsettledPut>& puts);
   Status flush_contents(const std::vector<UnsettledPut>& puts);
   Status settle_all(const std::vector<UnsettledPut>& puts);

@@ -201,6 +201,10 @@ class DirectoryStore final : public LocalStore {
     if (full_from == full_to) return {};
     if (full_to.starts_with(full_from + "/"))
       return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
+    // The move gives the file another ctime: what others have changed before shows no more then.
+    if (source->kind == FileKind::kRegular) MILLRACE_TRY(versions_.find(full_from));
+    MILLRACE_TRY(may_write(*parts_, full_from));
+    MILLRACE_TRY(may_write(*parts_, full_to));
     std::optional<Pending> replaced;
     if (const auto target = disk().stat({Area::kFiles, full_to})) {
       if (force == Force::kNo)
@@ -213,8 +217,14 @@ class DirectoryStore final : public LocalStore {
     }
     Pending moved{0, Pending::Kind::kMove, full_from, full_to, source->inode};
     MILLRACE_TRY(record_move(*parts_, replaced, moved));
-    if (replaced) MILLRACE_TRY(finish(*replaced));
-    return finish(moved);
+    if (replaced) {
+      const Status gone = finish(*replaced);
+      if (!gone && was_refused(gone.error())) MILLRACE_TRY(or_stop(take_back_move(*parts_, moved)));
+      MILLRACE_TRY(gone);
+    }
+    const Status done = finish(moved);
+    if (!done && replaced && was_refused(done.error())) bring_back(*replaced);
+    return done;
   }
 
   Result<TrashListing> list_trash(const Principal& principal, const std::string& path, const std::string& cursor,
@@ -226,11 +236,12 @@ class DirectoryStore final : public LocalStore {
 
   Result<Version> restore(const Principal& principal, const std::string& path, std::int64_t trashed_ns,
                           const std::string& to, Force force) override {
+    const std::lock_guard one_at_a_time(restoring_);
     MILLRACE_TRY(committer_.checkpoint());
     const std::string full_to = below(principal, to);
     MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0));
-    return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, full_to, force, new_name(), share,
-                              [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
+    return restore_from_trash(*parts_, versions_, {below(principal, path), trashed_ns}, full_to, force, new_name(),
+                              share, [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
 
   Result<std::vector<Change>> changes(const Principal& principal, std::uint64_t since, std::size_t limit) override {
@@ -250,13 +261,25 @@ class DirectoryStore final : public LocalStore {
   }
 
   Result<Version> verify(const Principal& principal, const std::string& path) override {
-    MILLRACE_ASSIGN(const auto file, open(principal, path));
-    const auto handle = disk().open({Area::kFiles, below(principal, path)}, Access::kRead);
-    if (!handle) return fail(disk_error(handle.error(), "open", path));
+    const std::string full = below(principal, path);
+    std::shared_ptr<OpenVersion> version;
+    Row row;
+    {
+      const std::lock_guard lock(parts_->mutex);
+      MILLRACE_ASSIGN(const auto found, versions_.find(full));
+      if (!found) return fail(Code::kNotFound, "There is no file '" + printable(path) + "' on the server.");
+      row = *found;
+      MILLRACE_ASSIGN(version, open_row(full, row));
+    }
+    // The version's own file, whatever is committed to the path meanwhile.
+    MILLRACE_ASSIGN(const auto file, version->file());
     const auto hasher = parts_->hasher();
-    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *handle, path, *hasher));
-    if (indexed.root == file->version().token.root) return file->version();
-    const std::uint64_t offset = first_difference(file->version().token.root, indexed.chunks);
+    MILLRACE_ASSIGN(const Indexed indexed, index_file(disk(), *file, path, *hasher));
+    if (indexed.root == row.version.token.root) return row.version;
+    if (indexed.stat.bytes != row.stat.bytes || indexed.stat.mtime_ns != row.stat.mtime_ns)
+      return fail(Code::kSourceChanged,
+                  "'" + printable(path) + "' was changed by another program while it was read; try again.");
+    const std::uint64_t offset = first_difference(row.version.token.root, indexed.chunks);
     return fail(Code::kIntegrity, "'" + printable(path) + "' is damaged on the server, first near byte " +
                                       std::to_string(offset) + "; upload it again with --whole-file.");
   }
@@ -388,7 +411,7 @@ class DirectoryStore final : public LocalStore {
     return staging_.path_for(hex(options_.random()) + hex(options_.random()));
   }
 
-  Result<std::shared_ptr<const StoredFile>> open_row(const std::string& path, const Row& row) {
+  Result<std::shared_ptr<OpenVersion>> open_row(const std::string& path, const Row& row) {
     auto version = std::make_shared<OpenVersion>(parts_, path, row);
     MILLRACE_TRY(version->file());
     return version;
@@ -413,20 +436,35 @@ class DirectoryStore final : public LocalStore {
     return {};
   }
 
-  /// Makes a committed operation visible. When that fails the catalogue and the files differ: only a restart's recovery
-  /// may go on.
+  /// Where this fails the catalogue and the files differ: only a restart's recovery may go on.
+  Status or_stop(Status status) {
+    if (!status) parts_->catalogue->stop_writing(status.error());
+    return status;
+  }
+
+  /// Makes a committed operation visible. One that the file system refuses is taken back.
   Status finish(const Pending& pending) {
     if (pending.kind != Pending::Kind::kAttributes) parts_->readers.keep(disk(), parts_->files, pending.path);
     auto outcome = materialise(*parts_, pending);
-    Status status = outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()));
-    if (!status) {
-      parts_->catalogue->stop_writing(status.error());
-      return status;
+    if (!outcome && was_refused(outcome.error())) {
+      const bool is_move = pending.kind == Pending::Kind::kMove;
+      MILLRACE_TRY(or_stop(is_move ? take_back_move(*parts_, pending) : settle(*parts_, pending, Outcome::kRefused)));
+      return fail(std::move(outcome).error());
     }
+    MILLRACE_TRY(or_stop(outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()))));
     if (*outcome == Outcome::kDone) return {};
     return fail(Code::kConflict,
                 "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
                     "' was changed on the server by another program meanwhile; that is kept; try again.");
+  }
+
+  /// The move that was to replace it was refused. Where the trash has it no more it is gone, as was asked for.
+  void bring_back(const Pending& replaced) {
+    const auto name = parts_->trash->find(replaced.path, 0);
+    if (!name) return;
+    const Place kept{Area::kTrash, trashed_path(*name)};
+    const auto stat = disk().stat(kept);
+    if (stat && stat->inode == replaced.inode) (void)disk().rename_noreplace(kept, {Area::kFiles, replaced.path});
   }
 
   /// A file, or a folder that is empty.
@@ -443,12 +481,14 @@ class DirectoryStore final : public LocalStore {
       if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
       return {};
     }
-    MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
-    if (expected.kind == Expected::Kind::kRoot && (!row || row->version.token.root != expected.root)) {
+    if (expected.kind == Expected::Kind::kAny) return remove_together(*parts_, {{full, stat->inode}});
+    MILLRACE_ASSIGN(const auto row, versions_.find(full));
+    if (!row) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
+    if (expected.kind == Expected::Kind::kNone || row->version.token.root != expected.root) {
       return fail(Code::kConflict,
                   "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
     }
-    return remove_together(*parts_, {{full, stat->inode}});
+    return remove_together(*parts_, {{full, row->stat.inode}});
   }
 
   /// A folder with all that is in it, some hundred files at a time; between two such groups others have their turn.
@@ -492,7 +532,8 @@ class DirectoryStore final : public LocalStore {
   std::optional<CommitQueue> queue_;
   StagingNames staging_;
   UploadAttempts attempts_;
-  std::mutex naming_;  ///< guards the options' `random`
+  std::mutex naming_;     ///< guards the options' `random`
+  std::mutex restoring_;  ///< held by a restore
 };
 
 /// A damaged catalogue is kept for whoever wants to look at it, and made again from the files. What was acknowledged is

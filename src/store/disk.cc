@@ -73,10 +73,24 @@ int kind_errno(FileKind kind) {
   }
 }
 
+/// Between two mounts of one file system nothing can be renamed either.
+struct Mount {
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
+  std::uint64_t id = 0;
+  bool operator==(const Mount&) const = default;
+};
+
+DiskResult<Mount> mount_of(int folder) {
+  struct statx s {};
+  if (::statx(folder, "", AT_EMPTY_PATH, STATX_MNT_ID, &s) != 0) return disk_fail(errno);
+  return Mount{s.stx_dev_major, s.stx_dev_minor, s.stx_mnt_id};
+}
+
 class SystemDisk final : public Disk {
  public:
-  SystemDisk(std::array<File, kAreaNames.size()> areas, ShardFolders shards)
-      : areas_(std::move(areas)), shards_(std::move(shards)) {}
+  SystemDisk(std::array<File, kAreaNames.size()> areas, ShardFolders shards, const Mount& mount)
+      : areas_(std::move(areas)), shards_(std::move(shards)), mount_(mount) {}
 
   DiskResult<File> open(const Place& place, Access access) override {
     // Looked at before it is opened: opening a device may already do something.
@@ -230,14 +244,7 @@ class SystemDisk final : public Disk {
     if (!b) return disk_fail(b.error());
     if (::renameat2(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), RENAME_EXCHANGE) == 0) return {};
     if (errno != EINVAL && errno != ENOSYS) return disk_fail(errno);
-    const std::string kept = a->name + ".old";
-    if (::linkat(b->folder(), b->name.c_str(), a->folder(), kept.c_str(), 0) != 0) return disk_fail(errno);
-    if (::renameat(a->folder(), a->name.c_str(), b->folder(), b->name.c_str()) != 0) {
-      const int reason = errno;
-      ::unlinkat(a->folder(), kept.c_str(), 0);
-      return disk_fail(reason);
-    }
-    return done(::renameat(a->folder(), kept.c_str(), a->folder(), a->name.c_str()));
+    return exchange_in_steps(a->folder(), a->name, b->folder(), b->name);
   }
 
   DiskStatus link(const Place& from, const Place& to) override {
@@ -246,6 +253,16 @@ class SystemDisk final : public Disk {
     auto b = parent_of(to);
     if (!b) return disk_fail(b.error());
     return done(::linkat(a->folder(), a->name.c_str(), b->folder(), b->name.c_str(), 0));
+  }
+
+  DiskStatus may_change(const Place& place) override {
+    auto folder = open_beneath(place, O_PATH | O_DIRECTORY, 0);
+    if (!folder) return disk_fail(folder.error());
+    const auto mount = mount_of(folder->descriptor());
+    if (!mount) return disk_fail(mount.error());
+    if (*mount != mount_) return disk_fail(EXDEV);
+    // Reading too: a folder that cannot be opened cannot be flushed.
+    return done(::faccessat(folder->descriptor(), ".", R_OK | W_OK | X_OK, AT_EACCESS));
   }
 
   DiskResult<std::uint64_t> total_bytes() override {
@@ -311,6 +328,7 @@ class SystemDisk final : public Disk {
   static constexpr std::size_t kShardPrefix = 3;  ///< bytes of "NN/"
   std::array<File, kAreaNames.size()> areas_;
   ShardFolders shards_;  ///< nobody else renames them: they stay open
+  Mount mount_;          ///< of files/, staging/ and trash/
 };
 
 }  // namespace
@@ -355,23 +373,38 @@ Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir) {
     }
     return fail(disk_error(errno, "lock", data_dir.native()));
   }
-  // Of two mounts of one file system nothing can be renamed into the other either.
-  struct statx files {};
-  struct statx staging {};
-  if (::statx(areas[1].descriptor(), "", AT_EMPTY_PATH, STATX_MNT_ID, &files) != 0 ||
-      ::statx(areas[2].descriptor(), "", AT_EMPTY_PATH, STATX_MNT_ID, &staging) != 0) {
-    return fail(disk_error(errno, "look at the folders of", data_dir.native()));
-  }
-  if (files.stx_dev_major != staging.stx_dev_major || files.stx_dev_minor != staging.stx_dev_minor ||
-      files.stx_mnt_id != staging.stx_mnt_id) {
-    return fail(Code::kUsage, "The folders 'files' and 'staging' of '" + shown +
-                                  "' are on different file systems or mounts. They must share one, because a new "
-                                  "version is renamed into its place.");
+  const auto files = mount_of(areas[1].descriptor());
+  if (!files) return fail(disk_error(files.error(), "look at the folders of", data_dir.native()));
+  for (const Area area : {Area::kFiles, Area::kStaging, Area::kTrash}) {
+    const auto index = static_cast<std::size_t>(area);
+    const auto mount = mount_of(areas[index].descriptor());
+    if (!mount) return fail(disk_error(mount.error(), "look at the folders of", data_dir.native()));
+    if (*mount == *files) continue;
+    return fail(Code::kUsage, "The folders 'files' and '" + std::string(kAreaNames[index]) + "' of '" + shown +
+                                  "' are on different file systems or mounts. They must share one, because versions "
+                                  "are renamed from one into the other.");
   }
   auto shards = open_staging_shards(areas[2].descriptor());
   if (!shards) return fail(disk_error(shards.error(), "make the folders in", (data_dir / "staging").native()));
-  out.disk = std::make_unique<SystemDisk>(std::move(areas), std::move(*shards));
+  out.disk = std::make_unique<SystemDisk>(std::move(areas), std::move(*shards), *files);
   return out;
+}
+
+DiskStatus exchange_in_steps(int staging, const std::string& staged, int folder, const std::string& name) {
+  const std::string kept = staged + kExchanged;
+  int linked = ::linkat(folder, name.c_str(), staging, kept.c_str(), 0);
+  if (linked != 0 && errno == EEXIST) {
+    // Of an attempt that was interrupted before the next step.
+    if (::unlinkat(staging, kept.c_str(), 0) != 0) return disk_fail(errno);
+    linked = ::linkat(folder, name.c_str(), staging, kept.c_str(), 0);
+  }
+  if (linked != 0) return disk_fail(errno);
+  if (::renameat(staging, staged.c_str(), folder, name.c_str()) != 0) {
+    const int reason = errno;
+    ::unlinkat(staging, kept.c_str(), 0);
+    return disk_fail(reason);
+  }
+  return done(::renameat(staging, kept.c_str(), staging, staged.c_str()));
 }
 
 bool is_missing(int errno_value) {
@@ -380,6 +413,22 @@ bool is_missing(int errno_value) {
 
 bool is_no_file(int errno_value) {
   return is_missing(errno_value) || errno_value == EISDIR || errno_value == ENXIO;
+}
+
+bool is_refused(int errno_value) {
+  switch (errno_value) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case EXDEV:
+    case EBUSY:
+    case EMLINK:
+    case ENOSPC:
+    case EDQUOT:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Error disk_error(int errno_value, std::string_view what, std::string_view path) {

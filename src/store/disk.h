@@ -119,6 +119,9 @@ class Disk {
   virtual DiskStatus exchange(const Place& staged, const Place& path) = 0;
   /// A second name for a file. EEXIST when `to` is taken.
   virtual DiskStatus link(const Place& from, const Place& to) = 0;
+  /// Whether files of the other areas may be renamed into that folder, and names in it changed. EXDEV where it is on
+  /// another file system or mount, EACCES and the like where rights are missing. Files in it may still be protected.
+  virtual DiskStatus may_change(const Place& folder) = 0;
   /// Of the file system, used or not.
   virtual DiskResult<std::uint64_t> total_bytes() = 0;
   /// Bytes that an unprivileged writer may still use.
@@ -141,15 +144,26 @@ struct DataFolder {
 /// Makes the data folder and the folders in it where they are missing, mode 0700. Errors: the system's.
 Status make_data_folder(const std::filesystem::path& data_dir);
 
-/// make_data_folder, then takes the lock, and checks that files/ and staging/ are on one file
+/// make_data_folder, then takes the lock, and checks that files/, staging/ and trash/ are on one file
 /// system. Errors: kBusy when another server holds the lock, kUsage for two file systems, the system's.
 Result<DataFolder> open_data_folder(const std::filesystem::path& data_dir);
+
+/// Disk::exchange() for a file system that cannot: `name`'s file gets another name beside the staged one, then the
+/// staged one takes its place, then that takes the staged one's name. May be repeated after an interruption before the
+/// second step; one before the third leaves the file under the other name.
+DiskStatus exchange_in_steps(int staging, const std::string& staged, int folder, const std::string& name);
+
+inline constexpr const char* kExchanged = ".old";  ///< ends that other name
 
 /// The name, or a folder on the way to it, is gone, or is something else by now: what other programs may do at any
 /// time, and no failure of the disk.
 bool is_missing(int errno_value);
 /// So, or what stands there is no file.
 bool is_no_file(int errno_value);
+
+/// The file system does not allow it, for want of rights or room or because it would lead to another one: nothing has
+/// changed, and nothing is wrong with the disk.
+bool is_refused(int errno_value);
 
 /// "Could not WHAT 'PATH': reason", with the code that fits.
 Error disk_error(int errno_value, std::string_view what, std::string_view path);

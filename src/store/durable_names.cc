@@ -11,6 +11,11 @@ constexpr std::size_t kMostKnown = 100'000;
 }
 
 Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
+  // A folder that another program took the rights from since cannot be opened; the whole file system can be flushed.
+  const auto flush_all = [&](const std::string& folder) -> Status {
+    const auto flushed = disk.flush_all();
+    return flushed ? Status() : fail(disk_error(flushed.error(), "flush the folder", folder));
+  };
   std::set<std::string> to_flush = folders;
   std::map<std::string, std::uint64_t> becoming_known;
   std::uint64_t forgotten = 0;
@@ -23,6 +28,7 @@ Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
       if (becoming_known.contains(folder)) break;
       const auto stat = disk.stat({Area::kFiles, folder});
       if (!stat && is_missing(stat.error())) continue;
+      if (!stat && stat.error() == EACCES) return flush_all(folder);
       if (!stat) return fail(disk_error(stat.error(), "stat the folder", folder));
       {
         const std::lock_guard lock(mutex_);
@@ -35,6 +41,7 @@ Status DurableNames::flush(Disk& disk, const std::set<std::string>& folders) {
   }
   for (const std::string& folder : to_flush) {
     const auto flushed = disk.fsync_folder({Area::kFiles, folder});
+    if (!flushed && flushed.error() == EACCES) return flush_all(folder);
     if (!flushed && !is_missing(flushed.error())) return fail(disk_error(flushed.error(), "flush the folder", folder));
   }
   const std::lock_guard lock(mutex_);

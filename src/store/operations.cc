@@ -18,15 +18,63 @@ Result<bool> has_inode(Disk& disk, const Place& place, std::uint64_t inode) {
 
 namespace {
 
+/// With a sentence for the client where the file system refuses.
+Error could_not(int errno_value, std::string_view what, std::string_view path) {
+  Error error = disk_error(errno_value, what, path);
+  if (!is_refused(errno_value) || error.code == Code::kQuota) return error;
+  error.code = Code::kNotAllowed;
+  error.sentence += errno_value == EXDEV
+                        ? ". It lies on another file system or mount than the server's other files; move that out of "
+                          "the server's folder 'files'."
+                        : ". The server may not change that folder or file; its operator has to give the server's "
+                          "user the right to, or take a protection away.";
+  return error;
+}
+
 constexpr int kRetries = 100;  ///< where descriptors ran out
 constexpr std::chrono::milliseconds kRetryPause{20};
 
 Status flush_name(StoreParts& parts, const std::string& path) {
   if (parts.durability == Durability::kNone) return {};
-  return parts.durable_names.flush(parts.disk(), {std::string(parent_path(path))});
+  Status flushed = parts.durable_names.flush(parts.disk(), {std::string(parent_path(path))});
+  // The name has changed already: that cannot be taken back.
+  if (!flushed && was_refused(flushed.error())) return fail(Code::kFailed, flushed.error().sentence);
+  return flushed;
 }
 
 }  // namespace
+
+bool was_refused(const Error& error) {
+  return error.code == Code::kNotAllowed || error.code == Code::kQuota;
+}
+
+Status may_write(StoreParts& parts, const std::string& path) {
+  const auto may = parts.disk().may_change({Area::kFiles, std::string(parent_path(path))});
+  if (may || !is_refused(may.error())) return {};  // what else there is shows when it is done
+  return fail(could_not(may.error(), "write to", path));
+}
+
+Result<std::string> keep_aside(StoreParts& parts, const std::string& staged, const std::string& path) {
+  Disk& disk = parts.disk();
+  const auto flush = [&](Area area, std::string folder) -> Status {
+    for (;; folder = parent_path(folder)) {
+      const auto flushed = disk.fsync_folder({area, folder});
+      if (!flushed) return fail(Code::kFailed, disk_error(flushed.error(), "flush the folder of", path).sentence);
+      if (folder.empty()) return {};
+    }
+  };
+  if (parts.trash->keeps()) {
+    if (const auto kept = parts.trash->keep({Area::kStaging, staged}, path)) {
+      MILLRACE_TRY(flush(Area::kTrash, std::string(parent_path(*kept))));
+      return "trash/" + *kept;
+    }
+  }
+  const std::string name = staged + std::string(kKeptAside);
+  const auto renamed = disk.rename_noreplace({Area::kStaging, staged}, {Area::kStaging, name});
+  if (!renamed) return fail(Code::kFailed, disk_error(renamed.error(), "keep", path).sentence);
+  MILLRACE_TRY(flush(Area::kStaging, std::string(parent_path(name))));
+  return "staging/" + name;
+}
 
 Status make_parents(StoreParts& parts, const std::string& path) {
   Disk& disk = parts.disk();
@@ -43,7 +91,7 @@ Status make_parents(StoreParts& parts, const std::string& path) {
     if (!made && is_missing(made.error()))
       return fail(Code::kConflict, "The folders on the way to '" + printable(path) +
                                        "' are being changed by another program on the server; try again.");
-    if (!made && made.error() != EEXIST) return fail(disk_error(made.error(), "make the folder", folder));
+    if (!made && made.error() != EEXIST) return fail(could_not(made.error(), "make the folder", folder));
     parts.durable_names.forget(folder);
   }
   return {};
@@ -64,15 +112,22 @@ bool is_replaced_version(const Pending& pending, const FileStat& stat) {
 Result<Outcome> check_replaced(StoreParts& parts, const Pending& pending) {
   Disk& disk = parts.disk();
   const Place staged{Area::kStaging, pending.other};
-  const auto came_out = disk.stat(staged);
+  auto came_out = disk.stat(staged);
+  if (!came_out && came_out.error() == ENOENT && pending.replaced.inode != 0) {
+    // An exchange in steps may have been interrupted before its last one.
+    const auto ended = disk.rename_noreplace({Area::kStaging, pending.other + kExchanged}, staged);
+    if (!ended && !is_missing(ended.error())) return fail(disk_error(ended.error(), "exchange", pending.path));
+    if (ended) came_out = disk.stat(staged);
+  }
   if (!came_out && came_out.error() == ENOENT) return Outcome::kDone;
   if (!came_out) return fail(disk_error(came_out.error(), "stat", pending.other));
   if (is_replaced_version(pending, *came_out)) return Outcome::kDone;
   const auto back = disk.exchange(staged, {Area::kFiles, pending.path});
   if (back) return Outcome::kForeign;
-  // Its place went with a folder that another program moved: it is kept in the trash, where there is one.
-  const bool is_kept = is_missing(back.error()) && parts.trash->keeps() && parts.trash->take(staged, pending.path);
-  if (!is_kept) return fail(disk_error(back.error(), "give back its place to", pending.path));
+  if (!is_missing(back.error()) && !is_refused(back.error()))
+    return fail(disk_error(back.error(), "give back its place to", pending.path));
+  // Its place went with a folder that another program moved or took the rights from: it is kept elsewhere.
+  MILLRACE_TRY(keep_aside(parts, pending.other, pending.path));
   return Outcome::kForeign;
 }
 
@@ -88,7 +143,7 @@ Result<Outcome> rename_or_exchange(StoreParts& parts, const Pending& pending) {
     moved = disk.exchange(staged, place);
   }
   if (!moved && is_missing(moved.error())) return Outcome::kForeign;
-  if (!moved) return fail(disk_error(moved.error(), "put in its place", pending.path));
+  if (!moved) return fail(could_not(moved.error(), "put in its place", pending.path));
   return check_replaced(parts, pending);
 }
 
@@ -119,7 +174,7 @@ Result<Outcome> move_to_place(StoreParts& parts, const Pending& pending) {
   }
   const auto moved = disk.rename_noreplace(from, to);
   if (!moved && (moved.error() == EEXIST || is_missing(moved.error()))) return Outcome::kForeign;
-  if (!moved) return fail(disk_error(moved.error(), "move", pending.path));
+  if (!moved) return fail(could_not(moved.error(), "move", pending.path));
   parts.durable_names.forget(pending.other);
   return Outcome::kDone;
 }
@@ -129,7 +184,8 @@ Result<Outcome> give_attributes(StoreParts& parts, const Pending& pending) {
   MILLRACE_ASSIGN(const auto row, parts.catalogue->find(pending.path));
   if (!row) return Outcome::kGone;
   const auto file = disk.open({Area::kFiles, pending.path}, Access::kReadWrite);
-  if (!file) return file.error() == EIO ? Result<Outcome>(fail(disk_error(EIO, "open", pending.path))) : Outcome::kGone;
+  if (!file && is_no_file(file.error())) return Outcome::kGone;
+  if (!file) return fail(could_not(file.error(), "open", pending.path));
   const auto stat = disk.stat_file(*file);
   if (!stat) return fail(disk_error(stat.error(), "stat", pending.path));
   const Attributes& attributes = row->version.attributes;
@@ -138,7 +194,7 @@ Result<Outcome> give_attributes(StoreParts& parts, const Pending& pending) {
                     (stat->mtime_ns == row->stat.mtime_ns || stat->mtime_ns == attributes.mtime_ns);
   if (!ours) return Outcome::kForeign;
   const auto set = disk.set_attributes(*file, disk_mode(attributes), attributes.mtime_ns);
-  if (!set) return fail(disk_error(set.error(), "set mode and time of", pending.path));
+  if (!set) return fail(could_not(set.error(), "set mode and time of", pending.path));
   if (parts.durability == Durability::kFull) {
     const auto flushed = disk.fsync(*file);
     if (!flushed) return fail(disk_error(flushed.error(), "flush mode and time of", pending.path));
@@ -163,7 +219,7 @@ Result<Outcome> try_once(StoreParts& parts, const Pending& pending, Flush flush)
       MILLRACE_ASSIGN(const bool is_there, has_inode(disk, place, pending.inode));
       if (!is_there) break;
       const auto removed = parts.trash->take(place, pending.path);
-      if (!removed && !is_missing(removed.error())) return fail(disk_error(removed.error(), "remove", pending.path));
+      if (!removed && !is_missing(removed.error())) return fail(could_not(removed.error(), "remove", pending.path));
       break;
     }
     case Pending::Kind::kMove: {
@@ -193,28 +249,54 @@ Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
   return materialise(parts, pending);
 }
 
+namespace {
+
+bool is_untouched(const Row& row, const FileStat& stat) {
+  return stat.device == row.stat.device && stat.inode == row.stat.inode && stat.bytes == row.stat.bytes &&
+         stat.mtime_ns == row.stat.mtime_ns && stat.ctime_ns == row.stat.ctime_ns;
+}
+
+/// The operation itself has changed ctime. Whatever else differs is another program's doing: the row keeps the stat
+/// data of before, and the next look finds out.
+bool is_ours(const Pending& pending, const Row& row, const FileStat& stat) {
+  const std::int64_t mtime_ns =
+      pending.kind == Pending::Kind::kAttributes ? row.version.attributes.mtime_ns : row.stat.mtime_ns;
+  return stat.device == row.stat.device && stat.inode == row.stat.inode && stat.bytes == row.stat.bytes &&
+         stat.mtime_ns == mtime_ns;
+}
+
+}  // namespace
+
 Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
   Catalogue& catalogue = *parts.catalogue;
+  const bool is_move = pending.kind == Pending::Kind::kMove;
   std::vector<std::pair<std::string, Row>> rows;
-  if (pending.kind == Pending::Kind::kMove) {
+  // What lies in a moved folder has not changed, its ctime included.
+  if (is_move && outcome != Outcome::kDone) {
     MILLRACE_ASSIGN(rows, catalogue.below(pending.other));
   }
   if (pending.kind != Pending::Kind::kRemove) {
-    const std::string& path = pending.kind == Pending::Kind::kMove ? pending.other : pending.path;
+    const std::string& path = is_move ? pending.other : pending.path;
     MILLRACE_ASSIGN(const auto row, catalogue.find(path));
     if (row) rows.emplace_back(path, *row);
   }
   return catalogue.transaction(parts.disk(), [&]() -> Status {
     for (auto& [path, row] : rows) {
       const auto stat = parts.disk().stat({Area::kFiles, path});
-      if (!stat && !is_missing(stat.error())) return fail(disk_error(stat.error(), "stat", path));
-      if (outcome == Outcome::kDone && stat) {
-        row.stat = *stat;
-        row.indexed_ns = 0;
+      if (!stat && !is_missing(stat.error()) && !is_refused(stat.error()))
+        return fail(disk_error(stat.error(), "stat", path));
+      const bool keeps_old = outcome == Outcome::kRefused && pending.kind == Pending::Kind::kAttributes;
+      if (keeps_old && stat && is_untouched(row, *stat)) {
+        MILLRACE_ASSIGN(row.version.token.sequence, catalogue.next_sequence());
+        row.version.attributes = {stat->mtime_ns, stat->mode};
         MILLRACE_TRY(catalogue.put(path, row));
-      } else {
+      } else if (outcome != Outcome::kDone || !stat) {
         MILLRACE_ASSIGN(const std::uint64_t sequence, catalogue.next_sequence());
         MILLRACE_TRY(catalogue.erase(path, sequence));
+      } else if (is_ours(pending, row, *stat)) {
+        row.stat = *stat;
+        if (!is_move) row.indexed_ns = 0;
+        MILLRACE_TRY(catalogue.put(path, row));
       }
     }
     return catalogue.remove_pending(pending.id);

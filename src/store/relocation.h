@@ -11,4 +11,7 @@ namespace millrace {
 /// was replaced or what was moved; `replaced` is a kRemove, `moved` a kMove, to be materialised in this order.
 Status record_move(StoreParts& parts, std::optional<Pending>& replaced, Pending& moved);
 
+/// The move was refused: its rows are those of the old place again. What was replaced has no row any more.
+Status take_back_move(StoreParts& parts, const Pending& moved);
+
 }  // namespace millrace

@@ -13,8 +13,9 @@ struct RemovedFile {
   std::uint64_t inode = 0;  ///< what is there when it comes to it stays if it is another
 };
 
-/// Under the store's lock, and none of the paths may be unsettled. Errors: the system's; once the transaction stands
-/// one stops all writing, and the next start removes what is left.
+/// Under the store's lock, and none of the paths may be unsettled. Errors: those of which was_refused() is true, after
+/// which what could not be removed is as before; the system's: once the transaction stands one stops all writing, and
+/// the next start removes what is left.
 Status remove_together(StoreParts& parts, const std::vector<RemovedFile>& files);
 
 }  // namespace millrace

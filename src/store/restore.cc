@@ -27,14 +27,29 @@ Result<ReadyDraft> make_ready(StoreParts& parts, const std::string& to, const st
   return draft;
 }
 
+/// A crash may have left the file that was restored in the trash, too. Nothing where it is not that one at `to`.
+Result<std::optional<Version>> restored_before(StoreParts& parts, CurrentVersions& versions, const Place& kept,
+                                               const std::string& to) {
+  const std::lock_guard lock(parts.mutex);
+  const auto in_trash = parts.disk().stat(kept);
+  const auto in_place = parts.disk().stat({Area::kFiles, to});
+  if (!in_trash || !in_place || id_of(*in_trash) != id_of(*in_place)) return std::nullopt;
+  (void)parts.disk().unlink(kept);
+  MILLRACE_ASSIGN(const auto row, versions.find(to));
+  if (!row) return std::nullopt;
+  return std::optional<Version>(row->version);
+}
+
 }  // namespace
 
-Result<Version> restore_from_trash(StoreParts& parts, const TrashedName& wanted, const std::string& to, Force force,
-                                   const std::string& staged, const QuotaShare& share,
-                                   const std::function<void(ReadyDraft)>& ready) {
+Result<Version> restore_from_trash(StoreParts& parts, CurrentVersions& versions, const TrashedName& wanted,
+                                   const std::string& to, Force force, const std::string& staged,
+                                   const QuotaShare& share, const std::function<void(ReadyDraft)>& ready) {
   Disk& disk = parts.disk();
   MILLRACE_ASSIGN(const TrashedName name, parts.trash->find(wanted.path, wanted.trashed_ns));
   const Place kept{Area::kTrash, trashed_path(name)};
+  MILLRACE_ASSIGN(const auto before, restored_before(parts, versions, kept, to));
+  if (before) return *before;
   if (force == Force::kNo && disk.stat({Area::kFiles, to}))
     return fail(Code::kConflict, "There is a '" + printable(std::string(last_part(to))) +
                                      "' again; use --force to replace it, or restore to another path.");

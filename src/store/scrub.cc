@@ -65,8 +65,10 @@ std::chrono::nanoseconds Scrub::read_block() {
     counts_.bytes += *read;
     return rest_for(*read, limits_.bytes_per_second);
   }
-  if (!read) {
+  if (!read && read.error().code != Code::kSourceChanged) {
     damaged(reading_->path, read.error().sentence);
+  } else if (!read) {
+    ++counts_.skipped;  // another program cut it
   } else if (auto indexed = reading_->indexer.finish(store_.disk, reading_->file, *hasher_)) {
     judge(*indexed);
   } else {

@@ -40,23 +40,30 @@ std::optional<TrashedName> parse_trashed_path(std::string_view path) {
   return TrashedName{std::string(path.substr(0, path.size() - kSuffixBytes)), *trashed_ns};
 }
 
-DiskStatus Trash::take(const Place& from, const std::string& path) {
-  if (!keeps()) return disk_.unlink(from);
+DiskResult<std::string> Trash::keep(const Place& from, const std::string& path) {
   const auto stat = disk_.stat(from);
   if (!stat) return disk_fail(stat.error());
   TrashedName name{path, now_ns_()};
   DiskStatus moved;
   for (int i = 0; i < kTries; ++i, ++name.trashed_ns) {
-    const std::string to = trashed_path(name);
+    std::string to = trashed_path(name);
     moved = disk_.rename_noreplace(from, {Area::kTrash, to});
     if (moved) {
       held_ += stat->bytes;
-      return {};
+      return to;
     }
     if (is_missing(moved.error())) moved = make_folders(to);
     if (!moved && moved.error() != EEXIST) break;
   }
-  if (!moved && !has_no_room(moved.error())) return moved;
+  return disk_fail(moved ? EEXIST : moved.error());
+}
+
+DiskStatus Trash::take(const Place& from, const std::string& path) {
+  if (!keeps()) return disk_.unlink(from);
+  const auto kept = keep(from, path);
+  if (kept) return {};
+  const bool has_to_go = from.area == Area::kStaging && is_refused(kept.error());
+  if (!has_to_go && !has_no_room(kept.error())) return disk_fail(kept.error());
   return disk_.unlink(from);
 }
 

@@ -38,8 +38,11 @@ class Trash {
 
   bool keeps() const { return limits_.keep.count() > 0; }
   /// Takes the file at `from` away from there: into the trash, or for good where nothing is kept or the disk has no
-  /// room for the name. `path`: where it belonged, below files/. Errors: ENOENT and the like when nothing is there.
+  /// room for the name. `path`: where it belonged, below files/. Where rights are missing a file of files/ stays, one
+  /// of staging/ goes for good. Errors: ENOENT and the like when nothing is there.
   DiskStatus take(const Place& from, const std::string& path);
+  /// The same, but never for good: where the trash cannot have it it stays. Returns its name in the trash.
+  DiskResult<std::string> keep(const Place& from, const std::string& path);
   /// Called about once a second: removes, when it is time, what is too old and, oldest first, what is too much.
   void sweep();
   /// As counted at the last sweep and since.

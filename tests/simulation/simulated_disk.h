@@ -32,6 +32,7 @@ class SimulatedDisk final : public Disk, private FileCloser {
   DiskStatus rename_noreplace(const Place& from, const Place& to) override;
   DiskStatus exchange(const Place& staged, const Place& path) override;
   DiskStatus link(const Place& from, const Place& to) override;
+  DiskStatus may_change(const Place&) override { return {}; }
   DiskResult<std::uint64_t> total_bytes() override;
   DiskResult<std::uint64_t> free_bytes() override;
   DiskStatus before_transaction() override;

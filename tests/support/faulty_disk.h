@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <map>
@@ -32,6 +33,7 @@ struct Faults {
   std::size_t count = 0;
   bool hit = false;
   bool dead = false;
+  std::map<std::string, int, std::less<>> refused;         ///< operations that fail each time, and how
   std::function<void(std::string_view operation)> before;  ///< may change files behind the store's back
 
   struct Undo {
@@ -150,6 +152,10 @@ class FaultyDisk final : public Disk {
   }
   DiskStatus rename_noreplace(const Place& from, const Place& to) override {
     if (const int error = step("rename")) return disk_fail(error);
+    static constexpr std::array<const char*, 5> kInto = {"", "files", "staging", "chunks", "trash"};
+    const std::string into = std::string("rename into ") + kInto[static_cast<std::size_t>(to.area)];
+    if (const auto found = faults_->refused.find(into); found != faults_->refused.end())
+      return disk_fail(found->second);
     const auto done = disk_->rename_noreplace(from, to);
     if (done) remember({from, to}, [this, from, to] { (void)disk_->rename_noreplace(to, from); });
     return done;
@@ -166,6 +172,11 @@ class FaultyDisk final : public Disk {
     if (done) remember({to}, [this, to] { (void)disk_->unlink(to); });
     return done;
   }
+  DiskStatus may_change(const Place& folder) override {
+    if (const auto found = faults_->refused.find("may_change"); found != faults_->refused.end())
+      return disk_fail(found->second);
+    return disk_->may_change(folder);
+  }
   DiskResult<std::uint64_t> total_bytes() override { return disk_->total_bytes(); }
   DiskResult<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
   DiskStatus before_transaction() override {
@@ -177,6 +188,7 @@ class FaultyDisk final : public Disk {
   int step(std::string_view operation) {
     if (faults_->before) faults_->before(operation);
     if (faults_->dead) return EIO;
+    if (const auto found = faults_->refused.find(operation); found != faults_->refused.end()) return found->second;
     if (!faults_->armed || faults_->count++ != faults_->fail_at) return 0;
     faults_->hit = true;
     faults_->dead = faults_->kind == Faults::Kind::kCrash;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "base/path.h"
 #include "codec/sha256.h"
@@ -269,4 +270,71 @@ TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and dam
   const auto kept = draft->keep(0, reader->chunks().value()->size());
   REQUIRE_FALSE(kept);
   CHECK(kept.error().code == Code::kIntegrity);
+}
+
+TEST_CASE_METHOD(Fixture, "a move hides no change of another program") {
+  const Buffer content = test::random_bytes(5, 1);
+  const auto before = put("d/f", content).value();
+  REQUIRE(store->flush());
+  const auto time = fs::last_write_time(folder / "files/d/f");
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // ctime's grain
+  std::ofstream(folder / "files/d/f") << "other";
+  const bool looks_the_same = GENERATE(true, false);
+  if (looks_the_same) fs::last_write_time(folder / "files/d/f", time);  // but for ctime
+  const bool is_folder = GENERATE(true, false);
+  const std::string to = is_folder ? "e/f" : "e";
+  REQUIRE(store->move({}, is_folder ? "d" : "d/f", "e", Force::kNo));
+  const auto now = store->lookup({}, to).value();
+  REQUIRE(now);
+  CHECK(now->token.root != before.token.root);
+  CHECK(store->verify({}, to));
+  CHECK(put(to, test::random_bytes(10, 2), {Expected::Kind::kRoot, before.token.root}).error().code == Code::kConflict);
+}
+
+TEST_CASE_METHOD(Fixture, "a moved file is not read again") {
+  const auto before = put("d/f", test::random_bytes(5, 1)).value();
+  REQUIRE(put("d/g/h", test::random_bytes(5, 2)));
+  REQUIRE(store->flush());
+  REQUIRE(store->move({}, "d", "e", Force::kNo));
+  REQUIRE(store->move({}, "e/f", "f", Force::kNo));
+  const auto listing = store->list({}, "", Recursive::kYes, "", 100).value();
+  for (const Entry& entry : listing.entries)
+    CHECK((entry.kind == EntryKind::kFolder) == entry.version.token.root.is_zero());
+  const auto now = store->lookup({}, "f").value();
+  REQUIRE(now);
+  CHECK(now->token.root == before.token.root);
+  CHECK(now->attributes == before.attributes);
+}
+
+TEST_CASE_METHOD(Fixture, "a delete that names a version removes no other, whoever wrote it") {
+  const auto version = put("f", test::random_bytes(1000, 1)).value();
+  const Expected expected{Expected::Kind::kRoot, version.token.root};
+  CHECK(store->remove({}, "f", Recursive::kNo, {Expected::Kind::kNone, {}}).error().code == Code::kConflict);
+  std::ofstream(folder / "files/f") << "something else";
+  CHECK(store->remove({}, "f", Recursive::kNo, expected).error().code == Code::kConflict);
+  CHECK(read_file(folder / "files/f") == "something else");
+  const Expected theirs{Expected::Kind::kRoot, store->lookup({}, "f").value()->token.root};
+  CHECK(store->remove({}, "f", Recursive::kNo, theirs));
+  CHECK_FALSE(fs::exists(folder / "files/f"));
+}
+
+TEST_CASE_METHOD(Fixture, "a folder is writable where the server has all rights, on the file system of the others") {
+  if (geteuid() != 0) return;  // rights of others are needed
+  store.reset();
+  const DataFolder data = open_data_folder(folder).value();
+  fs::permissions(folder, fs::perms(0755));
+  fs::permissions(folder / "files", fs::perms(0755));
+  for (const char* name : {"root", "ours", "dropbox"}) fs::create_directory(folder / "files" / name);
+  constexpr uid_t kOther = 65534;
+  REQUIRE(::chown((folder / "files/ours").c_str(), kOther, kOther) == 0);
+  REQUIRE(::chown((folder / "files/dropbox").c_str(), kOther, kOther) == 0);
+  fs::permissions(folder / "files/dropbox", fs::perms(0300));
+  REQUIRE(::seteuid(kOther) == 0);
+  const auto root = data.disk->may_change({Area::kFiles, "root"});
+  const auto ours = data.disk->may_change({Area::kFiles, "ours"});
+  const auto dropbox = data.disk->may_change({Area::kFiles, "dropbox"});
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(ours);
+  CHECK(root.error() == EACCES);
+  CHECK(dropbox.error() == EACCES);
 }

@@ -1,6 +1,7 @@
 // Every operation of the store is interrupted at every one of its disk operations, in three ways: that operation fails
 // and the store goes on; the process ends there; the power fails there and what was not flushed is lost. Afterwards the
 // store is opened again.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
@@ -53,10 +54,20 @@ struct Fixture {
     faults = std::move(with);
     MILLRACE_ASSIGN(DataFolder opened, open_data_folder(folder));
     opened.disk = std::make_unique<test::FaultyDisk>(std::move(opened.disk), faults);
-    MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite",
-                                                {durability, SeededRandom(seed++), make_sha256, nullptr,
-                                                 [this](const std::string& sentence) { reports.push_back(sentence); },
-                                                 boot, Committing::kInline, due}));
+    const auto hasher = [this] {
+      if (hashing) std::exchange(hashing, nullptr)();
+      return make_sha256();
+    };
+    StoreOptions options{durability,
+                         SeededRandom(seed++),
+                         hasher,
+                         nullptr,
+                         [this](const std::string& sentence) { reports.push_back(sentence); },
+                         boot,
+                         Committing::kInline,
+                         due};
+    options.trash = trash;
+    MILLRACE_ASSIGN(store, open_directory_store(std::move(opened), folder / "catalogue.sqlite", std::move(options)));
     return {};
   }
   void reopen() { REQUIRE(try_open(std::make_shared<Faults>())); }
@@ -120,6 +131,8 @@ struct Fixture {
   std::uint64_t boot = 1;
   Durability durability = Durability::kFull;
   Committer::Due due = kAtOnce;
+  TrashLimits trash;
+  std::function<void()> hashing;  ///< once, when the store asks for a hasher
   std::vector<std::string> reports;
   std::shared_ptr<Faults> faults;
   std::unique_ptr<Store> store;
@@ -246,6 +259,68 @@ TEST_CASE_METHOD(Fixture, "with durability batch a power cut leaves a whole vers
   CHECK(content_of("f") == as_text(flushed ? kNew : kOld));
 }
 
+TEST_CASE_METHOD(Fixture, "after a power cut the trash has what was replaced, and nothing damaged") {
+  due = kLater;
+  const bool again = GENERATE(false, true);
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOtherSmall));
+  REQUIRE(store->flush());
+  REQUIRE(test::put_file(*store, "f", kSmall, {}, kNewAttributes));
+  faults->names.clear();  // the kernel wrote the names, not the contents
+  faults->cut_power();
+  ++boot;
+  if (again) {
+    auto interrupted = std::make_shared<Faults>();
+    interrupted->before = [faults = interrupted.get()](std::string_view operation) {
+      if (operation == "truncate") faults->dead = true;
+    };
+    REQUIRE_FALSE(try_open(interrupted));
+    ++boot;
+  }
+  reopen();
+  check_sound();
+  CHECK(content_of("f") == as_text(kSmall));
+  CHECK(store->lookup({}, "f").value()->attributes == kNewAttributes);
+  const auto trashed = store->list_trash({}, "", "", 10).value().entries;
+  REQUIRE(trashed.size() == 1);
+  CHECK(read_file(folder / "trash" / trashed_path({"f", trashed[0].trashed_ns})) == as_text(kOtherSmall));
+}
+
+TEST_CASE_METHOD(Fixture, "an exchange in steps that was interrupted is ended or begun again") {
+  due = kLater;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kOld));
+  REQUIRE(store->flush());
+  SECTION("before its last step") {
+    REQUIRE(test::put_file(*store, "f", kNew));
+    faults->dead = true;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "staging")) {
+      if (entry.is_regular_file()) fs::rename(entry.path(), entry.path().string() + ".old");
+    }
+    const bool theirs = GENERATE(false, true);
+    if (theirs) {
+      for (const auto& entry : fs::recursive_directory_iterator(folder / "staging"))
+        if (entry.is_regular_file()) std::ofstream(entry.path()) << "theirs";
+    }
+    reopen();
+    check_sound();
+    CHECK(content_of("f") == (theirs ? "theirs" : as_text(kNew)));
+    if (!theirs) CHECK(is_in_trash("f", kOld));
+  }
+  SECTION("before its second step") {
+    std::ofstream(folder / "staging/x") << "new";
+    fs::create_hard_link(folder / "files/f", folder / "staging/x.old");
+    const int staging = ::open((folder / "staging").c_str(), O_PATH | O_DIRECTORY);
+    const int files = ::open((folder / "files").c_str(), O_PATH | O_DIRECTORY);
+    CHECK(exchange_in_steps(staging, "x", files, "f"));
+    ::close(staging);
+    ::close(files);
+    CHECK(content_of("f") == "new");
+    CHECK(read_file(folder / "staging/x") == as_text(kOld));
+    CHECK_FALSE(fs::exists(folder / "staging/x.old"));
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is not undone by a restart of the server") {
   due = kLater;
   start_empty();
@@ -257,6 +332,22 @@ TEST_CASE_METHOD(Fixture, "what another program wrote right behind a commit is n
   reopen();
   check_sound();
   CHECK(content_of("f") == "theirs");
+}
+
+TEST_CASE_METHOD(Fixture, "a commit or another program's change in the middle of a verification is no damage") {
+  start_empty();
+  const auto before = test::put_file(*store, "f", kOld).value();
+  const bool commits = GENERATE(true, false);
+  if (!commits) hashing = [&] { std::ofstream(folder / "files/f") << "theirs"; };
+  int opened = 0;
+  faults->before = [&](std::string_view operation) {
+    if (operation != "open" || ++opened != 2 || !commits) return;
+    CHECK(test::put_file(*store, "f", kNew));
+  };
+  const auto verified = store->verify({}, "f");
+  faults->before = nullptr;
+  if (commits) CHECK(verified.value().token == before.token);
+  if (!commits) CHECK(verified.error().code == Code::kSourceChanged);
 }
 
 TEST_CASE_METHOD(Fixture, "descriptors that ran out stop nothing") {
@@ -541,7 +632,230 @@ TEST_CASE_METHOD(Fixture,
   CHECK(store->verify({}, "f"));
 }
 
-TEST_CASE_METHOD(Fixture, "files and staging on two file systems are refused in words") {
+TEST_CASE_METHOD(Fixture, "what the file system refuses to one client is taken back and stops nobody else") {
+  const int error = GENERATE(EACCES, EPERM, EROFS, EXDEV, EBUSY, ENOSPC, EDQUOT);
+  const Code code = error == ENOSPC || error == EDQUOT ? Code::kQuota : Code::kNotAllowed;
+  const bool is_new = GENERATE(true, false);
+  start_empty();
+  if (!is_new) REQUIRE(test::put_file(*store, "f", kOld));
+  const auto before = store->lookup({}, "f").value();
+  faults->refused = {{"rename into files", error}, {"exchange", error}};
+  CHECK(test::put_file(*store, "f", kNew).error().code == code);
+  CHECK(test::put_file(*store, "f", kSmall).error().code == code);
+  faults->refused.clear();
+  CHECK(reports.empty());
+  const auto check_unchanged = [&] {
+    const auto now = store->lookup({}, "f").value();
+    REQUIRE(now.has_value() == !is_new);
+    CHECK(exists("f") == !is_new);
+    if (is_new) return;
+    CHECK(now->token.root == before->token.root);
+    CHECK(now->attributes == before->attributes);
+    CHECK(content_of("f") == as_text(kOld));
+  };
+  check_unchanged();
+  CHECK(test::put_file(*store, "g", kNew));
+  REQUIRE(store->flush());
+  CHECK(test::staged_files(folder) == 0);
+  reopen();
+  CHECK(reports.empty());
+  check_sound();
+  check_unchanged();
+  CHECK(test::put_file(*store, "f", kNew));
+}
+
+TEST_CASE_METHOD(Fixture, "a move, a delete and new attributes that the file system refuses are taken back") {
+  start_empty();
+  REQUIRE(test::put_file(*store, "d/f", kOld));
+  REQUIRE(test::put_file(*store, "d/e/g", kNew));
+  REQUIRE(test::put_file(*store, "target", kSmall));
+  const auto before = store->lookup({}, "d/f").value();
+  int renames = 0;
+  Status done;
+  SECTION("a move of a file") {
+    faults->refused = {{"rename into files", EACCES}};
+    done = store->move({}, "d/f", "other", Force::kNo);
+  }
+  SECTION("a move of a folder") {
+    faults->refused = {{"rename into files", EXDEV}};
+    done = store->move({}, "d", "other", Force::kNo);
+  }
+  SECTION("what a move is to replace") {
+    faults->refused = {{"rename into trash", EACCES}};
+    done = store->move({}, "d/f", "target", Force::kYes);
+  }
+  SECTION("a move behind the removal of what it replaces") {
+    // The first is that of the target into the trash, the third brings it back.
+    faults->before = [&](std::string_view operation) {
+      if (operation != "rename") return;
+      faults->refused.clear();
+      if (++renames == 2) faults->refused = {{"rename", EPERM}};
+    };
+    done = store->move({}, "d/f", "target", Force::kYes);
+    faults->before = nullptr;
+  }
+  SECTION("a delete") {
+    faults->refused = {{"rename into trash", EPERM}};
+    done = store->remove({}, "d/f", Recursive::kNo, {});
+  }
+  SECTION("a delete of a folder") {
+    faults->refused = {{"rename into trash", EPERM}};
+    done = store->remove({}, "d", Recursive::kYes, {});
+  }
+  SECTION("attributes") {
+    faults->refused = {{"set_attributes", EPERM}};
+    done = status_of(store->set_attributes({}, "d/f", before->token.root, kNewAttributes));
+  }
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == Code::kNotAllowed);
+  faults->refused.clear();
+  CHECK(reports.empty());
+  for (const bool again : {false, true}) {
+    if (again) reopen();
+    const auto now = store->lookup({}, "d/f").value();
+    REQUIRE(now);
+    CHECK(now->token.root == before->token.root);
+    CHECK(now->attributes == before->attributes);
+    CHECK(content_of("d/f") == as_text(kOld));
+    CHECK(content_of("d/e/g") == as_text(kNew));
+    CHECK(content_of("target") == as_text(kSmall));
+    CHECK(store->lookup({}, "target").value());
+    CHECK_FALSE(store->lookup({}, "other").value());
+    CHECK(test::put_file(*store, "later", kSmall));
+    check_sound();
+  }
+  CHECK(reports.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a folder that cannot be written is seen before anything is recorded") {
+  start_empty();
+  REQUIRE(test::put_file(*store, "d/f", kOld));
+  const auto before = store->lookup({}, "d/f").value();
+  int transactions = 0;
+  faults->before = [&](std::string_view operation) { transactions += operation == "transaction"; };
+  faults->refused = {{"may_change", EACCES}};
+  CHECK(test::put_file(*store, "d/f", kNew).error().code == Code::kNotAllowed);
+  CHECK(store->move({}, "d/f", "d/g", Force::kNo).error().code == Code::kNotAllowed);
+  CHECK(store->remove({}, "d/f", Recursive::kNo, {}).error().code == Code::kNotAllowed);
+  CHECK(transactions == 0);
+  CHECK(store->lookup({}, "d/f").value()->token == before->token);
+  CHECK(test::staged_files(folder) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a committed version that may not have its place is kept elsewhere, and the server starts") {
+  const Buffer& content = GENERATE(true, false) ? kSmall : kNew;
+  const bool replaces = GENERATE(true, false);
+  const bool power = GENERATE(true, false);
+  const bool has_trash = GENERATE(true, false);
+  if (!has_trash) trash.keep = std::chrono::nanoseconds(0);
+  start_empty();
+  if (replaces) REQUIRE(test::put_file(*store, "d/f", kOld));
+  if (!replaces) REQUIRE(test::put_file(*store, "d/other", kOld));
+  REQUIRE(store->flush());
+  faults->before = [&](std::string_view operation) {
+    if (operation == "rename") faults->dead = true;
+  };
+  REQUIRE_FALSE(test::put_file(*store, "d/f", content));
+  faults->before = nullptr;
+  if (power) {
+    faults->cut_power();
+    ++boot;
+  }
+  reports.clear();
+  auto refusing = std::make_shared<Faults>();
+  refusing->refused = {{"rename into files", EACCES}, {"exchange", EACCES}};
+  REQUIRE(try_open(refusing));
+  REQUIRE(reports.size() == 1);
+  CHECK(exists("d/f") == replaces);
+  if (replaces) CHECK(content_of("d/f") == as_text(kOld));
+  CHECK(test::put_file(*store, "d/f", kNew).error().code == Code::kNotAllowed);
+  reopen();
+  CHECK(reports.size() == 1);
+  const std::string where = "is kept as '";
+  const std::size_t at = reports[0].find(where);
+  REQUIRE(at != std::string::npos);
+  const std::string name =
+      reports[0].substr(at + where.size(), reports[0].find('\'', at + where.size()) - at - where.size());
+  CHECK(name.starts_with(has_trash ? "trash/d/f~" : "staging/"));
+  CHECK(read_file(folder / name) == as_text(content));
+  if (!has_trash) return;
+  REQUIRE(store->restore({}, "d/f", 0, "d/f", Force::kYes));
+  CHECK(content_of("d/f") == as_text(content));
+  check_sound();
+}
+
+TEST_CASE_METHOD(Fixture, "an acknowledged version whose successor may not have its place is brought back") {
+  due = kLater;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kSmall));
+  faults->before = [&](std::string_view operation) {
+    if (operation == "exchange") faults->dead = true;
+  };
+  REQUIRE_FALSE(test::put_file(*store, "f", kOtherSmall));
+  faults->before = nullptr;
+  faults->names.clear();  // the kernel wrote the names, not the contents
+  faults->cut_power();
+  ++boot;
+  auto refusing = std::make_shared<Faults>();
+  refusing->refused = {{"exchange", EPERM}};
+  REQUIRE(try_open(refusing));
+  check_sound();
+  CHECK(content_of("f") == as_text(kSmall));
+  CHECK(store->lookup({}, "f").value()->attributes == Attributes{1'000'000'000, 0640});
+  CHECK(is_in_trash("f", kOtherSmall));
+}
+
+TEST_CASE_METHOD(Fixture, "rights that another program takes behind a commit stop neither a checkpoint nor a start") {
+  due = kLater;
+  const std::string operation = GENERATE("open", "fsync_folder");
+  bool is_damaged = false;
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kSmall));
+  SECTION("a checkpoint") {
+    int flushes = 0;
+    faults->before = [&](std::string_view what) { flushes += what == "flush_all"; };
+    faults->refused = {{operation, EACCES}};
+    CHECK(store->flush());
+    CHECK(flushes == 1);
+  }
+  SECTION("a start, after a kill or a power cut") {
+    is_damaged = GENERATE(true, false);
+    if (is_damaged) {
+      faults->names.clear();
+      faults->cut_power();
+      ++boot;
+    }
+    faults->dead = true;
+    auto refusing = std::make_shared<Faults>();
+    refusing->refused = {{"open", EACCES}};
+    REQUIRE(try_open(refusing));
+    refusing->refused.clear();
+    interruption = Interruption::kKill;
+    if (is_damaged) CHECK(is_in_trash("f", kSmall));
+  }
+  faults->refused.clear();
+  CHECK(test::put_file(*store, "g", kSmall));
+  if (!is_damaged) CHECK(content_of("f") == as_text(kSmall));
+}
+
+TEST_CASE_METHOD(Fixture, "files that were never flushed are flushed before a start that promises more") {
+  durability = Durability::kNone;
+  const bool clean = GENERATE(false, true);
+  start_empty();
+  REQUIRE(test::put_file(*store, "f", kNew));
+  faults->dead = !clean;
+  durability = GENERATE(Durability::kNone, Durability::kBatch, Durability::kFull);
+  store.reset();
+  int flushes = 0;
+  auto counting = std::make_shared<Faults>();
+  counting->before = [&](std::string_view operation) { flushes += operation == "flush_all"; };
+  REQUIRE(try_open(counting));
+  counting->before = nullptr;
+  CHECK(flushes == (!clean && durability != Durability::kNone ? 1 : 0));
+}
+
+TEST_CASE_METHOD(Fixture, "files, staging and trash on two file systems are refused in words") {
+  const std::string elsewhere = GENERATE("files", "trash");
   const fs::path other = fs::temp_directory_path() / folder.filename();
   struct stat here {};
   struct stat there {};
@@ -551,7 +865,7 @@ TEST_CASE_METHOD(Fixture, "files and staging on two file systems are refused in 
   fs::remove_all(folder);
   fs::create_directories(folder);
   fs::create_directory(other);
-  fs::create_directory_symlink(other, folder / "files");
+  fs::create_directory_symlink(other, folder / elsewhere);
   const auto opened = try_open(std::make_shared<Faults>());
   fs::remove_all(other);
   REQUIRE_FALSE(opened);

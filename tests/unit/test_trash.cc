@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <set>
 
 #include "base/timestamp.h"
@@ -120,6 +121,36 @@ TEST_CASE_METHOD(Fixture, "what is replaced or deleted can be listed and restore
     CHECK(store->lookup({}, "d/f").value()->token == version->token);
     CHECK(changes.empty());
   }
+}
+
+TEST_CASE_METHOD(Fixture, "of two restores of one version at once the second finds nothing") {
+  for (int round = 0; round < 20; ++round) {
+    put("f", test::random_bytes(3'000'000, 1));
+    REQUIRE(store->remove({}, "f", Recursive::kNo, {}));
+    const auto restore = [&](const char* to) { return store->restore({}, "f", 0, to, Force::kYes).has_value(); };
+    auto other = std::async(std::launch::async, restore, "a");
+    const bool here = restore("b");
+    CHECK(other.get() != here);
+    (void)store->remove({}, "a", Recursive::kNo, {});
+    (void)store->remove({}, "b", Recursive::kNo, {});
+    now += kSecond;
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "what a crash left both restored and in the trash only leaves the trash") {
+  const Buffer content = test::random_bytes(50'000, 1);
+  put("d/f", content);
+  REQUIRE(store->flush());
+  const TrashedName name{"d/f", now};
+  fs::create_directory(folder / "trash/d");
+  fs::create_hard_link(folder / "files/d/f", folder / "trash" / trashed_path(name));
+  const auto before = store->lookup({}, "d/f").value();
+  const auto version = store->restore({}, "d/f", 0, "d/f", GENERATE(Force::kYes, Force::kNo));
+  REQUIRE(version);
+  CHECK(version->token.root == before->token.root);
+  CHECK(listed().empty());
+  CHECK(test::stored_file(folder, "d/f") == content);
+  CHECK(fs::hard_link_count(folder / "files/d/f") == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "deleted folders, and what a move replaces, go to the trash") {
