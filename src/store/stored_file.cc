@@ -10,7 +10,7 @@ namespace millrace {
 
 namespace {
 /// The list of one chunk is made again faster than two indices of the catalogue are written.
-bool is_worth_keeping(const ChunkList& chunks) {
+bool is_worth_keeping(const auto& chunks) {
   return chunks.size() > 1;
 }
 }  // namespace
@@ -21,8 +21,14 @@ Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
 }
 
 Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
-  if (!is_worth_keeping(chunks)) return Buffer();
-  Buffer list = encode_chunk_list(chunks);
+  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+}
+
+Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkRuns& chunks) {
+  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+}
+
+Result<Buffer> StoreParts::keep_list(const Digest& root, Buffer list) {
   if (list.size() <= kMaxRowIndexBytes) return list;
   const Place place{Area::kChunks, to_hex(root)};
   if (disk().stat(place)) return Buffer();

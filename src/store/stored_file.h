@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/shared_tally.h"
+#include "delta/chunk_runs.h"
 #include "store/catalogue.h"
 #include "store/durable_names.h"
 #include "store/open_files.h"
@@ -54,7 +55,11 @@ struct StoreParts {
   /// The same for a list that becomes part of a transaction: a long one is written, a short one returned as the row for
   /// Catalogue::put_chunk_list, empty otherwise.
   Result<Buffer> prepare_chunks(const Digest& root, const ChunkList& chunks);
+  Result<Buffer> prepare_chunks(const Digest& root, const ChunkRuns& chunks);
   Result<std::optional<ChunkList>> chunks(const Digest& root);
+
+ private:
+  Result<Buffer> keep_list(const Digest& root, Buffer list);
 };
 
 class OpenVersion final : public StoredFile {

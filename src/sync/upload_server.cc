@@ -246,7 +246,7 @@ class UploadServer final : public Conversation {
           if (!opened->draft) return port_.fail(opened->draft.error());
           draft_ = std::move(*opened->draft);
           port_.set_window(std::min(kUploadWindow, port_.slice()));
-          const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
+          const std::uint64_t limit = request_.size_unknown ? kMaxFileBytes : request_.bytes;
           receiver_.emplace(
               port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
               [this](Error error) { port_.fail(std::move(error)); });
