@@ -106,6 +106,10 @@ class DirectoryStore final : public LocalStore {
   }
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
+    DraftRequest full = request;
+    full.path = below(principal, request.path);
+    // Before anything goes for its sake.
+    MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes, &parts_->quota_refusals));
     if (request.bytes >= kAskedFor) {
       auto free = disk().free_bytes();
       if (free && request.bytes > *free && parts_->make_room(request.bytes)) free = disk().free_bytes();
@@ -116,9 +120,6 @@ class DirectoryStore final : public LocalStore {
                                       " are free.");
       }
     }
-    DraftRequest full = request;
-    full.path = below(principal, request.path);
-    MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes));
     // Not under the store's lock: whoever begins does not wait for a group of commits.
     MILLRACE_ASSIGN(auto superseded, attempts_.take_over(full));
     const std::string name = new_name();
@@ -228,7 +229,7 @@ class DirectoryStore final : public LocalStore {
                           const std::string& to, Force force) override {
     MILLRACE_TRY(committer_.checkpoint());
     const std::string full_to = below(principal, to);
-    MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0));
+    MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0, &parts_->quota_refusals));
     return restore_from_trash(*parts_, {below(principal, path), trashed_ns}, full_to, force, new_name(), share,
                               [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
@@ -275,7 +276,10 @@ class DirectoryStore final : public LocalStore {
   std::shared_ptr<const StoredFile> upload_basis(const Principal& principal, const std::string& path,
                                                  std::uint64_t bytes,
                                                  std::shared_ptr<const StoredFile> stored) override {
-    return millrace::upload_basis(parts_, below(principal, path), bytes, std::move(stored));
+    const std::string full = below(principal, path);
+    // Nothing of others goes for what begin() will refuse.
+    if (!quota_share(principal, full, bytes, nullptr)) return stored;
+    return millrace::upload_basis(parts_, full, bytes, std::move(stored));
   }
 
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
@@ -358,10 +362,12 @@ class DirectoryStore final : public LocalStore {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
   }
 
-  /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit.
-  Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes) {
+  /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit, which `refusals`
+  /// counts where it is not null.
+  Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes,
+                                 QuotaRefusals* refusals) {
     QuotaShare share{principal.account, principal.quota};
-    share.refusals = &parts_->quota_refusals;
+    share.refusals = refusals;
     if (share.quota == Quota{}) return share;
     MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
     if (row) share.replaced_bytes = row->version.bytes;

@@ -186,7 +186,10 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_kept(const std:
     const auto found = partials_.find(path);
     if (found == partials_.end() || found->second.lent) return nullptr;
   }
-  if (const auto free = disk_.free_bytes(); free && *free < announced_bytes) make_room(announced_bytes);
+  if (const auto free = disk_.free_bytes(); free && *free < announced_bytes) {
+    if (announced_bytes - *free > removable_bytes()) return nullptr;
+    make_room(announced_bytes);
+  }
   const std::lock_guard lock(mutex_);
   const auto found = partials_.find(path);
   if (found == partials_.end() || found->second.lent) return nullptr;
@@ -235,6 +238,13 @@ bool PartialUploads::make_room(std::uint64_t bytes) {
     if (found == partials_.end() || (removed && (!free || *free >= bytes))) return removed;
     remove(found);
   }
+}
+
+std::uint64_t PartialUploads::removable_bytes() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t bytes = 0;
+  for (const auto& [path, partial] : partials_) bytes += partial.lent ? 0 : partial.bytes;
+  return bytes;
 }
 
 PartialUploads::Figures PartialUploads::figures() {

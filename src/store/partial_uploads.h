@@ -78,12 +78,15 @@ class PartialUploads {
     std::uint64_t bytes_;
     Access access_;
   };
-  /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`.
+  /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`. Others go for
+  /// that room, but not where all of them would not make it.
   std::shared_ptr<const Lent> lend(const std::string& path, std::uint64_t announced_bytes);
 
   /// Removes partials, oldest first, until so many bytes are free; those that are read stay. False when none was
   /// removed.
   bool make_room(std::uint64_t bytes);
+  /// Of those that nobody reads.
+  std::uint64_t removable_bytes();
   struct Figures {
     std::size_t count = 0;
     std::uint64_t bytes = 0;

@@ -15,6 +15,19 @@ bool is_worth_keeping(const auto& chunks) {
 }
 }  // namespace
 
+bool StoreParts::make_room(std::uint64_t bytes) {
+  const auto missing = [&]() -> std::uint64_t {
+    const auto free = disk().free_bytes();
+    return free && *free < bytes ? bytes - *free : 0;
+  };
+  const std::uint64_t held = partials->removable_bytes() + trash->held_bytes();
+  if (missing() > held) return false;
+  const bool removed = partials->make_room(bytes);
+  const std::uint64_t still = missing();
+  if (removed && still == 0) return true;
+  return trash->make_room(still) || removed;
+}
+
 Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
   MILLRACE_ASSIGN(const Buffer row, prepare_chunks(root, chunks));
   return row.empty() ? Status() : catalogue->put_chunk_list(root, row);

@@ -47,8 +47,8 @@ struct StoreParts {
   std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time
   Disk& disk() { return *folder.disk; }
   /// Removes what can be done without, until so many bytes are free: what is left of uploads first, then the trash.
-  /// False when nothing was removed.
-  bool make_room(std::uint64_t bytes) { return partials->make_room(bytes) || trash->make_room(bytes); }
+  /// Nothing where all of that would not be enough. False when nothing was removed.
+  bool make_room(std::uint64_t bytes);
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only.
   Status put_chunks(const Digest& root, const ChunkList& chunks);

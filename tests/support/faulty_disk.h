@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct Faults {
   std::size_t count = 0;
   bool hit = false;
   bool dead = false;
+  std::optional<std::uint64_t> free_bytes;                 ///< what the disk says; empty: the truth
   std::function<void(std::string_view operation)> before;  ///< may change files behind the store's back
 
   struct Undo {
@@ -167,7 +169,10 @@ class FaultyDisk final : public Disk {
     return done;
   }
   DiskResult<std::uint64_t> total_bytes() override { return disk_->total_bytes(); }
-  DiskResult<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
+  DiskResult<std::uint64_t> free_bytes() override {
+    if (faults_->free_bytes) return *faults_->free_bytes;
+    return disk_->free_bytes();
+  }
   DiskStatus before_transaction() override {
     if (const int error = step("transaction")) return disk_fail(error);
     return disk_->before_transaction();

@@ -368,6 +368,57 @@ TEST_CASE_METHOD(Fixture, "a full disk takes the partials before it fails an upl
   CHECK(known_bytes(*read, kTarget) > 8 * kMiB);
 }
 
+TEST_CASE_METHOD(Fixture, "what can never have room takes nothing away, and what can takes what it needs") {
+  for (const char* path : {"a", "b"}) {
+    cut(path, 9 * kMiB);
+    now += kHour;
+  }
+  const Buffer old = test::random_bytes(300'000, 1);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(test::put_file(*store, "f", old));
+    REQUIRE(store->remove({}, "f", Recursive::kNo, {}));
+  }
+  REQUIRE(store->flush());
+  const auto trashed = [this] { return store->list_trash({}, "", "", 100).value().entries.size(); };
+  CHECK(staged() == 4);
+  CHECK(trashed() == 2);
+  faults->free_bytes = 1000;
+  DraftRequest request;
+  request.path = "g";
+  const auto refused = [&](const Principal& who, std::uint64_t bytes) {
+    request.bytes = bytes;
+    const auto draft = store->begin(who, request);
+    return !draft && draft.error().code == Code::kQuota;
+  };
+  SECTION("more than all of it") {
+    for (const std::uint64_t bytes : {20 * kMiB, std::size_t{1} << 60}) {
+      CHECK(refused({}, bytes));
+      CHECK_FALSE(store->upload_basis({}, "a", bytes, nullptr));
+    }
+    CHECK(staged() == 4);
+    CHECK(trashed() == 2);
+  }
+  SECTION("more than the account may have") {
+    Principal poor;
+    poor.account = "poor";
+    poor.quota.bytes = 1;
+    CHECK(refused(poor, 10 * kMiB));
+    CHECK(store->figures().refused_bytes == 1);
+    CHECK(staged() == 4);
+    CHECK(trashed() == 2);
+    Principal owner;
+    owner.quota.bytes = 1;
+    CHECK_FALSE(store->upload_basis(owner, "a", 10 * kMiB, nullptr));
+    CHECK(store->figures().refused_bytes == 1);
+    CHECK(staged() == 4);
+  }
+  SECTION("as much as there is") {
+    CHECK(refused({}, 18 * kMiB));  // the disk says the same whatever goes
+    CHECK(staged() == 0);
+    CHECK(trashed() < 2);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "a partial that cannot be read goes, and the next upload does without it") {
   cut("f", 9 * kMiB);
   {
