@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/path.h"
+#include "store/chunk_list_sweep.h"
 #include "store/commit_queue.h"
 #include "store/folder_listing.h"
 #include "store/indexer.h"
@@ -284,6 +285,8 @@ class DirectoryStore final : public LocalStore {
 
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
 
+  std::chrono::nanoseconds sweep_chunk_lists() override { return list_sweep_.step(); }
+
   void sweep_trash() override { parts_->trash->sweep(); }
 
   StoreFigures figures() override {
@@ -496,6 +499,7 @@ class DirectoryStore final : public LocalStore {
   CurrentVersions versions_;
   Committer committer_;
   std::optional<CommitQueue> queue_;
+  ChunkListSweep list_sweep_{*parts_};
   StagingNames staging_;
   UploadAttempts attempts_;
   std::mutex naming_;  ///< guards the options' `random`
@@ -541,6 +545,7 @@ Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, cons
   parts->durability = options.durability;
   parts->hasher = options.hasher;
   if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
+  parts->now_ns = options.wall_clock_ns;
   parts->partials =
       std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   parts->trash = std::make_unique<Trash>(parts->disk(), options.wall_clock_ns, options.trash);

@@ -44,14 +44,18 @@ Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkRuns& c
 Result<Buffer> StoreParts::keep_list(const Digest& root, Buffer list) {
   if (list.size() <= kMaxRowIndexBytes) return list;
   const Place place{Area::kChunks, to_hex(root)};
-  if (disk().stat(place)) return Buffer();
   auto file = disk().create(place);
-  if (!file && file.error() == EEXIST) return Buffer();
+  const bool is_there = !file && file.error() == EEXIST;
+  if (is_there) file = disk().open(place, Access::kReadWrite);
   if (!file) return fail(disk_error(file.error(), "create", place.path));
-  if (const auto written = disk().pwrite(*file, list, 0); !written) {
-    (void)disk().unlink(place);  // a cut list fails its checksum and is made again
-    return fail(disk_error(written.error(), "write", place.path));
+  if (!is_there) {
+    if (const auto written = disk().pwrite(*file, list, 0); !written) {
+      (void)disk().unlink(place);  // a cut list fails its checksum and is made again
+      return fail(disk_error(written.error(), "write", place.path));
+    }
   }
+  // Its age keeps the sweep away from it until the version that it is for is there.
+  (void)disk().set_attributes(*file, 0600, now_ns());
   return Buffer();
 }
 

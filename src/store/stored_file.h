@@ -36,6 +36,7 @@ struct StoreParts {
   std::unique_ptr<Catalogue> catalogue;
   Durability durability = Durability::kFull;
   HasherFactory hasher;
+  std::function<std::int64_t()> now_ns;  ///< wall clock
   OpenFiles files{kOpenFiles};
   Readers readers;
   std::unique_ptr<PartialUploads> partials;
@@ -53,7 +54,7 @@ struct StoreParts {
   /// losing it costs time only.
   Status put_chunks(const Digest& root, const ChunkList& chunks);
   /// The same for a list that becomes part of a transaction: a long one is written, a short one returned as the row for
-  /// Catalogue::put_chunk_list, empty otherwise.
+  /// Catalogue::put_chunk_list, empty otherwise. The transaction must follow within ChunkListSweep::kLeastAge.
   Result<Buffer> prepare_chunks(const Digest& root, const ChunkList& chunks);
   Result<Buffer> prepare_chunks(const Digest& root, const ChunkRuns& chunks);
   Result<std::optional<ChunkList>> chunks(const Digest& root);
