@@ -70,7 +70,7 @@ Status hold_content(StoreParts& parts, const File& file, std::uint64_t bytes, co
 
 /// What fails is swept at the next start.
 void Committer::drop(const std::string& staged) {
-  (void)parts_.disk().unlink({Area::kStaging, staged});
+  parts_.partials->discard(staged);
 }
 
 Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there,
