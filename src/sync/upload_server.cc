@@ -55,6 +55,8 @@ class UploadServer final : public Conversation {
           const std::optional<Version>& version = *found->version;
           if (version && request.root && version->token.root == *request.root) {
             found->same = true;
+            // Somebody else's, or an earlier attempt's whose answer was lost: it is there, and stays as it is.
+            if (!expected_version(request, &*version)) return;
             auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
             if (updated) {
               found->version = std::optional<Version>(*updated);
@@ -79,11 +81,11 @@ class UploadServer final : public Conversation {
           if (!found->version) return port_.fail(found->version.error());
           if (!found->status) return port_.fail(found->status.error());
           const auto& version = *found->version;
+          if (found->same) return done(*version, true);
           const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
           const auto expected = expected_version(request_, current);
           if (!expected) return port_.fail(expected.error());
           expected_ = *expected;
-          if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->basis;
           seed_ = found->seed;

@@ -39,13 +39,14 @@ struct Fixture {
   }
   static Toolbox toolbox() { return {make_sha256, make_zstd_codec, SeededRandom(7)}; }
 
-  Result<TransferResult> upload(std::uint64_t seed, const Buffer& content, TransferOptions options = {}) {
+  Result<TransferResult> upload(std::uint64_t seed, const Buffer& content, TransferOptions options = {},
+                                Attributes attributes = {1'000'000'000, 0644}) {
     test::Loopback loopback(seed, context);
     Result<TransferResult> result = fail(Code::kInternal, "The upload never ended.");
     const Toolbox tools = toolbox();
     REQUIRE(loopback.client().open([&](StreamPort& port) {
       return make_upload(
-          port, {"file", std::make_shared<BufferSource>(content), {1'000'000'000, 0644}}, options, tools,
+          port, {"file", std::make_shared<BufferSource>(content), attributes}, options, tools,
           [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
     }));
     loopback.run();
@@ -308,6 +309,31 @@ TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refus
   REQUIRE(refused);
   CHECK(refused->code == Code::kProtocol);
   CHECK_FALSE(fs::exists(folder / "files" / "file"));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "content that is there already is success, and stays as it is where something else was expected") {
+  const Buffer old = test::random_bytes(100'000, 1);
+  const Buffer content = test::random_bytes(300'000, 2);
+  const auto first = upload(1, old);
+  REQUIRE(first);
+  const Expected was{Expected::Kind::kRoot, first->version.token.root};
+  const auto second = upload(2, content, TransferOptions{.expected = was});
+  REQUIRE(second);
+  const Attributes others{2'000'000'000, 0600};
+  // An attempt whose answer was lost, and one that expects nothing there.
+  for (const Expected& expected : {was, Expected{Expected::Kind::kNone, {}}}) {
+    const auto again = upload(3, content, TransferOptions{.expected = expected}, others);
+    REQUIRE(again);
+    CHECK(again->unchanged);
+    CHECK(again->version == second->version);
+    CHECK(context.store->lookup({}, "file").value() == second->version);
+    CHECK(upload(4, old, TransferOptions{.expected = expected}, others).error().code == Code::kConflict);
+    CHECK(context.store->lookup({}, "file").value() == second->version);
+  }
+  const auto touched = upload(5, content, {}, others);
+  REQUIRE(touched);
+  CHECK(touched->version.attributes == others);
 }
 
 TEST_CASE_METHOD(Fixture, "a few bytes that name a file of nothing but holes are refused") {
