@@ -546,6 +546,7 @@ Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, cons
   parts->hasher = options.hasher;
   if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
   parts->now_ns = options.wall_clock_ns;
+  parts->report = options.report;
   parts->partials =
       std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   parts->trash = std::make_unique<Trash>(parts->disk(), options.wall_clock_ns, options.trash);

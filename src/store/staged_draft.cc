@@ -215,7 +215,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   MILLRACE_TRY(hold_content(*parts_, *open, size_, request_.path, ready));
   const auto stat = disk.stat_file(*open);
   MILLRACE_TRY(check(stat, "stat the new version of"));
-  MILLRACE_ASSIGN(ready.chunk_row, parts_->prepare_chunks(root, chunks_));
+  ready.chunk_row = parts_->chunk_row(root, chunks_);
   ready.path = request_.path;
   ready.expected = request_.expected;
   ready.staged = name_;

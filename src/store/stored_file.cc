@@ -28,9 +28,24 @@ bool StoreParts::make_room(std::uint64_t bytes) {
   return trash->make_room(still) || removed;
 }
 
-Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
-  MILLRACE_ASSIGN(const Buffer row, prepare_chunks(root, chunks));
-  return row.empty() ? Status() : catalogue->put_chunk_list(root, row);
+void StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
+  const auto row = prepare_chunks(root, chunks);
+  if (!row) return report_lost(row.error());
+  if (row->empty()) return;
+  if (const Status kept = catalogue->put_chunk_list(root, *row); !kept) report_lost(kept.error());
+}
+
+Buffer StoreParts::chunk_row(const Digest& root, const ChunkRuns& chunks) {
+  auto row = prepare_chunks(root, chunks);
+  if (row) return std::move(*row);
+  report_lost(row.error());
+  return {};
+}
+
+void StoreParts::report_lost(const Error& error) {
+  if (has_lost_lists_.exchange(true) || !report) return;
+  report("A list of chunks cannot be kept; files are served all the same, but are read again for each delta: " +
+         error.sentence);
 }
 
 Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
@@ -117,7 +132,7 @@ Result<std::shared_ptr<const ChunkList>> OpenVersion::chunks() const {
       return fail(Code::kIntegrity, "'" + printable(path_) +
                                         "' is not what the catalogue says; verify it, and upload it again if need be.");
     }
-    MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
+    parts_->put_chunks(indexed.root, indexed.chunks);
     list = std::move(indexed.chunks);
   }
   chunks_ = std::make_shared<const ChunkList>(std::move(*list));

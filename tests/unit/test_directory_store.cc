@@ -14,6 +14,7 @@
 #include "store/chunk_list_sweep.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
+#include "support/faulty_disk.h"
 #include "support/store_files.h"
 
 using namespace millrace;
@@ -290,6 +291,39 @@ TEST_CASE_METHOD(Fixture,
   auto lists = catalogue.prepare("SELECT count(*) FROM chunk_lists").value();
   REQUIRE(lists.step().value());
   CHECK(lists.integer(0) == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "chunk lists that cannot be kept fail neither commits nor reads, and are told of once") {
+  store.reset();
+  std::vector<std::string> reports;
+  const auto faults = std::make_shared<test::Faults>();
+  auto data = open_data_folder(folder).value();
+  data.disk = std::make_unique<test::FaultyDisk>(std::move(data.disk), faults);
+  StoreOptions options{Durability::kFull, SeededRandom(seed++), make_sha256, nullptr};
+  options.report = [&reports](const std::string& sentence) { reports.push_back(sentence); };
+  options.committing = Committing::kInline;
+  const auto local = open_directory_store(std::move(data), folder / "catalogue.sqlite", std::move(options)).value();
+  const auto hasher = make_sha256();
+  const Chunk zeros{hasher->hash(Buffer(kMaxChunkBytes, Byte{0})), 0, kMaxChunkBytes};
+  constexpr std::size_t kLong = kMaxRowIndexBytes / kIndexBytesPerChunk + 1;
+  DraftRequest request;
+  request.path = "f";
+  const auto draft = local->begin({}, request).value();
+  REQUIRE(draft->add_zeros(zeros, kLong));
+  // Whatever is made from now on can only be a list.
+  faults->before = [&faults](std::string_view operation) {
+    faults->armed = false;
+    if (operation == "create") faults->arm(test::Faults::Kind::kFailOnce, 0, ENOSPC);
+  };
+  const auto root = build_tree(ChunkList(kLong, zeros), *hasher).root;
+  CHECK(test::commit(*draft, root, kLong * kMaxChunkBytes, {}));
+  CHECK(faults->hit);
+  CHECK(local->open({}, "f").value()->chunks().value()->size() == kLong);
+  fs::resize_file(folder / "files" / "f", (kLong + 1) * kMaxChunkBytes);
+  CHECK(local->lookup({}, "f").value()->bytes == (kLong + 1) * kMaxChunkBytes);
+  CHECK(fs::is_empty(folder / "chunks"));
+  CHECK(reports.size() == 1);
+  faults->before = nullptr;
 }
 
 TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and damage in them is found") {
