@@ -132,7 +132,7 @@ class DirectoryStore final : public LocalStore {
     parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
         parts_, std::move(full), name, id_of(*stat), [this](ReadyDraft draft) { queue_->add(std::move(draft)); },
-        std::move(superseded), std::move(share));
+        std::move(superseded), std::move(share), principal.scope.read ? Sender::kReads : Sender::kBlind);
   }
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,

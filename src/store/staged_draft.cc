@@ -16,14 +16,16 @@ constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
 StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
-                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share)
+                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share,
+                         Sender sender)
     : parts_(std::move(parts)),
       request_(std::move(request)),
       name_(std::move(name)),
       id_(id),
       ready_(std::move(ready)),
       superseded_(std::move(superseded)),
-      share_(std::move(share)) {}
+      share_(std::move(share)),
+      sender_(sender) {}
 
 StagedDraft::~StagedDraft() {
   parts_->files.forget(id_);
@@ -224,6 +226,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   ready.attributes = attributes;
   ready.superseded = superseded_;
   ready.share = share_;
+  ready.sender = sender_;
   return ready;
 }
 

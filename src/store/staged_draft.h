@@ -15,7 +15,8 @@ class StagedDraft : public StoreDraft {
 
   /// `superseded` becomes true when another attempt took over; any thread may set it.
   StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id, Ready ready,
-              std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share = {});
+              std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share = {},
+              Sender sender = Sender::kReads);
   ~StagedDraft() override;
 
   Status keep(std::uint64_t first, std::uint64_t count) override;
@@ -45,6 +46,7 @@ class StagedDraft : public StoreDraft {
   Ready ready_;
   std::shared_ptr<const std::atomic<bool>> superseded_;
   const QuotaShare share_;
+  const Sender sender_;
   ChunkRuns chunks_;
   std::vector<std::uint64_t> basis_offsets_;
   std::shared_ptr<const ChunkList> basis_chunks_;
