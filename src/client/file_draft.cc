@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "net/descriptor.h"
 #include "base/path.h"
+#include "delta/chunk_runs.h"
+#include "net/descriptor.h"
 
 namespace millrace {
 
@@ -63,29 +64,25 @@ class FileDraft final : public DownloadDraft {
       buffer_.resize(bytes);
       MILLRACE_TRY(basis_->read_at(offsets_[at], buffer_));
       MILLRACE_TRY(write(buffer_));
-      chunks_.insert(chunks_.end(), basis_chunks_->begin() + static_cast<std::ptrdiff_t>(at),
-                     basis_chunks_->begin() + static_cast<std::ptrdiff_t>(end));
+      chunks_.add(std::span(*basis_chunks_).subspan(at, end - at));
       at = end;
     }
     return {};
   }
   Status add(std::span<const Chunk> chunks, ByteView content) override {
-    chunks_.insert(chunks_.end(), chunks.begin(), chunks.end());
+    chunks_.add(chunks);
     added_ += content.size();
     return write(content);
   }
   Status add_zeros(const Chunk& chunk, std::uint64_t count) override {
-    chunks_.insert(chunks_.end(), count, chunk);
+    chunks_.add(chunk, count);
     size_ += std::uint64_t{chunk.length} * count;
     return {};
   }
   Status replace(std::uint64_t index, const Chunk& chunk, ByteView content) override {
-    if (index >= chunks_.size() || chunks_[index].length != chunk.length)
+    if (index >= chunks_.size() || chunks_.at(index).length != chunk.length || !chunks_.replace(index, chunk))
       return fail(Code::kUsage, "There is no such chunk to replace.");
-    std::uint64_t offset = 0;
-    for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
-    chunks_[index] = chunk;
-    return write_all(file(), content, offset, path_);
+    return write_all(file(), content, chunks_.offset_of(index), path_);
   }
   Status read_at(std::uint64_t offset, MutableBytes into) const override {
     if (offset + into.size() > size_) return fail(Code::kUsage, "The draft is not that long yet.");
@@ -104,7 +101,10 @@ class FileDraft final : public DownloadDraft {
   }
   std::uint64_t size() const override { return size_; }
   std::uint64_t chunk_count() const override { return chunks_.size(); }
-  Result<Chunk> chunk_at(std::uint64_t index) const override { return chunks_.at(index); }
+  Result<Chunk> chunk_at(std::uint64_t index) const override {
+    if (index >= chunks_.size()) return fail(Code::kUsage, "The draft has no such chunk.");
+    return chunks_.at(index);
+  }
 
   Status commit(const Version& version) override {
     MILLRACE_TRY(still_in_place());
@@ -207,7 +207,7 @@ class FileDraft final : public DownloadDraft {
   std::shared_ptr<const Source> basis_;
   std::shared_ptr<const ChunkList> basis_chunks_;
   std::vector<std::uint64_t> offsets_;
-  ChunkList chunks_;
+  ChunkRuns chunks_;
   Buffer buffer_;
   std::uint64_t size_ = 0;
   std::uint64_t added_ = 0;  ///< of that, what the basis did not have

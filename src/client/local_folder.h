@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/descriptor.h"
 #include "base/error.h"
+#include "net/descriptor.h"
 
 namespace millrace {
 

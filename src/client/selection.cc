@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <set>
 
-#include "net/descriptor.h"
 #include "base/path.h"
+#include "net/descriptor.h"
 
 namespace millrace {
 

@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "net/descriptor.h"
 #include "base/error.h"
+#include "net/descriptor.h"
 
 namespace millrace {
 

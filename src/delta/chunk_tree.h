@@ -25,6 +25,9 @@ inline constexpr std::uint32_t kMaxFanOut = 64;
 /// a bound on the tree's memory (24 bytes a chunk, 200 MiB), however large the file is.
 inline constexpr std::size_t kMaxLeaves = std::size_t{1} << 23;
 
+/// As `max_leaves` where only the root is wanted: a draft's tree takes no memory then, however many chunks it has.
+inline constexpr std::size_t kOnlyRoot = kMaxFanOut;
+
 /// What the exchange needs of one node: a digest's prefix is enough to compare truncated digests.
 struct TreeNode {
   std::uint64_t prefix = 0;       ///< first 8 bytes of the digest, little-endian

@@ -72,6 +72,8 @@ Result<PartPlan> decode_instructions(ByteView instructions, std::uint64_t raw_by
     PatchItem item;
     item.kind = static_cast<PatchItem::Kind>(head & 3);
     const std::uint64_t value = head >> 2;
+    if (cursor.is_at_end && item.kind != PatchItem::Kind::kEnd)
+      return protocol("A patch goes on after a chunk that can only be the last of its file.");
     switch (item.kind) {
       case PatchItem::Kind::kKeep:
         if (value == 0 || value > kMaxCount) return protocol("A patch keeps an impossible number of chunks.");
@@ -86,12 +88,16 @@ Result<PartPlan> decode_instructions(ByteView instructions, std::uint64_t raw_by
         if (value == 0 || value > kMaxCount / kMaxChunkBytes || length == 0 || length > kMaxChunkBytes) {
           return protocol("A patch names zero chunks of an impossible size.");
         }
+        // Zeros ask for no cut: a shorter chunk of them ends with the file.
+        cursor.is_at_end = length != kMaxChunkBytes;
+        if (cursor.is_at_end && value > 1) return protocol("A patch names several short chunks of zeros.");
         item.count = value;
         item.bytes = value * length;
         break;
       }
       case PatchItem::Kind::kChunk: {
         if (value == 0 || value > kMaxChunkBytes) return protocol("A patch names a chunk of an impossible size.");
+        cursor.is_at_end = value < kMinChunkBytes;
         item.bytes = value;
         item.op_begin = static_cast<std::uint32_t>(plan.ops.size());
         std::uint64_t covered = 0;

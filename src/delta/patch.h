@@ -26,6 +26,14 @@ inline constexpr std::uint64_t kMaxPartInstructionBytes = 4u << 20;
 inline constexpr std::uint64_t kMaxPartRawBytes = 8u << 20;
 inline constexpr std::uint64_t kNeighbourBytes = 32 * 1024;
 
+/// The most chunks that a file may have: 4 TiB at the average size. A few bytes of a patch name any number of holes,
+/// and what is built from it has a list of them.
+inline constexpr std::uint64_t kMaxFileChunks = std::uint64_t{1} << 28;
+/// Of these the most that may be all zero: 256 GiB.
+inline constexpr std::uint64_t kMaxZeroChunks = std::uint64_t{1} << 22;
+/// The longest file, made of the longest chunks only: 16 TiB.
+inline constexpr std::uint64_t kMaxFileBytes = kMaxFileChunks * kMaxChunkBytes;
+
 /// How COPY and KEEP name their place: by basis position, or not at all because it is the target's own position and the
 /// receiver knows from its search where it has those bytes (downloads).
 enum class Addressing : std::uint8_t { kBasis = 0, kTarget = 1 };
@@ -59,11 +67,13 @@ struct PatchCursor {
   Addressing addressing = Addressing::kBasis;
   std::uint64_t next_chunk = 0;
   std::uint64_t next_offset = 0;
+  bool is_at_end = false;  ///< a chunk has come that only a file's last one can be
 };
 
 Buffer encode_instructions(const PartPlan& plan, PatchCursor& cursor);
-/// Errors: kProtocol, kTooLarge. Checks chunk sizes and that ops cover their chunk exactly; not whether the basis has
-/// what is named.
+/// Errors: kProtocol. Checks chunk sizes, that nothing follows a chunk which is too short for any but the last (KEEPs
+/// apart, whose length the receiver knows), and that ops cover their chunk exactly; not whether the basis has what is
+/// named.
 Result<PartPlan> decode_instructions(ByteView instructions, std::uint64_t raw_bytes, PatchCursor& cursor);
 
 Buffer encode_patch_header(std::uint64_t prefix_window, Addressing addressing);

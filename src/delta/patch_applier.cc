@@ -14,10 +14,13 @@ constexpr std::size_t kRunBytes = 512u << 10;
 constexpr const char* kNotInBasis = "A patch names something that its basis does not have.";
 }  // namespace
 
-/// Turns the part's places into basis positions and checks that the basis has them.
+/// Turns the part's places into basis positions and checks that the basis has them, and that what is built stays within
+/// its limits, before anything of it is built.
 Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
   std::uint64_t at = draft_.size();
   std::uint64_t index = draft_.chunk_count();
+  // All but the last have their least length; a match that is false may keep another short one.
+  const std::uint64_t max_chunks = std::min(kMaxFileChunks, max_bytes_ / kMinChunkBytes + 1);
   const std::uint64_t chunks = basis_.chunk_offsets.empty() ? 0 : basis_.chunk_offsets.size() - 1;
   const auto nothing = [] { return fail(Code::kProtocol, kNotInBasis); };
   std::vector<PatchItem> resolved;
@@ -56,10 +59,15 @@ Status PatchApplier::resolve(PartPlan& plan, Addressing addressing) {
         item.op_end = static_cast<std::uint32_t>(ops.size());
       }
       at += item.bytes;
-      index += item.kind == PatchItem::Kind::kZeros ? item.count : 1;
+      const bool is_zeros = item.kind == PatchItem::Kind::kZeros;
+      index += is_zeros ? item.count : 1;
+      zero_chunks_ += is_zeros ? item.count : 0;
       resolved.push_back(item);
     }
     if (at > max_bytes_) return fail(Code::kTooLarge, "A patch makes a longer file than was announced.");
+    if (index > max_chunks) return fail(Code::kTooLarge, "A patch makes a file of more chunks than it may have.");
+    if (zero_chunks_ > kMaxZeroChunks)
+      return fail(Code::kTooLarge, "A patch makes a file with more than 256 GiB of zeros, which is not supported.");
   }
   plan.items = std::move(resolved);
   plan.ops = std::move(ops);
@@ -198,9 +206,7 @@ Result<std::optional<Digest>> PatchApplier::apply(ReceivedPart part, std::uint64
         zero_digest_ = hasher.hash(Buffer(length, Byte{0}));
         zero_length_ = length;
       }
-      // Zeros ask for no cut: only the longest chunk of them ends before the file does.
-      has_wrong_cut_ |= last_cut_unasked_ || (length != kMaxChunkBytes && item.count > 1);
-      last_cut_unasked_ = length != kMaxChunkBytes;
+      has_wrong_cut_ |= std::exchange(last_cut_unasked_, false);
       MILLRACE_TRY(draft_.add_zeros(Chunk{zero_digest_, 0, length}, item.count));
       zero_bytes_ += item.bytes;
     } else {

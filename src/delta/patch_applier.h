@@ -29,8 +29,8 @@ class PatchApplier {
   PatchApplier(PatchBasis basis, Draft& draft, std::uint64_t max_bytes)
       : basis_(std::move(basis)), draft_(draft), max_bytes_(max_bytes) {}
 
-  /// Applies one part. Errors: kProtocol, kTooLarge, kIntegrity, the draft's. Gives the root when this was the last
-  /// part.
+  /// Applies one part. Errors: kProtocol, kTooLarge (of what it names nothing is built then), kIntegrity, the draft's.
+  /// Gives the root when this was the last part.
   Result<std::optional<Digest>> apply(ReceivedPart part, std::uint64_t window, Addressing addressing, Hasher& hasher,
                                       SegmentCodec& codec);
 
@@ -56,6 +56,7 @@ class PatchApplier {
   std::uint64_t literal_bytes_ = 0;
   std::uint64_t matched_bytes_ = 0;
   std::uint64_t zero_bytes_ = 0;
+  std::uint64_t zero_chunks_ = 0;  ///< of what was resolved
   std::vector<std::uint64_t> built_chunks_;
   bool last_cut_unasked_ = false;  ///< right only if nothing follows
   bool has_wrong_cut_ = false;

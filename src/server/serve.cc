@@ -258,6 +258,7 @@ int serve(const ServeOptions& given, std::string revision) {
   if (options.scrub.interval.count() > 0)
     chores->add([&scrub] { return scrub.step(); }, std::min(kFirstScrub, options.scrub.interval));
   chores->add([&owned] { return owned->sweep_partials(); }, std::chrono::minutes(1));
+  chores->add([&owned] { return owned->sweep_chunk_lists(); }, std::chrono::minutes(1));
   chores->add(
       [&owned] {
         owned->sweep_trash();

@@ -248,6 +248,46 @@ Status Catalogue::put_chunk_list(const Digest& root, ByteView list) {
   return insert.bind_blob(1, root.bytes).bind_blob(2, list).run();
 }
 
+Result<std::vector<std::pair<Digest, bool>>> Catalogue::chunk_lists(const Digest& after, std::size_t limit) {
+  const DurationScope took(query_times_);
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement(
+      "SELECT root,EXISTS(SELECT 1 FROM versions WHERE versions.root=chunk_lists.root) FROM chunk_lists WHERE root>? "
+      "ORDER BY root LIMIT ?",
+      status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  query.bind_blob(1, after.bytes).bind(2, static_cast<std::uint64_t>(limit));
+  std::vector<std::pair<Digest, bool>> found;
+  for (;;) {
+    MILLRACE_ASSIGN(const bool more, query.step());
+    if (!more) return found;
+    const ByteView bytes = query.blob(0);
+    Digest root;
+    std::copy_n(bytes.begin(), std::min(bytes.size(), root.bytes.size()), root.bytes.begin());
+    found.emplace_back(root, query.integer(1) != 0);
+  }
+}
+
+Result<bool> Catalogue::has_root(const Digest& root) {
+  const DurationScope took(query_times_);
+  const std::lock_guard lock(mutex_);
+  Status status;
+  auto& query = statement("SELECT 1 FROM versions WHERE root=? LIMIT 1", status);
+  MILLRACE_TRY(status);
+  const StatementScope scope(query);
+  return query.bind_blob(1, root.bytes).step();
+}
+
+Status Catalogue::remove_unused_chunk_list(const Digest& root) {
+  Status status;
+  auto& remove =
+      statement("DELETE FROM chunk_lists WHERE root=?1 AND NOT EXISTS(SELECT 1 FROM versions WHERE root=?1)", status);
+  MILLRACE_TRY(status);
+  return remove.bind_blob(1, root.bytes).run();
+}
+
 Result<std::vector<Pending>> Catalogue::pending() {
   const std::lock_guard lock(mutex_);
   Status status;

@@ -115,6 +115,10 @@ class Catalogue {
   Result<std::vector<Change>> changes(const std::string& prefix, std::uint64_t since, std::size_t limit);
   Result<std::optional<Buffer>> chunk_list(const Digest& root);
   Status put_chunk_list(const Digest& root, ByteView list);
+  /// Roots of lists behind `after`, in their order, and whether a version has them.
+  Result<std::vector<std::pair<Digest, bool>>> chunk_lists(const Digest& after, std::size_t limit);
+  /// Whether a version has it.
+  Result<bool> has_root(const Digest& root);
   Result<std::vector<Pending>> pending();
 
   /// Runs `body` in one transaction; an error rolls it back. A COMMIT that fails stops writing, unless the disk was
@@ -131,6 +135,8 @@ class Catalogue {
   Status remove_pending(std::int64_t id);
   /// All of a path's kPut.
   Status remove_pending_puts(const std::string& path);
+  /// Nothing happens if a version has that root.
+  Status remove_unused_chunk_list(const Digest& root);
   /// Rows of the same step up to `keep_after` go.
   Status put_history(const HistoryRow& row, std::int64_t keep_after);
   /// What stat says now of the file that the path's row is about; nothing happens if the row is about another one.

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "delta/chunk.h"
+#include "delta/chunk_runs.h"
 
 namespace millrace {
 
@@ -13,6 +13,7 @@ inline constexpr std::size_t kIndexBytesPerChunk = 44;
 /// Longer lists go to a side file.
 inline constexpr std::size_t kMaxRowIndexBytes = 64 * 1024;
 
+Buffer encode_chunk_list(const ChunkRuns& chunks);
 Buffer encode_chunk_list(const ChunkList& chunks);
 /// Errors: kIntegrity for anything that encode_chunk_list did not write.
 Result<ChunkList> decode_chunk_list(ByteView bytes);

@@ -14,8 +14,10 @@ namespace {
 
 constexpr std::size_t kFlushedTogether = 64;  ///< files whose writeback runs while the first of them is waited for
 
-Error conflict(const std::string& path, const std::optional<Row>& now) {
-  return {Code::kConflict, "'" + printable(path) + "' was changed by somebody else meanwhile (it is now " +
+Error conflict(const ReadyDraft& draft, const std::optional<Row>& now) {
+  if (draft.sender == Sender::kBlind)
+    return {Code::kConflict, "'" + printable(draft.path) + "' is not as expected; use --force to replace it."};
+  return {Code::kConflict, "'" + printable(draft.path) + "' was changed by somebody else meanwhile (it is now " +
                                (now ? to_hex(now->version.token.root).substr(0, 12) : std::string("gone")) +
                                "); fetch it, or use --force to replace it."};
 }
@@ -70,7 +72,7 @@ Status hold_content(StoreParts& parts, const File& file, std::uint64_t bytes, co
 
 /// What fails is swept at the next start.
 void Committer::drop(const std::string& staged) {
-  (void)parts_.disk().unlink({Area::kStaging, staged});
+  parts_.partials->discard(staged);
 }
 
 Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& draft, std::optional<Version>& there,
@@ -81,8 +83,10 @@ Result<std::optional<Committer::Admitted>> Committer::admit(const ReadyDraft& dr
   }
   MILLRACE_ASSIGN(const auto before, versions_.find(draft.path));
   if (!holds(draft.expected, before)) {
-    // Another attempt of the same upload was faster, or somebody else had the same content: nothing is left to do.
-    if (!before || before->version.token.root != draft.root) return fail(conflict(draft.path, before));
+    // Another attempt of the same upload was faster, or somebody else had the same content: nothing is left to do. Told
+    // to who may not read it would confirm a guess.
+    const bool is_there = before && before->version.token.root == draft.root && draft.sender == Sender::kReads;
+    if (!is_there) return fail(conflict(draft, before));
     there = before->version;
     return std::nullopt;
   }

@@ -30,6 +30,9 @@ struct QuotaShare {
 Status fits_quota(const QuotaShare& share, const Usage& used, std::int64_t more_bytes, std::int64_t more_files,
                   const std::string& path);
 
+/// Whether whoever sends a draft may also read what is stored, and so be told of it.
+enum class Sender : std::uint8_t { kReads, kBlind };
+
 /// A draft whose bytes are complete and, where its content does not travel in the row, flushed.
 struct ReadyDraft {
   std::string path;
@@ -43,6 +46,7 @@ struct ReadyDraft {
   std::shared_ptr<const std::atomic<bool>> superseded;
   Committed done;
   QuotaShare share = {};
+  Sender sender = Sender::kReads;
 };
 
 /// What lets a commit count on a draft's bytes: small ones go into `draft.content`, the file of larger ones is flushed.

@@ -98,7 +98,6 @@ Result<std::optional<Row>> CurrentVersions::index(const std::string& path, const
   const bool same = old && old->version.token.root == indexed.root;
   if (same && old->stat.mtime_ns == indexed.stat.mtime_ns && disk_mode(old->version.attributes) == indexed.stat.mode)
     row.version.attributes = old->version.attributes;
-  MILLRACE_TRY(parts_.put_chunks(indexed.root, indexed.chunks));
   MILLRACE_TRY(keep_unsettled(path));
   MILLRACE_TRY(catalogue.transaction(parts_.disk(), [&]() -> Status {
     if (!same || row.version.attributes != old->version.attributes) {
@@ -108,6 +107,7 @@ Result<std::optional<Row>> CurrentVersions::index(const std::string& path, const
     return catalogue.put(path, row);
   }));
   parts_.unsettled.forget(path);
+  parts_.put_chunks(indexed.root, indexed.chunks);  // behind its version: a list without one is swept
   return std::optional<Row>(row);
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/path.h"
+#include "store/chunk_list_sweep.h"
 #include "store/commit_queue.h"
 #include "store/folder_listing.h"
 #include "store/indexer.h"
@@ -106,6 +107,10 @@ class DirectoryStore final : public LocalStore {
   }
 
   Result<std::unique_ptr<StoreDraft>> begin(const Principal& principal, const DraftRequest& request) override {
+    DraftRequest full = request;
+    full.path = below(principal, request.path);
+    // Before anything goes for its sake.
+    MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes, &parts_->quota_refusals));
     if (request.bytes >= kAskedFor) {
       auto free = disk().free_bytes();
       if (free && request.bytes > *free && parts_->make_room(request.bytes)) free = disk().free_bytes();
@@ -116,9 +121,6 @@ class DirectoryStore final : public LocalStore {
                                       " are free.");
       }
     }
-    DraftRequest full = request;
-    full.path = below(principal, request.path);
-    MILLRACE_ASSIGN(QuotaShare share, quota_share(principal, full.path, request.bytes));
     // Not under the store's lock: whoever begins does not wait for a group of commits.
     MILLRACE_ASSIGN(auto superseded, attempts_.take_over(full));
     const std::string name = new_name();
@@ -130,7 +132,7 @@ class DirectoryStore final : public LocalStore {
     parts_->files.put(id_of(*stat), std::move(*file));
     return std::make_unique<StagedDraft>(
         parts_, std::move(full), name, id_of(*stat), [this](ReadyDraft draft) { queue_->add(std::move(draft)); },
-        std::move(superseded), std::move(share));
+        std::move(superseded), std::move(share), principal.scope.read ? Sender::kReads : Sender::kBlind);
   }
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,
@@ -239,7 +241,7 @@ class DirectoryStore final : public LocalStore {
     const std::lock_guard one_at_a_time(restoring_);
     MILLRACE_TRY(committer_.checkpoint());
     const std::string full_to = below(principal, to);
-    MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0));
+    MILLRACE_ASSIGN(const QuotaShare share, quota_share(principal, full_to, 0, &parts_->quota_refusals));
     return restore_from_trash(*parts_, versions_, {below(principal, path), trashed_ns}, full_to, force, new_name(),
                               share, [this](ReadyDraft draft) { queue_->add(std::move(draft)); });
   }
@@ -298,10 +300,15 @@ class DirectoryStore final : public LocalStore {
   std::shared_ptr<const StoredFile> upload_basis(const Principal& principal, const std::string& path,
                                                  std::uint64_t bytes,
                                                  std::shared_ptr<const StoredFile> stored) override {
-    return millrace::upload_basis(parts_, below(principal, path), bytes, std::move(stored));
+    const std::string full = below(principal, path);
+    // Nothing of others goes for what begin() will refuse.
+    if (!quota_share(principal, full, bytes, nullptr)) return stored;
+    return millrace::upload_basis(parts_, full, bytes, std::move(stored));
   }
 
   std::chrono::nanoseconds sweep_partials() override { return parts_->partials->sweep(); }
+
+  std::chrono::nanoseconds sweep_chunk_lists() override { return list_sweep_.step(); }
 
   void sweep_trash() override { parts_->trash->sweep(); }
 
@@ -381,10 +388,12 @@ class DirectoryStore final : public LocalStore {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
   }
 
-  /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit.
-  Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes) {
+  /// What a draft for that path counts against. Errors: kQuota when what is announced cannot fit, which `refusals`
+  /// counts where it is not null.
+  Result<QuotaShare> quota_share(const Principal& principal, const std::string& full, std::uint64_t bytes,
+                                 QuotaRefusals* refusals) {
     QuotaShare share{principal.account, principal.quota};
-    share.refusals = &parts_->quota_refusals;
+    share.refusals = refusals;
     if (share.quota == Quota{}) return share;
     MILLRACE_ASSIGN(const auto row, parts_->catalogue->find(full));
     if (row) share.replaced_bytes = row->version.bytes;
@@ -530,6 +539,7 @@ class DirectoryStore final : public LocalStore {
   CurrentVersions versions_;
   Committer committer_;
   std::optional<CommitQueue> queue_;
+  ChunkListSweep list_sweep_{*parts_};
   StagingNames staging_;
   UploadAttempts attempts_;
   std::mutex naming_;     ///< guards the options' `random`
@@ -576,6 +586,8 @@ Result<std::unique_ptr<LocalStore>> open_directory_store(DataFolder folder, cons
   parts->durability = options.durability;
   parts->hasher = options.hasher;
   if (!options.wall_clock_ns) options.wall_clock_ns = system_clock_ns;
+  parts->now_ns = options.wall_clock_ns;
+  parts->report = options.report;
   parts->partials =
       std::make_unique<PartialUploads>(parts->disk(), parts->files, options.wall_clock_ns, options.partials);
   parts->trash = std::make_unique<Trash>(parts->disk(), options.wall_clock_ns, options.trash);

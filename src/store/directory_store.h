@@ -60,6 +60,8 @@ class LocalStore : public Store {
   virtual Scrub scrub(const ScrubLimits&, std::function<void(const std::string& sentence)> report) = 0;
   /// Removes what was left of uploads too long ago; says when to come again.
   virtual std::chrono::nanoseconds sweep_partials() = 0;
+  /// Removes a few of the chunk lists that no version has any more; says when to come again. One thread.
+  virtual std::chrono::nanoseconds sweep_chunk_lists() = 0;
   /// About once a second: removes from the trash what is too old or too much.
   virtual void sweep_trash() = 0;
   /// Any thread; asks the file system, but waits for no write.

@@ -9,15 +9,10 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kJobSuffix = ".job";
-constexpr std::string_view kLentSuffix = ".lent";
 constexpr std::chrono::minutes kSweepInterval{10};
 
 std::string job_name(const std::string& name) {
   return name + std::string(kJobSuffix);
-}
-
-std::string lent_name(const std::string& name) {
-  return name + std::string(kLentSuffix);
 }
 
 }  // namespace
@@ -64,7 +59,7 @@ bool PartialUploads::describe(const std::string& name, UploadJob job) {
     return false;
   }
   const std::lock_guard lock(mutex_);
-  open_.emplace(std::move(job.path), Open{name});
+  open_.emplace(std::move(job.path), Open{name, job.inode});
   return true;
 }
 
@@ -78,35 +73,43 @@ bool PartialUploads::withdraw(const std::string& name, const std::string& path) 
   const std::lock_guard lock(mutex_);
   const auto found = find_open(name, path);
   if (found == open_.end()) return true;
-  if (found->second.lent) return false;
+  if (lent_open_.contains(name)) return false;
   open_.erase(found);
   return true;
 }
 
-void PartialUploads::end(const std::string& name, const std::string& path, bool described, DraftEnd how) {
-  if (described) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = find_open(name, path); found != open_.end()) open_.erase(found);
-  }
-  if (how == DraftEnd::kCut && described) {
-    if (auto partial = find(name)) {
-      const std::lock_guard lock(mutex_);
-      return keep(path, std::move(partial->second));
-    }
+void PartialUploads::discard(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (const auto lent = lent_open_.find(name); lent != lent_open_.end()) {
+    lent->second = Then::kGo;
+    return;
   }
   // Nobody can be told of a failure here; what is left is swept at the next start.
-  if (how != DraftEnd::kCommitted) (void)disk_.unlink({Area::kStaging, name});
-  if (described) (void)disk_.unlink({Area::kStaging, job_name(name)});
-  if (how != DraftEnd::kCommitted) return;
+  (void)disk_.unlink({Area::kStaging, name});
+}
+
+void PartialUploads::end(const std::string& name, const std::string& path, bool described, DraftEnd how) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = partials_.find(path); found != partials_.end()) remove(found);
+  if (const auto found = described ? find_open(name, path) : open_.end(); found != open_.end()) open_.erase(found);
+  if (how == DraftEnd::kCommitted) {
+    if (described) (void)disk_.unlink({Area::kStaging, job_name(name)});
+    if (const auto found = partials_.find(path); found != partials_.end()) remove(found);
+    return;
+  }
+  auto cut = how == DraftEnd::kCut && described ? find(name) : std::nullopt;
+  Partial left;
+  left.name = name;
+  if (cut) left = std::move(cut->second);
+  left.lent = lent_open_.erase(name) > 0;
+  if (!cut) return drop(std::move(left));
+  keep(path, std::move(left));
 }
 
 void PartialUploads::keep(const std::string& path, Partial partial) {
   const auto [known, is_new] = partials_.try_emplace(path, partial);
   if (!is_new) {
     // An attempt that got less far than the one before it has only what it took from there.
-    if (known->second.bytes >= partial.bytes && !known->second.condemned) return remove_files(partial);
+    if (known->second.bytes >= partial.bytes && !known->second.condemned) return drop(std::move(partial));
     remove(known);
     partials_.emplace(path, std::move(partial));
   }
@@ -114,13 +117,14 @@ void PartialUploads::keep(const std::string& path, Partial partial) {
 }
 
 void PartialUploads::remove(Partials::iterator found) {
-  if (found->second.lent) {
-    found->second.condemned = true;
-    replaced_.push_back(std::move(found->second));
-  } else {
-    remove_files(found->second);
-  }
+  drop(std::move(found->second));
   partials_.erase(found);
+}
+
+void PartialUploads::drop(Partial partial) {
+  if (!partial.lent) return remove_files(partial);
+  partial.condemned = true;
+  replaced_.push_back(std::move(partial));
 }
 
 void PartialUploads::remove_files(const Partial& partial) {
@@ -165,18 +169,17 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_open(const std:
   FileStat file;
   const auto [first, last] = open_.equal_range(path);
   for (auto open = first; open != last; ++open) {
+    if (lent_open_.contains(open->second.name)) continue;
     const auto stat = disk_.stat({Area::kStaging, open->second.name});
-    if (open->second.lent || !stat || stat->kind != FileKind::kRegular || stat->bytes < limits_.least_bytes) continue;
+    // After its commit the replaced version may stand under the name.
+    if (!stat || stat->inode != open->second.inode || stat->bytes < limits_.least_bytes) continue;
     if (largest != open_.end() && stat->bytes <= file.bytes) continue;
     largest = open;
     file = *stat;
   }
   if (largest == open_.end()) return nullptr;
-  // A name of its own: the draft may end, and be committed, while another upload reads this.
-  std::string name = lent_name(largest->second.name);
-  if (!disk_.link({Area::kStaging, largest->second.name}, {Area::kStaging, name})) return nullptr;
-  largest->second.lent = true;
-  return std::make_shared<const Lent>(*this, path, std::move(name), id_of(file), file.bytes, Access::kReadWrite);
+  lent_open_[largest->second.name] = Then::kStay;
+  return std::make_shared<const Lent>(*this, path, largest->second.name, id_of(file), file.bytes, Access::kReadWrite);
 }
 
 std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_kept(const std::string& path,
@@ -186,7 +189,10 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_kept(const std:
     const auto found = partials_.find(path);
     if (found == partials_.end() || found->second.lent) return nullptr;
   }
-  if (const auto free = disk_.free_bytes(); free && *free < announced_bytes) make_room(announced_bytes);
+  if (const auto free = disk_.free_bytes(); free && *free < announced_bytes) {
+    if (announced_bytes - *free > removable_bytes()) return nullptr;
+    make_room(announced_bytes);
+  }
   const std::lock_guard lock(mutex_);
   const auto found = partials_.find(path);
   if (found == partials_.end() || found->second.lent) return nullptr;
@@ -202,10 +208,9 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_kept(const std:
 void PartialUploads::give_back(const Lent& lent) {
   const std::lock_guard lock(mutex_);
   files_.forget(lent.id_);
-  if (lent.name_.ends_with(kLentSuffix)) {
-    (void)disk_.unlink({Area::kStaging, lent.name_});
-    const auto open = find_open(lent.name_.substr(0, lent.name_.size() - kLentSuffix.size()), lent.path_);
-    if (open != open_.end()) open->second.lent = false;
+  if (const auto open = lent_open_.extract(lent.name_)) {
+    // A draft that stays, or was committed, has its file.
+    if (open.mapped() == Then::kGo) (void)disk_.unlink({Area::kStaging, lent.name_});
     return;
   }
   const auto found = partials_.find(lent.path_);
@@ -235,6 +240,13 @@ bool PartialUploads::make_room(std::uint64_t bytes) {
     if (found == partials_.end() || (removed && (!free || *free >= bytes))) return removed;
     remove(found);
   }
+}
+
+std::uint64_t PartialUploads::removable_bytes() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t bytes = 0;
+  for (const auto& [path, partial] : partials_) bytes += partial.lent ? 0 : partial.bytes;
+  return bytes;
 }
 
 PartialUploads::Figures PartialUploads::figures() {

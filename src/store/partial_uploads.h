@@ -1,8 +1,9 @@
 // What uploads that were cut off left in staging. A draft that has come to kLeastPartialBytes gets a NAME.job beside
 // it; when it ends without a commit, or the server does, both stay, and the next upload of the path is compared with
 // them. Their content is never trusted: it is cut and hashed anew, and what does not match does not count. Neither file
-// is flushed. At most one is kept for a path. An upload that has not ended lends what it has written so far, by a link
-// NAME.lent: its connection may be dead without the server having been told.
+// is flushed. At most one is kept for a path. An upload that has not ended lends what it has written so far: its
+// connection may be dead without the server having been told. The file stays where it is, also if its draft ends
+// meanwhile, and has no second name, whose removal would change what stat says of a version.
 #pragma once
 
 #include <chrono>
@@ -48,6 +49,8 @@ class PartialUploads {
   std::uint64_t least_bytes() const { return limits_.least_bytes; }
   /// Describes the draft under that staging name; false where that was not possible, and nothing depends on it.
   bool describe(const std::string& name, UploadJob job);
+  /// What the committer was given and does not take: goes, once nobody reads it.
+  void discard(const std::string& name);
   /// The draft ended, its file is closed. `described`: what describe() gave.
   void end(const std::string& name, const std::string& path, bool described, DraftEnd how);
   /// Before a described draft changes what it has written already: it lends nothing any more. False: somebody reads it.
@@ -61,6 +64,8 @@ class PartialUploads {
     ~Lent() { owner_.give_back(*this); }
     Lent(const Lent&) = delete;
     Lent& operator=(const Lent&) = delete;
+    /// Where its upload would go, or has gone if it was committed meanwhile.
+    const std::string& path() const { return path_; }
     Place place() const { return {Area::kStaging, name_}; }
     FileId id() const { return id_; }
     std::uint64_t bytes() const { return bytes_; }
@@ -78,12 +83,15 @@ class PartialUploads {
     std::uint64_t bytes_;
     Access access_;
   };
-  /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`.
+  /// Null where there is none, another upload has it, or it would leave no room for `announced_bytes`. Others go for
+  /// that room, but not where all of them would not make it.
   std::shared_ptr<const Lent> lend(const std::string& path, std::uint64_t announced_bytes);
 
   /// Removes partials, oldest first, until so many bytes are free; those that are read stay. False when none was
   /// removed.
   bool make_room(std::uint64_t bytes);
+  /// Of those that nobody reads.
+  std::uint64_t removable_bytes();
   struct Figures {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
@@ -105,7 +113,7 @@ class PartialUploads {
   /// A described draft that has not ended.
   struct Open {
     std::string name;
-    bool lent = false;
+    std::uint64_t inode = 0;
   };
   using OpenDrafts = std::multimap<std::string, Open>;  ///< by path
   OpenDrafts::iterator find_open(const std::string& name, const std::string& path);
@@ -115,6 +123,8 @@ class PartialUploads {
   std::optional<std::pair<std::string, Partial>> find(const std::string& name);
   void keep(const std::string& path, Partial partial);
   void remove(Partials::iterator partial);
+  /// At once, or when it is given back.
+  void drop(Partial partial);
   void remove_files(const Partial& partial);
   bool is_expired(const Partial& partial) const;
   /// The oldest that nobody reads, but for that of `spared`.
@@ -131,6 +141,8 @@ class PartialUploads {
   Partials partials_;
   OpenDrafts open_;
   std::vector<Partial> replaced_;  ///< no longer of use, but read
+  enum class Then : std::uint8_t { kStay, kGo };
+  std::map<std::string, Then> lent_open_;  ///< names of what was lent while its draft was open: what follows
 };
 
 }  // namespace millrace

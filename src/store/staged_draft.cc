@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "codec/xxh3.h"
+#include "delta/draft_root.h"
 
 namespace millrace {
 
@@ -15,14 +16,16 @@ constexpr std::size_t kHoleBytes = 4096;
 }  // namespace
 
 StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id,
-                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share)
+                         Ready ready, std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share,
+                         Sender sender)
     : parts_(std::move(parts)),
       request_(std::move(request)),
       name_(std::move(name)),
       id_(id),
       ready_(std::move(ready)),
       superseded_(std::move(superseded)),
-      share_(std::move(share)) {}
+      share_(std::move(share)),
+      sender_(sender) {}
 
 StagedDraft::~StagedDraft() {
   parts_->files.forget(id_);
@@ -44,16 +47,19 @@ Status StagedDraft::still_wanted() const {
               "A newer attempt to upload '" + printable(request_.path) + "' has taken over from this one.");
 }
 
+/// By so many bytes. What others have committed meanwhile counts too: there is no use in taking what cannot be
+/// committed.
+Status StagedDraft::may_grow(std::uint64_t bytes) {
+  if (share_.quota.bytes == 0) return {};
+  const auto more = static_cast<std::int64_t>(size_ + bytes) - static_cast<std::int64_t>(share_.replaced_bytes);
+  Status fits = fits_quota(share_, parts_->catalogue->usage(share_.account), more, 0, request_.path);
+  if (!fits) useless_ = true;
+  return fits;
+}
+
 Status StagedDraft::write(ByteView bytes) {
   MILLRACE_TRY(still_wanted());
-  if (share_.quota.bytes > 0) {
-    // What others have committed meanwhile counts too: there is no use in taking what cannot be committed.
-    const auto more =
-        static_cast<std::int64_t>(size_ + bytes.size()) - static_cast<std::int64_t>(share_.replaced_bytes);
-    const Status fits = fits_quota(share_, parts_->catalogue->usage(share_.account), more, 0, request_.path);
-    if (!fits) useless_ = true;
-    MILLRACE_TRY(fits);
-  }
+  MILLRACE_TRY(may_grow(bytes.size()));
   if (all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && bytes.size() >= kHoleBytes && all_zero(bytes)) {
     size_ += bytes.size();
     return {};
@@ -123,7 +129,7 @@ Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
         return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
                                           std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
       }
-      chunks_.push_back(chunk);
+      chunks_.add(chunk);
     }
     MILLRACE_TRY(write(buffer));
   }
@@ -135,32 +141,33 @@ Status StagedDraft::add(std::span<const Chunk> chunks, ByteView content) {
   for (Chunk chunk : chunks) {
     if (chunk.check == 0) chunk.check = xxh3_64(rest.first(chunk.length));
     rest = rest.subspan(chunk.length);
-    chunks_.push_back(chunk);
+    chunks_.add(chunk);
   }
   return write(content);
 }
 
 Status StagedDraft::add_zeros(const Chunk& chunk, std::uint64_t count) {
+  const std::uint64_t bytes = std::uint64_t{chunk.length} * count;
+  MILLRACE_TRY(may_grow(bytes));
   Chunk checked = chunk;
   checked.check = xxh3_64(Buffer(chunk.length, Byte{0}));
-  chunks_.insert(chunks_.end(), count, checked);
-  size_ += std::uint64_t{chunk.length} * count;
+  chunks_.add(checked, count);
+  size_ += bytes;
   return {};
 }
 
 Status StagedDraft::replace(std::uint64_t index, const Chunk& chunk, ByteView content) {
-  if (index >= chunks_.size() || chunks_[index].length != chunk.length)
+  if (index >= chunks_.size() || chunks_.at(index).length != chunk.length)
     return fail(Code::kUsage, "There is no such chunk to replace.");
   if (described_ && !parts_->partials->withdraw(name_, request_.path))
     return fail(Code::kConflict,
                 "Another upload of '" + printable(request_.path) + "' goes on with this one; try again.");
-  std::uint64_t offset = 0;
-  for (std::uint64_t i = 0; i < index; ++i) offset += chunks_[i].length;
   MILLRACE_ASSIGN(const auto open, file());
-  const auto written = parts_->disk().pwrite(*open, content, offset);
+  const auto written = parts_->disk().pwrite(*open, content, chunks_.offset_of(index));
   if (!written) return fail(disk_error(written.error(), "write the new version of", request_.path));
-  chunks_[index] = chunk;
-  chunks_[index].check = xxh3_64(content);
+  Chunk checked = chunk;
+  checked.check = xxh3_64(content);
+  if (!chunks_.replace(index, checked)) return fail(Code::kUsage, "A chunk of a hole cannot be replaced.");
   return {};
 }
 
@@ -176,7 +183,7 @@ Status StagedDraft::read_at(std::uint64_t offset, MutableBytes into) const {
 
 Result<Chunk> StagedDraft::chunk_at(std::uint64_t index) const {
   if (index >= chunks_.size()) return fail(Code::kUsage, "The draft has no such chunk.");
-  return chunks_[index];
+  return chunks_.at(index);
 }
 
 void StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attributes& attributes, Committed done) {
@@ -191,7 +198,8 @@ void StagedDraft::commit(const Digest& root, std::uint64_t bytes, const Attribut
 
 Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes) {
   const auto hasher = parts_->hasher();
-  if (bytes != size_ || build_tree(chunks_, *hasher).root != root) {
+  MILLRACE_ASSIGN(const Digest built, root_of(*this, *hasher));
+  if (bytes != size_ || built != root) {
     return fail(Code::kIntegrity,
                 "What was built of '" + printable(request_.path) +
                     "' is not what its sender has; the stored version is unchanged; try again with --whole-file.");
@@ -209,7 +217,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   MILLRACE_TRY(hold_content(*parts_, *open, size_, request_.path, ready));
   const auto stat = disk.stat_file(*open);
   MILLRACE_TRY(check(stat, "stat the new version of"));
-  MILLRACE_ASSIGN(ready.chunk_row, parts_->prepare_chunks(root, chunks_));
+  ready.chunk_row = parts_->chunk_row(root, chunks_);
   ready.path = request_.path;
   ready.expected = request_.expected;
   ready.staged = name_;
@@ -218,6 +226,7 @@ Result<ReadyDraft> StagedDraft::complete(const Digest& root, std::uint64_t bytes
   ready.attributes = attributes;
   ready.superseded = superseded_;
   ready.share = share_;
+  ready.sender = sender_;
   return ready;
 }
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "delta/chunk_tree.h"
+#include "delta/chunk_runs.h"
 #include "store/committer.h"
 
 namespace millrace {
@@ -15,7 +15,8 @@ class StagedDraft : public StoreDraft {
 
   /// `superseded` becomes true when another attempt took over; any thread may set it.
   StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request, std::string name, FileId id, Ready ready,
-              std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share = {});
+              std::shared_ptr<const std::atomic<bool>> superseded, QuotaShare share = {},
+              Sender sender = Sender::kReads);
   ~StagedDraft() override;
 
   Status keep(std::uint64_t first, std::uint64_t count) override;
@@ -33,6 +34,7 @@ class StagedDraft : public StoreDraft {
   /// For one job.
   Result<std::shared_ptr<const File>> file() const;
   Status still_wanted() const;
+  Status may_grow(std::uint64_t bytes);
   Status write(ByteView bytes);
   Result<ReadyDraft> complete(const Digest& root, std::uint64_t bytes, const Attributes& attributes);
   /// From now on a later attempt can go on with what was written.
@@ -44,7 +46,8 @@ class StagedDraft : public StoreDraft {
   Ready ready_;
   std::shared_ptr<const std::atomic<bool>> superseded_;
   const QuotaShare share_;
-  ChunkList chunks_;
+  const Sender sender_;
+  ChunkRuns chunks_;
   std::vector<std::uint64_t> basis_offsets_;
   std::shared_ptr<const ChunkList> basis_chunks_;
   std::uint64_t size_ = 0;

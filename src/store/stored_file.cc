@@ -10,29 +10,67 @@ namespace millrace {
 
 namespace {
 /// The list of one chunk is made again faster than two indices of the catalogue are written.
-bool is_worth_keeping(const ChunkList& chunks) {
+bool is_worth_keeping(const auto& chunks) {
   return chunks.size() > 1;
 }
 }  // namespace
 
-Status StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
-  MILLRACE_ASSIGN(const Buffer row, prepare_chunks(root, chunks));
-  return row.empty() ? Status() : catalogue->put_chunk_list(root, row);
+bool StoreParts::make_room(std::uint64_t bytes) {
+  const auto missing = [&]() -> std::uint64_t {
+    const auto free = disk().free_bytes();
+    return free && *free < bytes ? bytes - *free : 0;
+  };
+  const std::uint64_t held = partials->removable_bytes() + trash->held_bytes();
+  if (missing() > held) return false;
+  const bool removed = partials->make_room(bytes);
+  const std::uint64_t still = missing();
+  if (removed && still == 0) return true;
+  return trash->make_room(still) || removed;
+}
+
+void StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
+  const auto row = prepare_chunks(root, chunks);
+  if (!row) return report_lost(row.error());
+  if (row->empty()) return;
+  if (const Status kept = catalogue->put_chunk_list(root, *row); !kept) report_lost(kept.error());
+}
+
+Buffer StoreParts::chunk_row(const Digest& root, const ChunkRuns& chunks) {
+  auto row = prepare_chunks(root, chunks);
+  if (row) return std::move(*row);
+  report_lost(row.error());
+  return {};
+}
+
+void StoreParts::report_lost(const Error& error) {
+  if (has_lost_lists_.exchange(true) || !report) return;
+  report("A list of chunks cannot be kept; files are served all the same, but are read again for each delta: " +
+         error.sentence);
 }
 
 Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
-  if (!is_worth_keeping(chunks)) return Buffer();
-  Buffer list = encode_chunk_list(chunks);
+  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+}
+
+Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkRuns& chunks) {
+  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+}
+
+Result<Buffer> StoreParts::keep_list(const Digest& root, Buffer list) {
   if (list.size() <= kMaxRowIndexBytes) return list;
   const Place place{Area::kChunks, to_hex(root)};
-  if (disk().stat(place)) return Buffer();
   auto file = disk().create(place);
-  if (!file && file.error() == EEXIST) return Buffer();
+  const bool is_there = !file && file.error() == EEXIST;
+  if (is_there) file = disk().open(place, Access::kReadWrite);
   if (!file) return fail(disk_error(file.error(), "create", place.path));
-  if (const auto written = disk().pwrite(*file, list, 0); !written) {
-    (void)disk().unlink(place);  // a cut list fails its checksum and is made again
-    return fail(disk_error(written.error(), "write", place.path));
+  if (!is_there) {
+    if (const auto written = disk().pwrite(*file, list, 0); !written) {
+      (void)disk().unlink(place);  // a cut list fails its checksum and is made again
+      return fail(disk_error(written.error(), "write", place.path));
+    }
   }
+  // Its age keeps the sweep away from it until the version that it is for is there.
+  (void)disk().set_attributes(*file, 0600, now_ns());
   return Buffer();
 }
 
@@ -94,7 +132,7 @@ Result<std::shared_ptr<const ChunkList>> OpenVersion::chunks() const {
       return fail(Code::kIntegrity, "'" + printable(path_) +
                                         "' is not what the catalogue says; verify it, and upload it again if need be.");
     }
-    MILLRACE_TRY(parts_->put_chunks(indexed.root, indexed.chunks));
+    parts_->put_chunks(indexed.root, indexed.chunks);
     list = std::move(indexed.chunks);
   }
   chunks_ = std::make_shared<const ChunkList>(std::move(*list));

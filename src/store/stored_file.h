@@ -1,11 +1,13 @@
 // A version that is open for reading: its inode stays readable whatever happens to the path.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "base/shared_tally.h"
+#include "delta/chunk_runs.h"
 #include "store/catalogue.h"
 #include "store/durable_names.h"
 #include "store/open_files.h"
@@ -35,6 +37,8 @@ struct StoreParts {
   std::unique_ptr<Catalogue> catalogue;
   Durability durability = Durability::kFull;
   HasherFactory hasher;
+  std::function<std::int64_t()> now_ns;                          ///< wall clock
+  std::function<void(const std::string& sentence)> report = {};  ///< for the operator; may be empty
   OpenFiles files{kOpenFiles};
   Readers readers;
   std::unique_ptr<PartialUploads> partials;
@@ -46,15 +50,23 @@ struct StoreParts {
   std::mutex mutex;  ///< the store's lock: one group of commits, move, delete or indexing at a time
   Disk& disk() { return *folder.disk; }
   /// Removes what can be done without, until so many bytes are free: what is left of uploads first, then the trash.
-  /// False when nothing was removed.
-  bool make_room(std::uint64_t bytes) { return partials->make_room(bytes) || trash->make_room(bytes); }
+  /// Nothing where all of that would not be enough. False when nothing was removed.
+  bool make_room(std::uint64_t bytes);
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
-  /// losing it costs time only.
-  Status put_chunks(const Digest& root, const ChunkList& chunks);
-  /// The same for a list that becomes part of a transaction: a long one is written, a short one returned as the row for
-  /// Catalogue::put_chunk_list, empty otherwise.
+  /// losing it costs time only, so where it cannot be kept that is reported, once, and nothing else.
+  void put_chunks(const Digest& root, const ChunkList& chunks);
+  /// The same for a list that becomes part of a transaction: prepare_chunks, or empty where that failed.
+  Buffer chunk_row(const Digest& root, const ChunkRuns& chunks);
+  /// A long list is written, a short one returned as the row for
+  /// Catalogue::put_chunk_list, empty otherwise. The transaction must follow within ChunkListSweep::kLeastAge.
   Result<Buffer> prepare_chunks(const Digest& root, const ChunkList& chunks);
+  Result<Buffer> prepare_chunks(const Digest& root, const ChunkRuns& chunks);
   Result<std::optional<ChunkList>> chunks(const Digest& root);
+
+ private:
+  Result<Buffer> keep_list(const Digest& root, Buffer list);
+  void report_lost(const Error& error);
+  std::atomic<bool> has_lost_lists_ = false;
 };
 
 class OpenVersion final : public StoredFile {

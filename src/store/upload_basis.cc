@@ -15,12 +15,24 @@ constexpr std::uint64_t kMostBytesTogether = std::uint64_t{64} << 30;
 
 UploadBasis::UploadBasis(std::shared_ptr<StoreParts> parts, std::shared_ptr<const PartialUploads::Lent> partial,
                          std::shared_ptr<const StoredFile> stored)
-    : parts_(std::move(parts)), partial_(std::move(partial)), stored_(std::move(stored)) {
+    : parts_(std::move(parts)),
+      partial_(std::move(partial)),
+      reader_(parts_->readers.add(partial_->path(), partial_->id())),
+      stored_(std::move(stored)) {
   version_.bytes = partial_->bytes() + (stored_ ? stored_->size() : 0);
 }
 
 Result<std::shared_ptr<const File>> UploadBasis::file() const {
-  auto file = parts_->files.get(parts_->disk(), partial_->place(), partial_->access(), partial_->id());
+  if (auto kept = reader_->kept()) return kept;
+  const auto get = [this](const Place& place) {
+    return parts_->files.get(parts_->disk(), place, partial_->access(), partial_->id());
+  };
+  auto file = get(partial_->place());
+  // Its upload may have been committed meanwhile, and that version replaced.
+  if (!file) {
+    if (auto committed = get({Area::kFiles, partial_->path()})) return *committed;
+    if (auto kept = reader_->kept()) return kept;
+  }
   if (!file) return fail(disk_error(file.error(), "open", partial_->place().path));
   return *file;
 }

@@ -22,6 +22,7 @@ class UploadBasis final : public StoredFile {
   Result<std::shared_ptr<const File>> file() const;
   std::shared_ptr<StoreParts> parts_;
   std::shared_ptr<const PartialUploads::Lent> partial_;
+  std::shared_ptr<Readers::Reader> reader_;  ///< of the version that the partial may have become
   std::shared_ptr<const StoredFile> stored_;
   Version version_;
   mutable std::mutex mutex_;

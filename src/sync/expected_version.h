@@ -20,11 +20,4 @@ inline Result<Expected> expected_version(const wire::UploadFields& request, cons
                   "' is not the version that this upload expects to replace; use --force to replace it.");
 }
 
-/// Looks up what is there only where it matters. Errors: the store's too.
-inline Result<Expected> expected_version(Store& store, const Principal& principal, const wire::UploadFields& request) {
-  if (request.expected && request.expected->kind == Expected::Kind::kAny) return *request.expected;
-  MILLRACE_ASSIGN(const auto current, store.lookup(principal, request.path));
-  return expected_version(request, current ? &*current : nullptr);
-}
-
 }  // namespace millrace

@@ -21,22 +21,41 @@ struct Work {
   std::vector<ReceivedPart> parts;
   std::uint64_t window = 0;
   Addressing addressing = Addressing::kBasis;
+  std::optional<Digest> announced;   ///< root of what the patch makes
   std::optional<Expected> expected;  ///< what the first attempt saw
   /// Its own, for a commit that ends after the conversation: nothing else may live on the committer's thread.
   std::shared_ptr<Result<Version>> version = std::make_shared<Result<Version>>(Version());
   bool wrong_root = false;
+  bool is_there = false;  ///< something else was expected, but what came is there already
   TransferCounts counts;
 
   void run(const std::function<void()>& finished);
+  Status expect();
   Status build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root);
 };
 
-/// Without an error, and without `wrong_root`, the draft is what the client has.
-Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root) {
-  if (!expected) {
-    MILLRACE_ASSIGN(const auto there, expected_version(*store, principal, request));
-    expected = there;
+/// What is replaced. Looks up what is there only where it matters.
+Status Work::expect() {
+  if (expected) return {};
+  if (request.expected && request.expected->kind == Expected::Kind::kAny) {
+    expected = request.expected;
+    return {};
   }
+  MILLRACE_ASSIGN(const auto current, store->lookup(principal, request.path));
+  auto replaced = expected_version(request, current ? &*current : nullptr);
+  is_there = !replaced && current && current->token.root == announced;
+  if (is_there) {
+    *version = *current;
+    return {};
+  }
+  MILLRACE_ASSIGN(expected, std::move(replaced));
+  return {};
+}
+
+/// Without an error, `wrong_root` and `is_there` the draft is what the client has.
+Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& root) {
+  MILLRACE_TRY(expect());
+  if (is_there) return {};
   DraftRequest begin;
   begin.path = request.path;
   begin.expected = *expected;
@@ -46,9 +65,8 @@ Status Work::build(std::shared_ptr<StoreDraft>& draft, Hasher& hasher, Digest& r
   MILLRACE_ASSIGN(draft, store->begin(principal, begin));
   PatchApplier applier({}, *draft, request.bytes);
   const auto codec = toolbox.codec();
-  std::optional<Digest> announced;
   for (ReceivedPart& part : parts) {
-    MILLRACE_ASSIGN(announced, applier.apply(std::move(part), window, addressing, hasher, *codec));
+    MILLRACE_TRY(applier.apply(std::move(part), window, addressing, hasher, *codec));
   }
   counts = {applier.matched_bytes(), applier.literal_bytes(), applier.zero_bytes()};
   MILLRACE_ASSIGN(root, root_of(*draft, hasher));
@@ -64,7 +82,7 @@ void Work::run(const std::function<void()>& finished) {
   const auto hasher = toolbox.hasher();
   const Status built = build(draft, *hasher, root);
   parts.clear();
-  if (built && !wrong_root) {
+  if (built && !wrong_root && !is_there) {
     draft->commit(root, draft->size(), request.attributes, [result = version, finished](Result<Version> committed) {
       *result = std::move(committed);
       finished();
@@ -130,18 +148,18 @@ class SmallUploadServer final : public Conversation {
       if (running_) return fail(Code::kProtocol, "Bytes arrived after the end of a patch.");
       MILLRACE_ASSIGN(auto part, assembler_.feed(bytes));
       if (!part) return {};
-      MILLRACE_ASSIGN(const bool last, is_last(*part));
+      MILLRACE_ASSIGN(work_->announced, root_in(*part));
       work_->parts.push_back(std::move(*part));
-      if (last) run();
+      if (work_->announced) run();
     }
     return {};
   }
 
-  /// Whether the part ends the patch.
-  Result<bool> is_last(const ReceivedPart& part) {
+  /// In the part that ends the patch.
+  Result<std::optional<Digest>> root_in(const ReceivedPart& part) {
     cursor_.addressing = assembler_.addressing();
     MILLRACE_ASSIGN(const PartPlan plan, decode_instructions(part.instructions, part.raw_bytes, cursor_));
-    return plan.root.has_value();
+    return plan.root;
   }
 
   void run() {
@@ -161,6 +179,7 @@ class SmallUploadServer final : public Conversation {
     if (work_->wrong_root) return ask_again();
     wire::Done message;
     message.version = *version;
+    message.unchanged = work_->is_there;
     port_.send_last(message);
   }
 

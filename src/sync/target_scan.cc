@@ -73,8 +73,7 @@ void TargetScan::hash(const std::shared_ptr<Work>& work) {
       Lane::kCpu,
       [work, factory = toolbox_.hasher] {
         const auto hasher = factory();
-        const HashedChunks cut =
-            hash_chunks(ByteView(work->buffer).subspan(work->begin), work->lengths, *hasher);
+        const HashedChunks cut = hash_chunks(ByteView(work->buffer).subspan(work->begin), work->lengths, *hasher);
         for (std::size_t i = 0; i < cut.contents.size(); ++i) {
           work->block.chunks.push_back(Chunk{cut.digests[i], 0, work->lengths[i]});
           work->block.zero.push_back(all_zero(cut.contents[i]));

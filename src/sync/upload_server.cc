@@ -55,6 +55,8 @@ class UploadServer final : public Conversation {
           const std::optional<Version>& version = *found->version;
           if (version && request.root && version->token.root == *request.root) {
             found->same = true;
+            // Somebody else's, or an earlier attempt's whose answer was lost: it is there, and stays as it is.
+            if (!expected_version(request, &*version)) return;
             auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
             if (updated) {
               found->version = std::optional<Version>(*updated);
@@ -79,11 +81,11 @@ class UploadServer final : public Conversation {
           if (!found->version) return port_.fail(found->version.error());
           if (!found->status) return port_.fail(found->status.error());
           const auto& version = *found->version;
+          if (found->same) return done(*version, true);
           const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
           const auto expected = expected_version(request_, current);
           if (!expected) return port_.fail(expected.error());
           expected_ = *expected;
-          if (found->same) return done(*version, true);
           if (kind_ == UploadKind::kWhole) return open_draft();
           basis_ = found->basis;
           seed_ = found->seed;
@@ -246,7 +248,7 @@ class UploadServer final : public Conversation {
           if (!opened->draft) return port_.fail(opened->draft.error());
           draft_ = std::move(*opened->draft);
           port_.set_window(std::min(kUploadWindow, port_.slice()));
-          const std::uint64_t limit = request_.size_unknown ? std::uint64_t{1} << 50 : request_.bytes;
+          const std::uint64_t limit = request_.size_unknown ? kMaxFileBytes : request_.bytes;
           receiver_.emplace(
               port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
               [this](Error error) { port_.fail(std::move(error)); });

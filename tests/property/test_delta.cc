@@ -3,6 +3,7 @@
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
+#include "delta/chunk_runs.h"
 #include "delta/chunker.h"
 #include "delta/part_encoder.h"
 #include "delta/patch_applier.h"
@@ -129,4 +130,113 @@ TEST_CASE("literals that are held in memory are sent from there") {
   CHECK(sent == target);
   CHECK(part->literals.size() == 3);
   CHECK(part->literals[0].view.data() == first->data());
+}
+
+TEST_CASE("chunks in runs are the chunks one by one") {
+  const auto chunk = [](std::uint64_t number) {
+    Chunk out;
+    out.check = number;
+    out.length = static_cast<std::uint32_t>(1 + number % 1000);
+    return out;
+  };
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    INFO("seed " << seed);
+    SeededRandom random(seed);
+    ChunkRuns runs;
+    ChunkList list;
+    std::vector<bool> stands_alone;
+    for (std::uint64_t i = 0; i < 30; ++i) {
+      const std::uint64_t count = random.below(2) == 0 ? 1 : random.below(6);
+      runs.add(chunk(i), count);
+      list.insert(list.end(), count, chunk(i));
+      stands_alone.insert(stands_alone.end(), count, count == 1);
+    }
+    REQUIRE(runs.size() == list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const Chunk other = chunk(1000 + i);
+      REQUIRE(runs.replace(i, other) == stands_alone[i]);
+      if (stands_alone[i]) list[i] = other;
+    }
+    CHECK_FALSE(runs.replace(list.size(), chunk(1)));
+    std::uint64_t offset = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      REQUIRE(runs.at(i) == list[i]);
+      REQUIRE(runs.offset_of(i) == offset);
+      offset += list[i].length;
+    }
+    ChunkList again;
+    runs.for_each([&](const Chunk& each, std::uint64_t count) {
+      again.insert(again.end(), static_cast<std::size_t>(count), each);
+    });
+    CHECK(again == list);
+  }
+}
+
+TEST_CASE("a patch with chunks that no file has is refused before anything is built") {
+  // Remembers what it was to build, and builds nothing.
+  class Untouched final : public test::MemoryDraft {
+   public:
+    using MemoryDraft::MemoryDraft;
+    Status add_zeros(const Chunk&, std::uint64_t count) override {
+      zero_chunks += count;
+      return {};
+    }
+    std::uint64_t zero_chunks = 0;
+  };
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 50;
+  const Buffer basis = test::random_bytes(100, 1);
+  const ChunkList basis_chunks = test::chunks_of(basis);
+  const auto hasher = make_sha256();
+  const auto codec = make_zstd_codec();
+  PartPlan plan;
+  const auto zeros = [&plan](std::uint64_t count, std::uint64_t length) {
+    plan.items.push_back({PatchItem::Kind::kZeros, 0, count, count * length});
+  };
+  const auto literal = [&plan](std::uint64_t length) {
+    const auto op = static_cast<std::uint32_t>(plan.ops.size());
+    plan.items.push_back({PatchItem::Kind::kChunk, 0, 1, length, op, op + 1});
+    plan.ops.push_back({PatchOp::Kind::kLiteral, length});
+    plan.literal_bytes += length;
+  };
+  const auto apply = [&](std::uint64_t limit) {
+    Untouched draft(basis, basis_chunks);
+    PatchApplier applier({std::make_shared<BufferSource>(basis), offsets_of(basis_chunks), nullptr, nullptr}, draft,
+                         limit);
+    PatchCursor cursor;
+    ReceivedPart part;
+    part.instructions = encode_instructions(plan, cursor);
+    part.coded = test::random_bytes(plan.literal_bytes, 2);
+    part.raw_bytes = plan.literal_bytes;
+    const auto applied = applier.apply(std::move(part), 0, Addressing::kBasis, *hasher, *codec);
+    if (!applied) CHECK((draft.zero_chunks == 0 && draft.content.empty()));
+    return applied ? std::nullopt : std::optional(applied.error().code);
+  };
+  SECTION("short ones of zeros, many or followed by something") {
+    zeros(std::uint64_t{1} << 32, 1);
+    CHECK(apply(kLimit) == Code::kProtocol);
+    plan = {};
+    zeros(1, 5000);
+    CHECK(apply(kLimit) == std::nullopt);
+    zeros(1, 5000);
+    CHECK(apply(kLimit) == Code::kProtocol);
+  }
+  SECTION("short ones of literals, but for the last") {
+    literal(kMinChunkBytes);
+    literal(kMinChunkBytes - 1);
+    CHECK(apply(kLimit) == std::nullopt);
+    literal(kMinChunkBytes);
+    CHECK(apply(kLimit) == Code::kProtocol);
+  }
+  SECTION("more zeros than a file may have") {
+    zeros(kMaxZeroChunks, kMaxChunkBytes);
+    CHECK(apply(kLimit) == std::nullopt);
+    literal(kMinChunkBytes);
+    zeros(1, kMaxChunkBytes);
+    CHECK(apply(kLimit) == Code::kTooLarge);
+  }
+  SECTION("a short one of the basis again and again") {
+    for (int i = 0; i < 3; ++i) plan.items.push_back({PatchItem::Kind::kKeep, 0, 1, 0});
+    CHECK(apply(2 * kMinChunkBytes) == std::nullopt);
+    CHECK(apply(kMinChunkBytes) == Code::kTooLarge);
+  }
 }

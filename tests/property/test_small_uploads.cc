@@ -122,6 +122,12 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE_FALSE(second);
   CHECK(second.error().code == Code::kConflict);
   CHECK(stored() == content_of(1000));
+  // What is there already is success, whatever was expected, and stays as it is.
+  const auto same = upload(content_of(1000), Prepared::kYes, Expected{Expected::Kind::kNone, {}});
+  REQUIRE(same);
+  CHECK(same->unchanged);
+  CHECK(same->version == first->version);
+  CHECK(test::staged_files(folder) == 0);
   CHECK(upload(content_of(3000), Prepared::kYes, Expected{Expected::Kind::kRoot, first->version.token.root}));
   CHECK(upload(content_of(4000), Prepared::kYes, std::nullopt));
   CHECK(stored() == content_of(4000));

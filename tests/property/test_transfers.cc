@@ -39,13 +39,14 @@ struct Fixture {
   }
   static Toolbox toolbox() { return {make_sha256, make_zstd_codec, SeededRandom(7)}; }
 
-  Result<TransferResult> upload(std::uint64_t seed, const Buffer& content, TransferOptions options = {}) {
+  Result<TransferResult> upload(std::uint64_t seed, const Buffer& content, TransferOptions options = {},
+                                Attributes attributes = {1'000'000'000, 0644}) {
     test::Loopback loopback(seed, context);
     Result<TransferResult> result = fail(Code::kInternal, "The upload never ended.");
     const Toolbox tools = toolbox();
     REQUIRE(loopback.client().open([&](StreamPort& port) {
       return make_upload(
-          port, {"file", std::make_shared<BufferSource>(content), {1'000'000'000, 0644}}, options, tools,
+          port, {"file", std::make_shared<BufferSource>(content), attributes}, options, tools,
           [&](Result<TransferResult> ended) { result = std::move(ended); }, nullptr);
     }));
     loopback.run();
@@ -308,6 +309,87 @@ TEST_CASE_METHOD(Fixture, "a client that cuts files in a way of its own is refus
   REQUIRE(refused);
   CHECK(refused->code == Code::kProtocol);
   CHECK_FALSE(fs::exists(folder / "files" / "file"));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "content that is there already is success, and stays as it is where something else was expected") {
+  const Buffer old = test::random_bytes(100'000, 1);
+  const Buffer content = test::random_bytes(300'000, 2);
+  const auto first = upload(1, old);
+  REQUIRE(first);
+  const Expected was{Expected::Kind::kRoot, first->version.token.root};
+  const auto second = upload(2, content, TransferOptions{.expected = was});
+  REQUIRE(second);
+  const Attributes others{2'000'000'000, 0600};
+  // An attempt whose answer was lost, and one that expects nothing there.
+  for (const Expected& expected : {was, Expected{Expected::Kind::kNone, {}}}) {
+    const auto again = upload(3, content, TransferOptions{.expected = expected}, others);
+    REQUIRE(again);
+    CHECK(again->unchanged);
+    CHECK(again->version == second->version);
+    CHECK(context.store->lookup({}, "file").value() == second->version);
+    CHECK(upload(4, old, TransferOptions{.expected = expected}, others).error().code == Code::kConflict);
+    CHECK(context.store->lookup({}, "file").value() == second->version);
+  }
+  const auto touched = upload(5, content, {}, others);
+  REQUIRE(touched);
+  CHECK(touched->version.attributes == others);
+}
+
+TEST_CASE_METHOD(Fixture, "a few bytes that name a file of nothing but holes are refused") {
+  // Asks to make a file of unknown size out of chunks of zeros.
+  class Holes final : public Conversation {
+   public:
+    Holes(StreamPort& port, std::uint64_t count, std::uint64_t length, std::optional<Error>& refused)
+        : refused_(refused) {
+      wire::Upload request;
+      request.path = "file";
+      request.size_unknown = true;
+      port.send(request);
+      PartPlan plan;
+      plan.items.push_back({PatchItem::Kind::kZeros, 0, count, count * length});
+      PatchCursor cursor;
+      const Buffer instructions = encode_instructions(plan, cursor);
+      port.send_data(SharedBytes::of(encode_patch_header(4u << 20, Addressing::kBasis)));
+      port.send_data(SharedBytes::of(encode_part_header(instructions.size(), 0, 0, false)));
+      port.send_data(SharedBytes::of(instructions));
+    }
+    Status on_message(FrameType, ByteView) override { return fail(Code::kInternal, "The server took it."); }
+    Status on_data(ByteView) override { return {}; }
+    void on_closed(const Error& error) override { refused_ = error; }
+
+   private:
+    std::optional<Error>& refused_;
+  };
+  const auto refusal = [this](std::uint64_t count, std::uint64_t length) {
+    std::optional<Error> refused;
+    test::Loopback loopback(1, context);
+    REQUIRE(loopback.client().open(
+        [&](StreamPort& port) { return std::make_shared<Holes>(port, count, length, refused); }));
+    loopback.run();
+    REQUIRE(refused);
+    return refused->code;
+  };
+  CHECK(refusal(std::uint64_t{1} << 32, 1) == Code::kProtocol);
+  CHECK(refusal(std::uint64_t{1} << 32, kMaxChunkBytes) == Code::kTooLarge);
+  CHECK_FALSE(fs::exists(folder / "files" / "file"));
+}
+
+TEST_CASE_METHOD(Fixture, "a sparse file of 20 GiB is stored as a hole, and a draft of it takes no memory for that") {
+  constexpr std::uint64_t kCount = (std::uint64_t{20} << 30) / kMaxChunkBytes;
+  const auto hasher = make_sha256();
+  const Chunk zeros{hasher->hash(Buffer(kMaxChunkBytes, Byte{0})), 0, kMaxChunkBytes};
+  DraftRequest request;
+  request.path = "file";
+  const auto draft = context.store->begin({}, request).value();
+  REQUIRE(draft->add_zeros(zeros, kCount));
+  CHECK(draft->chunk_count() == kCount);
+  CHECK(draft->chunk_at(kCount - 1)->digest == zeros.digest);
+  const auto root = build_tree(ChunkList(kCount, zeros), *hasher).root;
+  const auto version = test::commit(*draft, root, kCount * kMaxChunkBytes, {});
+  REQUIRE(version);
+  CHECK(fs::file_size(folder / "files" / "file") == std::uint64_t{20} << 30);
+  CHECK(context.store->open({}, "file").value()->chunks().value()->size() == kCount);
 }
 
 TEST_CASE_METHOD(Fixture, "a basis that is the version is left alone at its place, and copied from elsewhere") {

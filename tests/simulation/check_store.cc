@@ -96,6 +96,8 @@ void check_end(Simulation& simulation, SimulatedVolume& volume, LocalStore& stor
   if (const auto flushed = store.flush(); !flushed) simulation.fail("flush: " + flushed.error().sentence);
   simulation.clock.pass(kLongerThanPartials);
   (void)store.sweep_partials();
+  while (store.sweep_chunk_lists() < std::chrono::hours(1)) {
+  }
   for (const std::string& path : volume.files_below("staging")) simulation.fail(path + " is left for ever");
   for (const std::string& path : simulation.model.paths()) {
     const auto content = new_content(simulation, FileModel::kAbsent);

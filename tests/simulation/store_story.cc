@@ -94,6 +94,7 @@ class StoreStory {
       default:
         machine_.volume().faults.is_full = simulation_.chance(4);
         (void)store_->sweep_partials();
+        (void)store_->sweep_chunk_lists();
         return;
     }
   }

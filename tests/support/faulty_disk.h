@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ struct Faults {
   bool hit = false;
   bool dead = false;
   std::map<std::string, int, std::less<>> refused;         ///< operations that fail each time, and how
+  std::optional<std::uint64_t> free_bytes;                 ///< what the disk says; empty: the truth
   std::function<void(std::string_view operation)> before;  ///< may change files behind the store's back
 
   struct Undo {
@@ -178,7 +180,10 @@ class FaultyDisk final : public Disk {
     return disk_->may_change(folder);
   }
   DiskResult<std::uint64_t> total_bytes() override { return disk_->total_bytes(); }
-  DiskResult<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
+  DiskResult<std::uint64_t> free_bytes() override {
+    if (faults_->free_bytes) return *faults_->free_bytes;
+    return disk_->free_bytes();
+  }
   DiskStatus before_transaction() override {
     if (const int error = step("transaction")) return disk_fail(error);
     return disk_->before_transaction();

@@ -163,6 +163,30 @@ TEST_CASE_METHOD(Fixture, "who is confined to a part of an account finds no cont
   CHECK_FALSE(store->changes(writer, 0, 10));
 }
 
+TEST_CASE_METHOD(Fixture, "who may write and not read learns nothing of what is stored by sending guesses") {
+  const Buffer content = test::random_bytes(20'000, 1);
+  REQUIRE(put(alice, "f", content));
+  Principal blind = alice;
+  blind.scope.read = false;
+  const auto guess = [&](const Principal& who, const Buffer& guessed) {
+    DraftRequest request;
+    request.path = "f";
+    request.expected = {Expected::Kind::kNone, {}};
+    const auto draft = store->begin(who, request).value();
+    REQUIRE(draft->add(test::chunks_of(guessed), guessed));
+    return finish(*draft, guessed);
+  };
+  const auto right = guess(blind, content);
+  const auto wrong = guess(blind, test::random_bytes(20'000, 2));
+  REQUIRE_FALSE(right);
+  REQUIRE_FALSE(wrong);
+  CHECK(right.error().code == Code::kConflict);
+  CHECK(wrong.error().code == Code::kConflict);
+  CHECK(right.error().sentence == wrong.error().sentence);
+  CHECK(right.error().sentence.find(to_hex(root_of_content(content)).substr(0, 12)) == std::string::npos);
+  CHECK(guess(alice, content));
+}
+
 SCENARIO_METHOD(Fixture, "what an account's upload left is nobody else's") {
   const Buffer content = test::random_bytes(16 * kMiB, 1);
   cut(alice, "f", content, 12 * kMiB);

@@ -46,6 +46,8 @@ struct Fixture {
     parts->folder = open_data_folder(folder).value();
     parts->folder.disk = std::make_unique<test::FaultyDisk>(std::move(parts->folder.disk), faults);
     parts->hasher = make_sha256;
+    parts->partials = std::make_unique<PartialUploads>(
+        parts->disk(), parts->files, [] { return std::int64_t{0}; }, PartialLimits{});
     parts->catalogue = Catalogue::open(folder / "catalogue.sqlite", 7).value();
     REQUIRE(note_start(*parts, {}, 1));
     versions.emplace(*parts, [] { return std::int64_t{0}; });

@@ -11,8 +11,11 @@
 #include "base/path.h"
 #include "codec/sha256.h"
 #include "delta/chunk_tree.h"
+#include "store/chunk_index.h"
+#include "store/chunk_list_sweep.h"
 #include "store/directory_store.h"
 #include "support/bytes.h"
+#include "support/faulty_disk.h"
 #include "support/store_files.h"
 
 using namespace millrace;
@@ -232,6 +235,96 @@ TEST_CASE_METHOD(Fixture, "rot is reported by verify and a second store on the f
   CHECK_FALSE(open_directory_store(folder, {Durability::kNone, SeededRandom(9), make_sha256, nullptr}));
   const auto file = store->open({}, "f").value();
   CHECK(file->chunks().value()->size() > 3);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "chunk lists that no version has go, long and short ones, but not one whose commit may follow") {
+  std::int64_t now = 1'800'000'000'000'000'000;
+  store.reset();
+  auto opened =
+      open_directory_store(folder, {Durability::kNone, SeededRandom(seed++), make_sha256, [&now] { return now; }});
+  REQUIRE(opened);
+  std::unique_ptr<LocalStore> local = std::move(*opened);
+  const auto hasher = make_sha256();
+  const Chunk zeros{hasher->hash(Buffer(kMaxChunkBytes, Byte{0})), 0, kMaxChunkBytes};
+  const auto root_of = [&](std::size_t chunks) { return build_tree(ChunkList(chunks, zeros), *hasher).root; };
+  const auto put_holes = [&](const std::string& path, std::size_t chunks) {
+    DraftRequest request;
+    request.path = path;
+    const auto draft = local->begin({}, request).value();
+    REQUIRE(draft->add_zeros(zeros, chunks));
+    REQUIRE(test::commit(*draft, root_of(chunks), chunks * kMaxChunkBytes, {}));
+  };
+  const auto has_file = [&](std::size_t chunks) { return fs::exists(folder / "chunks" / to_hex(root_of(chunks))); };
+  const auto sweep = [&local] {
+    std::size_t steps = 1;
+    while (local->sweep_chunk_lists() < ChunkListSweep::kInterval) ++steps;
+    return steps;
+  };
+  constexpr std::size_t kLong = kMaxRowIndexBytes / kIndexBytesPerChunk + 1;
+  put_holes("long", kLong);
+  put_holes("long", kLong + 1);
+  put_holes("same", kLong + 1);
+  // More than a step looks at.
+  for (std::size_t i = 0; i < 2 * ChunkListSweep::kLooksAtOnce; ++i) put_holes("short", 2 + i);
+  std::ofstream(folder / "chunks" / "something else") << "of the operator's";
+  CHECK(sweep() > 3);
+  CHECK(has_file(kLong));  // it is too young
+  now += std::chrono::nanoseconds(ChunkListSweep::kLeastAge).count();
+  CHECK(has_file(kLong + 1));
+  put_holes("again", kLong + 2);
+  put_holes("again", 1);
+  sweep();
+  CHECK_FALSE(has_file(kLong));
+  CHECK(has_file(kLong + 1));
+  CHECK(has_file(kLong + 2));
+  now += std::chrono::nanoseconds(ChunkListSweep::kLeastAge).count() - 1;
+  put_holes("again", kLong + 2);  // makes its list young again
+  put_holes("again", 1);
+  now += 1;
+  sweep();
+  CHECK(has_file(kLong + 2));
+  CHECK(fs::exists(folder / "chunks" / "something else"));
+  CHECK(local->open({}, "long").value()->chunks().value()->size() == kLong + 1);
+  CHECK(local->open({}, "short").value()->chunks().value()->size() == 2 * ChunkListSweep::kLooksAtOnce + 1);
+  local.reset();
+  auto catalogue = Database::open((folder / "catalogue.sqlite").string()).value();
+  auto lists = catalogue.prepare("SELECT count(*) FROM chunk_lists").value();
+  REQUIRE(lists.step().value());
+  CHECK(lists.integer(0) == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "chunk lists that cannot be kept fail neither commits nor reads, and are told of once") {
+  store.reset();
+  std::vector<std::string> reports;
+  const auto faults = std::make_shared<test::Faults>();
+  auto data = open_data_folder(folder).value();
+  data.disk = std::make_unique<test::FaultyDisk>(std::move(data.disk), faults);
+  StoreOptions options{Durability::kFull, SeededRandom(seed++), make_sha256, nullptr};
+  options.report = [&reports](const std::string& sentence) { reports.push_back(sentence); };
+  options.committing = Committing::kInline;
+  const auto local = open_directory_store(std::move(data), folder / "catalogue.sqlite", std::move(options)).value();
+  const auto hasher = make_sha256();
+  const Chunk zeros{hasher->hash(Buffer(kMaxChunkBytes, Byte{0})), 0, kMaxChunkBytes};
+  constexpr std::size_t kLong = kMaxRowIndexBytes / kIndexBytesPerChunk + 1;
+  DraftRequest request;
+  request.path = "f";
+  const auto draft = local->begin({}, request).value();
+  REQUIRE(draft->add_zeros(zeros, kLong));
+  // Whatever is made from now on can only be a list.
+  faults->before = [&faults](std::string_view operation) {
+    faults->armed = false;
+    if (operation == "create") faults->arm(test::Faults::Kind::kFailOnce, 0, ENOSPC);
+  };
+  const auto root = build_tree(ChunkList(kLong, zeros), *hasher).root;
+  CHECK(test::commit(*draft, root, kLong * kMaxChunkBytes, {}));
+  CHECK(faults->hit);
+  CHECK(local->open({}, "f").value()->chunks().value()->size() == kLong);
+  fs::resize_file(folder / "files" / "f", (kLong + 1) * kMaxChunkBytes);
+  CHECK(local->lookup({}, "f").value()->bytes == (kLong + 1) * kMaxChunkBytes);
+  CHECK(fs::is_empty(folder / "chunks"));
+  CHECK(reports.size() == 1);
+  faults->before = nullptr;
 }
 
 TEST_CASE_METHOD(Fixture, "a draft keeps megabytes behind something new, and damage in them is found") {

@@ -210,22 +210,81 @@ TEST_CASE_METHOD(Fixture, "an upload that has not ended is the next one's basis 
   CHECK(store->verify({}, "f"));
 }
 
-TEST_CASE_METHOD(Fixture, "what was lent when the server ended goes at its next start") {
+TEST_CASE_METHOD(Fixture,
+                 "what was lent when the server ended is a partial at its next start, and older links to it go") {
   {
     const auto dead = begin("f");
     Fixture::fill(*dead, 12 * kMiB);
     const auto partial = basis("f");
     REQUIRE(partial);
-    CHECK(staged() == 3);
+    CHECK(staged() == 2);
     fs::copy(folder, folder.string() + "-copy", fs::copy_options::recursive);
   }
   store.reset();
   fs::remove_all(folder);
   fs::rename(folder.string() + "-copy", folder);
+  std::ofstream(folder / "staging" / "00" / "0123.lent") << "of an older server";
   reopen();
   CHECK(staged() <= 2);
   for (const auto& entry : fs::recursive_directory_iterator(folder / "staging"))
     CHECK(entry.path().extension() != ".lent");
+}
+
+TEST_CASE_METHOD(Fixture, "a version is not read again because an upload has read its draft") {
+  auto dead = begin("f");
+  Fixture::fill(*dead, kTarget.size());
+  auto partial = basis("f");
+  REQUIRE(partial);
+  const Digest root = build_tree(test::chunks_of(kTarget), *make_sha256()).root;
+  const auto version = test::commit(*dead, root, kTarget.size(), {});
+  REQUIRE(version);
+  dead.reset();
+  REQUIRE(store->flush());
+  CHECK(known_bytes(*partial, kTarget) == kTarget.size());
+  partial.reset();
+  std::size_t opened = 0;
+  faults->before = [&opened](std::string_view operation) { opened += operation == "open" ? 1 : 0; };
+  CHECK(store->lookup({}, "f").value()->token == version->token);
+  CHECK(opened == 0);
+  faults->before = nullptr;
+}
+
+TEST_CASE_METHOD(Fixture, "what an upload reads stays readable while its own upload ends, however that is") {
+  DraftRequest request;
+  request.path = "f";
+  request.expected = {Expected::Kind::kNone, {}};
+  auto dead = store->begin({}, request).value();
+  Fixture::fill(*dead, kTarget.size());
+  auto partial = basis("f");
+  REQUIRE(partial);
+  const Digest root = build_tree(test::chunks_of(kTarget), *make_sha256()).root;
+  SECTION("cancelled") {
+    dead->discard();
+  }
+  SECTION("cut") {}
+  SECTION("refused by the committer") {
+    REQUIRE(test::put_file(*store, "f", test::random_bytes(1000, 9)));
+    CHECK(test::commit(*dead, root, kTarget.size(), {}).error().code == Code::kConflict);
+  }
+  SECTION("committed, replaced and removed") {
+    REQUIRE(test::commit(*dead, root, kTarget.size(), {}));
+    REQUIRE(test::put_file(*store, "f", test::random_bytes(1000, 9)));
+    REQUIRE(store->remove({}, "f", Recursive::kNo, {}));
+    REQUIRE(store->flush());
+  }
+  dead.reset();
+  CHECK(known_bytes(*partial, kTarget) == kTarget.size());
+  partial.reset();
+  if (staged() > 0) {
+    CHECK(staged() == 2);
+    partial = basis("f");
+    REQUIRE(partial);
+    CHECK(known_bytes(*partial, kTarget) == kTarget.size());
+    partial.reset();
+    now += 25 * kHour;
+    store->sweep_partials();
+  }
+  CHECK(staged() == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "a stored version stands behind the partial in one basis") {
@@ -366,6 +425,57 @@ TEST_CASE_METHOD(Fixture, "a full disk takes the partials before it fails an upl
   CHECK(test::put_file(*store, "f", test::random_bytes(2000, 1)).error().code == Code::kQuota);
   CHECK(staged() == 2);
   CHECK(known_bytes(*read, kTarget) > 8 * kMiB);
+}
+
+TEST_CASE_METHOD(Fixture, "what can never have room takes nothing away, and what can takes what it needs") {
+  for (const char* path : {"a", "b"}) {
+    cut(path, 9 * kMiB);
+    now += kHour;
+  }
+  const Buffer old = test::random_bytes(300'000, 1);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(test::put_file(*store, "f", old));
+    REQUIRE(store->remove({}, "f", Recursive::kNo, {}));
+  }
+  REQUIRE(store->flush());
+  const auto trashed = [this] { return store->list_trash({}, "", "", 100).value().entries.size(); };
+  CHECK(staged() == 4);
+  CHECK(trashed() == 2);
+  faults->free_bytes = 1000;
+  DraftRequest request;
+  request.path = "g";
+  const auto refused = [&](const Principal& who, std::uint64_t bytes) {
+    request.bytes = bytes;
+    const auto draft = store->begin(who, request);
+    return !draft && draft.error().code == Code::kQuota;
+  };
+  SECTION("more than all of it") {
+    for (const std::uint64_t bytes : {20 * kMiB, std::size_t{1} << 60}) {
+      CHECK(refused({}, bytes));
+      CHECK_FALSE(store->upload_basis({}, "a", bytes, nullptr));
+    }
+    CHECK(staged() == 4);
+    CHECK(trashed() == 2);
+  }
+  SECTION("more than the account may have") {
+    Principal poor;
+    poor.account = "poor";
+    poor.quota.bytes = 1;
+    CHECK(refused(poor, 10 * kMiB));
+    CHECK(store->figures().refused_bytes == 1);
+    CHECK(staged() == 4);
+    CHECK(trashed() == 2);
+    Principal owner;
+    owner.quota.bytes = 1;
+    CHECK_FALSE(store->upload_basis(owner, "a", 10 * kMiB, nullptr));
+    CHECK(store->figures().refused_bytes == 1);
+    CHECK(staged() == 4);
+  }
+  SECTION("as much as there is") {
+    CHECK(refused({}, 18 * kMiB));  // the disk says the same whatever goes
+    CHECK(staged() == 0);
+    CHECK(trashed() < 2);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "a partial that cannot be read goes, and the next upload does without it") {
