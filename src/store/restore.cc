@@ -17,7 +17,7 @@ Result<ReadyDraft> make_ready(StoreParts& parts, const std::string& to, const st
   MILLRACE_ASSIGN(const Indexed indexed, index_file(disk, *file, to, *hasher));
   ReadyDraft draft;
   MILLRACE_TRY(hold_content(parts, *file, indexed.stat.bytes, to, draft));
-  MILLRACE_ASSIGN(draft.chunk_row, parts.prepare_chunks(indexed.root, indexed.chunks));
+  draft.chunk_row = parts.chunk_row(indexed.root, indexed.chunks);
   draft.path = to;
   draft.staged = staged;
   draft.stat = indexed.stat;

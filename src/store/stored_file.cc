@@ -29,17 +29,9 @@ bool StoreParts::make_room(std::uint64_t bytes) {
 }
 
 void StoreParts::put_chunks(const Digest& root, const ChunkList& chunks) {
-  const auto row = prepare_chunks(root, chunks);
-  if (!row) return report_lost(row.error());
-  if (row->empty()) return;
-  if (const Status kept = catalogue->put_chunk_list(root, *row); !kept) report_lost(kept.error());
-}
-
-Buffer StoreParts::chunk_row(const Digest& root, const ChunkRuns& chunks) {
-  auto row = prepare_chunks(root, chunks);
-  if (row) return std::move(*row);
-  report_lost(row.error());
-  return {};
+  const Buffer row = chunk_row(root, chunks);
+  if (row.empty()) return;
+  if (const Status kept = catalogue->put_chunk_list(root, row); !kept) report_lost(kept.error());
 }
 
 void StoreParts::report_lost(const Error& error) {
@@ -48,16 +40,21 @@ void StoreParts::report_lost(const Error& error) {
          error.sentence);
 }
 
-Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkList& chunks) {
-  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+Buffer StoreParts::chunk_row(const Digest& root, const ChunkList& chunks) {
+  return is_worth_keeping(chunks) ? row_of(root, encode_chunk_list(chunks)) : Buffer();
 }
 
-Result<Buffer> StoreParts::prepare_chunks(const Digest& root, const ChunkRuns& chunks) {
-  return is_worth_keeping(chunks) ? keep_list(root, encode_chunk_list(chunks)) : Buffer();
+Buffer StoreParts::chunk_row(const Digest& root, const ChunkRuns& chunks) {
+  return is_worth_keeping(chunks) ? row_of(root, encode_chunk_list(chunks)) : Buffer();
 }
 
-Result<Buffer> StoreParts::keep_list(const Digest& root, Buffer list) {
+Buffer StoreParts::row_of(const Digest& root, Buffer list) {
   if (list.size() <= kMaxRowIndexBytes) return list;
+  if (const Status kept = keep_aside(root, list); !kept) report_lost(kept.error());
+  return {};
+}
+
+Status StoreParts::keep_aside(const Digest& root, ByteView list) {
   const Place place{Area::kChunks, to_hex(root)};
   auto file = disk().create(place);
   const bool is_there = !file && file.error() == EEXIST;
@@ -71,7 +68,7 @@ Result<Buffer> StoreParts::keep_list(const Digest& root, Buffer list) {
   }
   // Its age keeps the sweep away from it until the version that it is for is there.
   (void)disk().set_attributes(*file, 0600, now_ns());
-  return Buffer();
+  return {};
 }
 
 Result<std::optional<ChunkList>> StoreParts::chunks(const Digest& root) {

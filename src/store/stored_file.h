@@ -55,16 +55,15 @@ struct StoreParts {
   /// Keeps a chunk list: short ones in the catalogue, long ones in a side file named by the root. A disposable index:
   /// losing it costs time only, so where it cannot be kept that is reported, once, and nothing else.
   void put_chunks(const Digest& root, const ChunkList& chunks);
-  /// The same for a list that becomes part of a transaction: prepare_chunks, or empty where that failed.
-  Buffer chunk_row(const Digest& root, const ChunkRuns& chunks);
-  /// A long list is written, a short one returned as the row for
+  /// The same for a list that becomes part of a transaction: a long one is written, a short one returned as the row for
   /// Catalogue::put_chunk_list, empty otherwise. The transaction must follow within ChunkListSweep::kLeastAge.
-  Result<Buffer> prepare_chunks(const Digest& root, const ChunkList& chunks);
-  Result<Buffer> prepare_chunks(const Digest& root, const ChunkRuns& chunks);
+  Buffer chunk_row(const Digest& root, const ChunkList& chunks);
+  Buffer chunk_row(const Digest& root, const ChunkRuns& chunks);
   Result<std::optional<ChunkList>> chunks(const Digest& root);
 
  private:
-  Result<Buffer> keep_list(const Digest& root, Buffer list);
+  Buffer row_of(const Digest& root, Buffer list);
+  Status keep_aside(const Digest& root, ByteView list);
   void report_lost(const Error& error);
   std::atomic<bool> has_lost_lists_ = false;
 };
