@@ -167,11 +167,11 @@ deltaTest('where the module cannot be loaded whole files are sent', () =>
 test('over HTTPS its line is encrypted, too', { skip: real?.startsWith('https:') ? false : 'needs a real server with TLS' }, () => {
   const here = mkdtempSync(join(tmpdir(), 'millrace-web-'));
   return withPage(async (page) => {
-    assert.ok(await page.evaluate(() => isSecureContext));
     const headers = { Origin: real };
     await page.request.put('/api/v1/files/web-test-tls/first', { data: 'first', headers });
     await page.goto('/files/web-test-tls/');
     await rowOf(page, 'first').waitFor();
+    assert.equal(await page.evaluate(() => location.protocol), 'https:');
     const old = randomBytes(16 * kMiB);
     const changed = edited(old, 5);
     for (const content of [old, changed]) {
