@@ -105,8 +105,8 @@ class Server:
         return sizes_of(self.drafts())
 
     def partials(self):
-        """Sizes of what is kept of uploads that were cut off."""
-        return [os.stat(path[:-4]).st_size for path in self.staged_paths() if path.endswith(".job")]
+        """Sizes of what is kept of uploads that were cut off; a commit takes the file some time before its `.job` goes."""
+        return sizes_of(path[:-4] for path in self.staged_paths() if path.endswith(".job"))
 
 
 def sizes_of(paths):
