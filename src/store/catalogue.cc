@@ -13,13 +13,17 @@ constexpr const char* kLogPages = "PRAGMA wal_autocheckpoint=16384";  ///< a che
 constexpr const char* kColumns =
     "sequence,root,bytes,mtime_ns,mode,device,inode,stat_bytes,stat_mtime_ns,stat_ctime_ns,indexed_ns";
 
+Digest digest_of(ByteView bytes) {
+  Digest digest;
+  std::copy_n(bytes.begin(), std::min(bytes.size(), digest.bytes.size()), digest.bytes.begin());
+  return digest;
+}
+
 Row read_row(const Statement& from, int column, std::uint64_t epoch) {
   Row row;
   row.version.token.epoch = epoch;
   row.version.token.sequence = from.unsigned_integer(column);
-  const ByteView root = from.blob(column + 1);
-  std::copy_n(root.begin(), std::min(root.size(), row.version.token.root.bytes.size()),
-              row.version.token.root.bytes.begin());
+  row.version.token.root = digest_of(from.blob(column + 1));
   row.version.bytes = from.unsigned_integer(column + 2);
   row.version.attributes.mtime_ns = from.integer(column + 3);
   row.version.attributes.mode = static_cast<std::uint32_t>(from.integer(column + 4));
@@ -263,10 +267,7 @@ Result<std::vector<std::pair<Digest, bool>>> Catalogue::chunk_lists(const Digest
   for (;;) {
     MILLRACE_ASSIGN(const bool more, query.step());
     if (!more) return found;
-    const ByteView bytes = query.blob(0);
-    Digest root;
-    std::copy_n(bytes.begin(), std::min(bytes.size(), root.bytes.size()), root.bytes.begin());
-    found.emplace_back(root, query.integer(1) != 0);
+    found.emplace_back(digest_of(query.blob(0)), query.integer(1) != 0);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "store/indexer.h"
+#include "store/same_file.h"
 
 namespace millrace {
 
@@ -13,11 +14,6 @@ namespace {
 constexpr std::int64_t kTooRecentNs = 20'000'000;  ///< a change within the clock's grain of the indexing would not show
 
 /// Mode is left out: it is an attribute, and whatever changes it changes ctime.
-bool same_content(const FileStat& a, const FileStat& b) {
-  return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes && a.mtime_ns == b.mtime_ns &&
-         a.ctime_ns == b.ctime_ns;
-}
-
 /// A write in the same grain of the clock as the last change leaves ctime as it is, but not a modification time that
 /// lies elsewhere.
 bool would_show(const FileStat& stat) {

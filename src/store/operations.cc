@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/path.h"
+#include "store/same_file.h"
 
 namespace millrace {
 
@@ -251,18 +252,12 @@ Result<Outcome> put_at_once(StoreParts& parts, const Pending& pending) {
 
 namespace {
 
-bool is_untouched(const Row& row, const FileStat& stat) {
-  return stat.device == row.stat.device && stat.inode == row.stat.inode && stat.bytes == row.stat.bytes &&
-         stat.mtime_ns == row.stat.mtime_ns && stat.ctime_ns == row.stat.ctime_ns;
-}
-
 /// The operation itself has changed ctime. Whatever else differs is another program's doing: the row keeps the stat
 /// data of before, and the next look finds out.
 bool is_ours(const Pending& pending, const Row& row, const FileStat& stat) {
-  const std::int64_t mtime_ns =
-      pending.kind == Pending::Kind::kAttributes ? row.version.attributes.mtime_ns : row.stat.mtime_ns;
-  return stat.device == row.stat.device && stat.inode == row.stat.inode && stat.bytes == row.stat.bytes &&
-         stat.mtime_ns == mtime_ns;
+  FileStat expected = row.stat;
+  if (pending.kind == Pending::Kind::kAttributes) expected.mtime_ns = row.version.attributes.mtime_ns;
+  return same_but_ctime(expected, stat);
 }
 
 }  // namespace
@@ -286,7 +281,7 @@ Status settle(StoreParts& parts, const Pending& pending, Outcome outcome) {
       if (!stat && !is_missing(stat.error()) && !is_refused(stat.error()))
         return fail(disk_error(stat.error(), "stat", path));
       const bool keeps_old = outcome == Outcome::kRefused && pending.kind == Pending::Kind::kAttributes;
-      if (keeps_old && stat && is_untouched(row, *stat)) {
+      if (keeps_old && stat && same_content(row.stat, *stat)) {
         MILLRACE_ASSIGN(row.version.token.sequence, catalogue.next_sequence());
         row.version.attributes = {stat->mtime_ns, stat->mode};
         MILLRACE_TRY(catalogue.put(path, row));
