@@ -13,6 +13,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kFlushedTogether = 64;  ///< files whose writeback runs while the first of them is waited for
+constexpr std::uint64_t kMostUncached = 64u << 20;  ///< bytes; more would hold up the next commits
 
 Error conflict(const ReadyDraft& draft, const std::optional<Row>& now) {
   if (draft.sender == Sender::kBlind)
@@ -180,6 +181,19 @@ void Committer::commit(std::vector<ReadyDraft> group) {
     }
   }
   for (auto& [draft, result] : ended) draft.done(std::move(result));
+  for (const Admitted& entry : admitted) uncache_replaced(entry);
+}
+
+/// What was replaced goes to the trash and is hardly ever read again, but the kernel does not know that: it would keep
+/// it in its cache and take memory for the next versions that has not been used for long. Content that may not be on
+/// the disk yet and will be removed is left alone, since this would have it written.
+void Committer::uncache_replaced(const Admitted& admitted) {
+  const std::uint64_t bytes = admitted.pending.replaced.bytes;
+  if (bytes <= kMaxContentInRow || bytes > kMostUncached) return;
+  if (parts_.durability != Durability::kFull && !parts_.trash->keeps()) return;
+  // Where it did not come to the exchange, or a checkpoint was faster, there is nothing.
+  const auto file = parts_.disk().open({Area::kStaging, admitted.pending.other}, Access::kRead);
+  if (file) (void)parts_.disk().drop_cached(*file);
 }
 
 Result<Version> Committer::put_in_place(Admitted& admitted) {

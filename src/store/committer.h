@@ -87,6 +87,7 @@ class Committer {
   Result<std::optional<Admitted>> admit(const ReadyDraft& draft, std::optional<Version>& there, Group& group);
   Result<Version> put_in_place(Admitted& admitted);
   Result<Version> take_back(const Admitted& admitted, const Error& why);
+  void uncache_replaced(const Admitted& admitted);
   Status give_up_replaced(const std::vector<UnsettledPut>& puts);
   Status flush_contents(const std::vector<UnsettledPut>& puts);
   Status settle_all(const std::vector<UnsettledPut>& puts);

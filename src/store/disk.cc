@@ -162,6 +162,11 @@ class SystemDisk final : public Disk {
                                   SYNC_FILE_RANGE_WRITE));
   }
 
+  DiskStatus drop_cached(const File& file) override {
+    const int error = ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
+    return error == 0 ? DiskStatus() : disk_fail(error);
+  }
+
   DiskResult<FileStat> stat_file(const File& file) override {
     struct stat s {};
     if (::fstat(file.descriptor(), &s) != 0) return disk_fail(errno);

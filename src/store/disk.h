@@ -105,6 +105,8 @@ class Disk {
   virtual DiskStatus flush_all() = 0;
   /// Asks for writeback of a range without waiting for it.
   virtual DiskStatus start_writeback(const File&, std::uint64_t offset, std::uint64_t bytes) = 0;
+  /// Lets the kernel give the memory of a file that nobody will read soon to what is written next.
+  virtual DiskStatus drop_cached(const File&) = 0;
   virtual DiskResult<FileStat> stat_file(const File&) = 0;
   /// Never follows a symlink.
   virtual DiskResult<FileStat> stat(const Place&) = 0;

@@ -23,6 +23,7 @@ class SimulatedDisk final : public Disk, private FileCloser {
   DiskStatus fsync_folder(const Place&) override;
   DiskStatus flush_all() override;
   DiskStatus start_writeback(const File&, std::uint64_t offset, std::uint64_t bytes) override;
+  DiskStatus drop_cached(const File&) override { return {}; }
   DiskResult<FileStat> stat_file(const File&) override;
   DiskResult<FileStat> stat(const Place&) override;
   DiskResult<std::vector<std::string>> list(const Place&) override;

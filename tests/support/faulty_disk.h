@@ -126,6 +126,10 @@ class FaultyDisk final : public Disk {
     if (const int error = step("start_writeback")) return disk_fail(error);
     return disk_->start_writeback(file, offset, bytes);
   }
+  DiskStatus drop_cached(const File& file) override {
+    if (const int error = step("drop_cached")) return disk_fail(error);
+    return disk_->drop_cached(file);
+  }
   DiskResult<FileStat> stat_file(const File& file) override {
     if (faults_->dead) return disk_fail(EIO);
     return disk_->stat_file(file);

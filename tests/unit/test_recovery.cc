@@ -351,6 +351,27 @@ TEST_CASE_METHOD(Fixture, "a commit or another program's change in the middle of
   if (!commits) CHECK(verified.error().code == Code::kSourceChanged);
 }
 
+TEST_CASE_METHOD(Fixture, "the kernel may forget what was replaced, unless it would write it first for nothing") {
+  const auto dropped = [&](const Buffer& first, const Buffer& second) {
+    start_empty();
+    int calls = 0;
+    faults->before = [&](std::string_view operation) { calls += operation == "drop_cached" ? 1 : 0; };
+    CHECK(test::put_file(*store, "f", first));
+    CHECK(calls == 0);
+    CHECK(test::put_file(*store, "f", second));
+    faults->before = nullptr;
+    CHECK(content_of("f") == as_text(second));
+    return calls;
+  };
+  const bool has_trash = GENERATE(true, false);
+  if (!has_trash) trash.keep = std::chrono::nanoseconds(0);
+  due = kLater;
+  CHECK(dropped(kOld, kNew) == 1);
+  CHECK(dropped(kSmall, kNew) == 0);
+  durability = Durability::kNone;
+  CHECK(dropped(kOld, kNew) == (has_trash ? 1 : 0));
+}
+
 TEST_CASE_METHOD(Fixture, "descriptors that ran out stop nothing") {
   due = kLater;
   start_empty();
