@@ -25,7 +25,8 @@ Error silent(std::chrono::seconds timeout) {
 }  // namespace
 
 Connection::Connection(std::chrono::seconds timeout, unsigned retries)
-    : interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
+    : loop_(std::make_shared<Lanes>(LaneSizes::for_command())),
+      interrupt_(loop_, SIGINT, [this] { on_signal(SIGINT); }),
       terminate_(loop_, SIGTERM, [this] { on_signal(SIGTERM); }),
       hang_up_(loop_, SIGHUP, [this] { on_signal(SIGHUP); }),
       timer_(loop_, kTick, [this] { tick(); }),
@@ -212,7 +213,7 @@ void Connection::start_job(std::function<void()> work, std::function<void()> don
 
 void Connection::run_job(std::function<void()> work) {
   bool ended = false;
-  loop_.run_job(Workers::kCpu, std::move(work), [this, &ended] {
+  loop_.run_job(Workers::kDisk, std::move(work), [this, &ended] {
     ended = true;
     loop_.stop();
   });

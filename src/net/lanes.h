@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -22,11 +23,16 @@ struct LaneSizes {
   std::array<unsigned, kWorkersCount> threads;       ///< by Workers
   std::array<std::size_t, kWorkersCount> most_bulk;  ///< of them that may have bulk jobs
   std::size_t most_of_one_owner;                     ///< jobs under way in one lane
+  /// How long the loop does CPU work itself before threads begin; only where one loop has the lanes.
+  std::chrono::microseconds on_loop{0};
   /// A server's: CPU work as many as there are processors, disk two more, which are for short jobs only, the catalogue
   /// two: one waits for the disk while the other looks up.
   static LaneSizes for_server(unsigned processors);
   /// For a process with one owner, which then need not share.
   static LaneSizes for_client();
+  /// For a program whose loop waits for nothing but its transfers. To start a thread, to hand over each step of a small
+  /// file and to end the thread take half as long again as the work itself.
+  static LaneSizes for_command();
 };
 
 class Lanes {
@@ -60,6 +66,7 @@ class Lanes {
   struct Lane;
   std::array<std::unique_ptr<Lane>, kWorkersCount> lanes_;
   std::atomic<Owner> next_owner_{1};
+  std::chrono::microseconds left_on_loop_;  ///< the loop's thread only
 };
 
 }  // namespace millrace

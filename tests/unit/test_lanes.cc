@@ -42,6 +42,31 @@ constexpr LaneSizes kOneThread{{1, 1, 1}, {1, 1, 1}, 1};
 
 }  // namespace
 
+SCENARIO("a command's loop does its first CPU work itself, and threads do the rest") {
+  const auto where = [](std::chrono::microseconds on_loop, const std::vector<Workers>& jobs) {
+    LaneSizes sizes = kOneThread;
+    sizes.on_loop = on_loop;
+    const auto lanes = std::make_shared<Lanes>(sizes);
+    Loop loop(lanes);
+    std::vector<bool> ran_on_loop;
+    for (const Workers workers : jobs) {
+      lanes->run(
+          workers, lanes->new_owner(), Urgency::kMetadata, loop.shared_mailbox(),
+          [&ran_on_loop, own = std::this_thread::get_id()] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            ran_on_loop.push_back(std::this_thread::get_id() == own);
+          },
+          [] {});
+      loop.run();
+    }
+    return ran_on_loop;
+  };
+  using enum Workers;
+  CHECK(where(std::chrono::hours(1), {kCpu, kDisk, kCpu}) == std::vector{true, false, true});
+  CHECK(where(std::chrono::microseconds(1), {kCpu, kCpu}) == std::vector{true, false});
+  CHECK(where(std::chrono::microseconds(0), {kCpu}) == std::vector{false});
+}
+
 SCENARIO("owners on different loops take turns in a lane that they share") {
   const auto lanes = std::make_shared<Lanes>(kOneThread);
   Loop first(lanes);
