@@ -2,8 +2,9 @@
 
 CPU time is what the living processes have used and what they have taken over from children that they waited for; it is exact once
 the tree has settled, that is once the children that a transfer needed are gone. Memory is the sum of the proportional set sizes
-(`smaps_rollup`), in which a page that forked processes share counts once, and, beside it, of the resident sizes, in which it counts
-for each of them. Both are sampled, so a peak between two samples is missed.
+(`smaps_rollup`), in which a page that forked processes share counts once, with the page tables and kernel stacks, of which each
+process has its own; and, beside it, of the resident sizes, in which a shared page counts for each. Both are sampled, so a peak
+between two samples is missed.
 """
 import contextlib
 import os
@@ -15,6 +16,7 @@ SETTLE_SECONDS = 20
 SAMPLE_SECONDS = 0.1
 # Of one core that sampling may take: a tree of a thousand processes is looked at less often.
 SAMPLE_SHARE = 0.1
+KERNEL_STACK_BYTES = 16 << 10  # of a thread, on x86-64 and arm64
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,18 +64,23 @@ def cpu_seconds(root):
 
 
 def memory_bytes(root):
-    """(proportional, resident)"""
-    totals = [0, 0]
+    """(proportional with page tables and kernel stacks, resident)"""
+    def number(field, text):
+        found = re.search(rf"^{field}:\s*(\d+)", text, re.MULTILINE)
+        return int(found.group(1)) if found else 0
+
+    held = resident = 0
     for pid in members(root):
         try:
             with open(f"/proc/{pid}/smaps_rollup") as file:
-                text = file.read()
+                sizes = file.read()
+            with open(f"/proc/{pid}/status") as file:
+                status = file.read()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        for index, field in enumerate(("Pss", "Rss")):
-            found = re.search(rf"^{field}:\s*(\d+) kB", text, re.MULTILINE)
-            totals[index] += int(found.group(1)) * 1024 if found else 0
-    return tuple(totals)
+        held += (number("Pss", sizes) + number("VmPTE", status)) * 1024 + number("Threads", status) * KERNEL_STACK_BYTES
+        resident += number("Rss", sizes) * 1024
+    return held, resident
 
 
 def status_bytes(pid, field):
@@ -95,10 +102,11 @@ def sockets(pid):
 
 
 class PeakMemory:
-    """The most memory that the tree held while the block ran."""
+    """The most memory that the tree held while the block ran. Looking takes at most `share` of one core."""
 
-    def __init__(self, root):
+    def __init__(self, root, share=SAMPLE_SHARE):
         self.root = root
+        self.share = share
         self.peak_bytes = self.peak_resident_bytes = self.most_processes = 0
         self.samples = 0
         self._over = threading.Event()
@@ -113,7 +121,7 @@ class PeakMemory:
             self.most_processes = max(self.most_processes, len(members(self.root)))
             self.samples += 1
             took = time.monotonic() - began
-            if self._over.wait(max(SAMPLE_SECONDS, took / SAMPLE_SHARE)):
+            if self._over.wait(max(SAMPLE_SECONDS, took / self.share - took)):
                 return
 
     def __enter__(self):
