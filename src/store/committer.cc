@@ -13,7 +13,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kFlushedTogether = 64;  ///< files whose writeback runs while the first of them is waited for
-constexpr std::uint64_t kMostUncached = 64u << 20;  ///< bytes; more would hold up the next commits
+constexpr std::uint64_t kMostUncached = 1u << 30;  ///< bytes; more would hold up the next commits
 
 Error conflict(const ReadyDraft& draft, const std::optional<Row>& now) {
   if (draft.sender == Sender::kBlind)
