@@ -20,6 +20,7 @@ constexpr std::uint64_t kLeastResumed = 8u << 20;
 /// A client that is cut off has lost the part that was coming: less than 1 MiB or 1 % of the file.
 constexpr std::uint64_t kLeastPartBytes = 896u << 10;
 constexpr std::uint64_t kPartShare = 110;
+constexpr double kCompressing = 0.9;  ///< a sample that gets so short says that parts will
 
 /// The stages: open the target; answer with its version; (tree exchange); (ladder); send the patch; DONE.
 class DownloadServer final : public Conversation {
@@ -190,6 +191,7 @@ class DownloadServer final : public Conversation {
         [this, ratio] {
           deciding_ = false;
           if (!*ratio) return port_.fail(ratio->error());
+          compresses_ = **ratio < kCompressing;
           const LadderHolder& holder = signer_->holder();
           const std::uint64_t bytes = file_->version().bytes;
           const std::uint64_t unfound = std::min(holder.unfound_bytes(), bytes);
@@ -229,6 +231,7 @@ class DownloadServer final : public Conversation {
         static_cast<int>(std::min<std::uint64_t>(request_.level, static_cast<std::uint64_t>(context_.max_level))),
         port_.peer(), port_.slice());
     if (file_->size() >= kLeastResumed) limits.uncoded_bytes = std::max(kLeastPartBytes, file_->size() / kPartShare);
+    limits.compresses = compresses_;
     sender_.emplace(
         port_, std::shared_ptr<const Source>(file_), context_.toolbox, Addressing::kTarget, matches(numbers), limits,
         [this](Error error) { port_.fail(std::move(error)); }, [this] { finish(); });
@@ -263,6 +266,7 @@ class DownloadServer final : public Conversation {
   std::optional<Signer> signer_;
   wire::Sign sign_;
   bool deciding_ = false;
+  bool compresses_ = false;  ///< so did the last sample of the literals
   std::optional<PatchSender> sender_;
   Bulk bits_;
   bool last_bits_ = false;

@@ -43,7 +43,8 @@ PatchSender::PatchSender(StreamPort& port, std::shared_ptr<const Source> target,
       planner_(addressing, std::move(matches)),
       limits_(limits),
       on_error_(std::move(on_error)),
-      on_queued_(std::move(on_queued)) {
+      on_queued_(std::move(on_queued)),
+      coded_(limits.compresses) {
   cursor_.addressing = addressing;
 }
 

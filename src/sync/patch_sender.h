@@ -18,6 +18,7 @@ struct PatchLimits {
   /// Literals of a part while they do not get shorter by coding: whoever is cut off within it fetches it again. With
   /// others a short part costs more, since each has its prefix indexed again.
   std::uint64_t uncoded_bytes = kMaxPartRawBytes;
+  bool compresses = false;  ///< whether literals get shorter by coding, as far as that is known before the first part
   int level = 3;
   std::size_t in_flight = 2;  ///< parts coded at once: bounds a transfer's memory
 };
