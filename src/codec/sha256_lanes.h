@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-/// The digests of `messages`, in their order. Only where use_avx512(). Pays from some eight messages on.
+/// The digests of `messages`, in their order. Only where use_avx512(). Pays from eight messages on where OpenSSL uses
+/// SHA-NI, from two on against plain C++.
 void sha256_lanes(std::span<const ByteView> messages, std::span<Digest> digests);
 
 }  // namespace millrace

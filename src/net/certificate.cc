@@ -14,6 +14,7 @@
 #include <ctime>
 #include <memory>
 
+#include "net/openssl.h"
 #include "net/tls_context.h"
 
 namespace millrace {
@@ -88,6 +89,7 @@ bool exists(const std::string& path) {
 
 Status ensure_certificate(const std::string& certificate, const std::string& key, const std::string& name) {
   if (exists(certificate) && exists(key)) return {};
+  MILLRACE_TRY(load_openssl());
   Key made;
   if (exists(key)) {
     // The key is what clients have pinned: a certificate that was lost is made again for it.
@@ -110,7 +112,7 @@ std::string why_not_valid(const std::string& certificate) {
   const File file(std::fopen(certificate.c_str(), "r"));
   const Certificate read(file ? PEM_read_X509(file.get(), nullptr, nullptr, nullptr) : nullptr);
   if (!read) {
-    tls_failure();
+    ::ERR_clear_error();  // linked: nothing was loaded for this
     return {};
   }
   const auto sentence = [&certificate](const char* how, const ASN1_TIME* moment, const char* what_to_do) {
@@ -128,6 +130,7 @@ std::string why_not_valid(const std::string& certificate) {
 }
 
 Result<std::string> fingerprint_in(const std::string& certificate) {
+  MILLRACE_TRY(load_openssl());
   const File file(std::fopen(certificate.c_str(), "r"));
   if (!file) return fail(Code::kTls, "The certificate '" + certificate + "' cannot be opened: " + std::strerror(errno));
   const Certificate read(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));

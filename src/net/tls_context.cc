@@ -1,13 +1,9 @@
 #include "net/tls_context.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
 #include <string_view>
 
 #include "base/digest.h"
+#include "net/openssl.h"
 
 namespace millrace {
 
@@ -62,6 +58,7 @@ std::string fingerprint_of(const x509_st* certificate) {
 }
 
 Result<TlsContext> TlsContext::for_server(const ServerFiles& files, const char* protocol) {
+  MILLRACE_TRY(load_openssl());
   TlsContext made;
   made.is_server_ = true;
   made.context_ = make_context(TLS_server_method());
@@ -83,6 +80,7 @@ Result<TlsContext> TlsContext::for_server(const ServerFiles& files, const char* 
 }
 
 Result<TlsContext> TlsContext::for_client(const ClientFiles& files) {
+  MILLRACE_TRY(load_openssl());
   TlsContext made;
   made.context_ = make_context(TLS_client_method());
   if (!made.context_) return fail(Code::kTls, "TLS cannot be set up: " + tls_failure());

@@ -20,7 +20,7 @@ struct TlsPeer {
 };
 
 /// Of the public key alone, so that a certificate that is renewed with its key keeps it: "SHA256:" and 64 hexadecimal
-/// digits of the digest of its DER form (RFC 7469, section 2.4).
+/// digits of the digest of its DER form (RFC 7469, section 2.4). Only after load_openssl().
 std::string fingerprint_of(const x509_st* certificate);
 
 /// As ALPN names them.
@@ -40,7 +40,7 @@ class TlsContext {
     std::string certificate;  ///< to show; empty: none
     std::string key;
   };
-  /// Errors: kTls, which file and what is wrong with it.
+  /// Errors: kTls, which file and what is wrong with it, or that there is no OpenSSL.
   /// `protocol`: a client that names protocols (ALPN) must name this one; it outlives the context.
   static Result<TlsContext> for_server(const ServerFiles& files, const char* protocol = kMillraceProtocol);
   static Result<TlsContext> for_client(const ClientFiles& files);
@@ -59,7 +59,7 @@ class TlsContext {
   bool verifies_name_ = false;
 };
 
-/// What OpenSSL says of the failure on this thread, for people; clears it.
+/// What OpenSSL says of the failure on this thread, for people; clears it. Only after load_openssl().
 std::string tls_failure();
 
 }  // namespace millrace

@@ -1,11 +1,8 @@
 #include "net/tls_stream.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
+
+#include "net/openssl.h"
 
 namespace millrace {
 

@@ -12,6 +12,7 @@
 #include "codec/zstd_codec.h"
 #include "monitor/wall_clock.h"
 #include "net/allocator.h"
+#include "net/openssl.h"
 #include "server/accounts.h"
 #include "server/confinement.h"
 #include "server/memory_return.h"
@@ -225,6 +226,9 @@ int serve(const ServeOptions& given, std::string revision) {
   const Journal journal{&log, audit.get()};
   const std::size_t descriptors = raise_descriptor_limit();
   if (limits.max_connections == 0) limits.max_connections = connections_for(descriptors);
+  // The server has libcrypto from its start; libssl comes with it, since one that came after the system's update might
+  // not fit. What is missing is said before anything is served, too, and Landlock need not let it be read.
+  if (const Status loaded = load_openssl(); !loaded) return complain(loaded.error());
   if (const Status confined = confine_to_data(options, log); !confined) return complain(confined.error());
   HashCounts hashed;
   StoreOptions store_options{options.durability, system_random(), counted(make_sha256, hashed.store), nullptr,

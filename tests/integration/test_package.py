@@ -55,9 +55,11 @@ class Packages(unittest.TestCase):
                 self.assertIn(path, contents[name])
             self.assertNotIn("usr/local", contents[name])
         self.assertIn("/etc/millrace/millraced.toml", run("dpkg-deb", "-I", self.packages["millraced"], "conffiles"))
-        needs = run("dpkg-deb", "-f", self.packages["millraced"], "Depends")
-        for library in ("libc6", "libuv1", "libsqlite3-0", "libssl3", "adduser"):
-            self.assertIn(library, needs)
+        for name, libraries in {"millraced": ("libc6", "libuv1", "libsqlite3-0", "libssl3", "adduser"), "millrace": ("libc6", "libuv1", "libssl3"),
+                                "libmillrace0": ("libc6", "libuv1", "libssl3")}.items():
+            needs = run("dpkg-deb", "-f", self.packages[name], "Depends")
+            for library in libraries:
+                self.assertIn(library, needs)
 
     def test_the_same_sources_give_the_same_bytes(self):
         before = {}

@@ -32,9 +32,10 @@
 #include "sync/target_scan.cc"
 #include "sync/upload_client.cc"
 
+#include "codec/portable_sha256.cc"
+
 #include "web/engine/page_client.cc"
 #include "web/engine/page_tools.cc"
-#include "web/engine/portable_sha256.cc"
 
 static_assert(sizeof(std::size_t) == 4, "what does not fit into it must be kept in 64 bits by name");
 

@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "codec/portable_sha256.h"
 #include "delta/segment_codec.h"
 #include "delta/source.h"
-#include "web/engine/portable_sha256.h"
 
 namespace millrace {
 

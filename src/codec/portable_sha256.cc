@@ -1,4 +1,4 @@
-#include "web/engine/portable_sha256.h"
+#include "codec/portable_sha256.h"
 
 #include <algorithm>
 #include <array>
