@@ -12,7 +12,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::size_t kFlushedTogether = 64;  ///< files whose writeback runs while the first of them is waited for
+constexpr std::size_t kFlushedTogether = 64;       ///< files whose writeback runs while the first of them is waited for
 constexpr std::uint64_t kMostUncached = 1u << 30;  ///< bytes; more would hold up the next commits
 
 Error conflict(const ReadyDraft& draft, const std::optional<Row>& now) {
