@@ -37,7 +37,7 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     scan_.emplace(
         port_, target_.basis, toolbox_, [this](ScannedBlock& block) { on_block(block); },
         [this](Error error) { port_.fail(std::move(error)); });
-    scan_->start();
+    scan_->start(Contents::kDropped);
   }
 
   Status on_message(FrameType type, ByteView payload) override {

@@ -26,7 +26,33 @@ struct TargetScan::Work {
   bool hashed = false;
 
   Status read_and_cut(const Source& source);
+  void take(const HashedChunks& cut);
+  Status scan(const Source& source, Hasher& hasher);
 };
+
+void TargetScan::Work::take(const HashedChunks& cut) {
+  for (std::size_t i = 0; i < cut.contents.size(); ++i) {
+    block.chunks.push_back(Chunk{cut.digests[i], 0, static_cast<std::uint32_t>(cut.contents[i].size())});
+    block.zero.push_back(all_zero(cut.contents[i]));
+  }
+}
+
+/// The whole block, a slice after the other in the same memory.
+Status TargetScan::Work::scan(const Source& source, Hasher& hasher) {
+  for (std::uint64_t filled = 0; filled < block.length;) {
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kCutBytes, block.length - filled));
+    MILLRACE_TRY(source.read_at(filled, MutableBytes(buffer).subspan(kHeadroom, length)));
+    filled += length;
+    const ByteView there = ByteView(buffer).first(kHeadroom + length).subspan(begin);
+    const HashedChunks cut =
+        cut_and_hash(there, filled == block.length ? Tail::kEndOfFile : Tail::kMoreFollows, hasher);
+    take(cut);
+    const ByteView rest = there.subspan(cut.covered);
+    begin = kHeadroom - rest.size();
+    std::copy(rest.begin(), rest.end(), buffer.begin() + static_cast<std::ptrdiff_t>(begin));
+  }
+  return {};
+}
 
 Status TargetScan::Work::read_and_cut(const Source& source) {
   begin = end = kHeadroom - carried.size();
@@ -53,9 +79,10 @@ void TargetScan::pump() {
   const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(source_->size() - next_read_, kBlockBytes));
   next_read_ += length;
   work->block.last = next_read_ == source_->size();
+  in_flight_.push_back(work);
+  if (contents_ == Contents::kDropped && length == source_->size()) return scan_at_once(work);
   work->carried = std::move(carried_);
   work->buffer.resize(kHeadroom + length);
-  in_flight_.push_back(work);
   cutting_ = true;
   port_.run(
       Lane::kCpu, [work, source = source_] { work->status = work->read_and_cut(*source); },
@@ -68,16 +95,27 @@ void TargetScan::pump() {
       });
 }
 
+/// A file of one block whose content nobody wants: each page of memory that a short command touches costs it as much as
+/// hashing what stands there.
+void TargetScan::scan_at_once(const std::shared_ptr<Work>& work) {
+  work->block.length = source_->size();
+  work->buffer.resize(kHeadroom + std::min(kCutBytes, static_cast<std::size_t>(source_->size())));
+  port_.run(
+      Lane::kCpu,
+      [work, source = source_, factory = toolbox_.hasher] { work->status = work->scan(*source, *factory()); },
+      [this, work] {
+        if (!work->status) return give_up(std::move(work->status).error());
+        work->hashed = true;
+        deliver();
+      });
+}
+
 void TargetScan::hash(const std::shared_ptr<Work>& work) {
   port_.run(
       Lane::kCpu,
       [work, factory = toolbox_.hasher] {
         const auto hasher = factory();
-        const HashedChunks cut = hash_chunks(ByteView(work->buffer).subspan(work->begin), work->lengths, *hasher);
-        for (std::size_t i = 0; i < cut.contents.size(); ++i) {
-          work->block.chunks.push_back(Chunk{cut.digests[i], 0, work->lengths[i]});
-          work->block.zero.push_back(all_zero(cut.contents[i]));
-        }
+        work->take(hash_chunks(ByteView(work->buffer).subspan(work->begin), work->lengths, *hasher));
       },
       [this, work] {
         work->hashed = true;
@@ -92,8 +130,10 @@ void TargetScan::deliver() {
     in_flight_.pop_front();
     delivered_ = work->block.offset + work->block.length;
     if (work->block.last) finished_ = true;
-    work->block.content = {work,
-                           ByteView(work->buffer).subspan(work->begin, static_cast<std::size_t>(work->block.length))};
+    if (contents_ == Contents::kKept) {
+      work->block.content = {work,
+                             ByteView(work->buffer).subspan(work->begin, static_cast<std::size_t>(work->block.length))};
+    }
     ScannedBlock block = std::move(work->block);
     on_block_(block);
   }

@@ -14,12 +14,15 @@
 
 namespace millrace {
 
+/// Whether whoever scans sends the blocks' contents on.
+enum class Contents : std::uint8_t { kKept, kDropped };
+
 /// A piece of the file that starts and ends at a chunk's boundary.
 struct ScannedBlock {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   ChunkList chunks;
-  SharedBytes content;
+  SharedBytes content;  ///< empty where contents may be dropped
   std::vector<bool> zero;
   bool last = false;
 };
@@ -38,7 +41,10 @@ class TargetScan {
         on_block_(std::move(on_block)),
         on_error_(std::move(on_error)) {}
 
-  void start() { pump(); }
+  void start(Contents contents) {
+    contents_ = contents;
+    pump();
+  }
   void pause() { paused_ = true; }
   void resume() {
     paused_ = false;
@@ -51,6 +57,7 @@ class TargetScan {
  private:
   struct Work;
   void pump();
+  void scan_at_once(const std::shared_ptr<Work>& work);
   void hash(const std::shared_ptr<Work>& work);
   void deliver();
   void give_up(Error error);
@@ -59,6 +66,7 @@ class TargetScan {
   Toolbox toolbox_;
   std::function<void(ScannedBlock&)> on_block_;
   std::function<void(Error)> on_error_;
+  Contents contents_ = Contents::kKept;
   std::deque<std::shared_ptr<Work>> in_flight_;  ///< by offset
   Buffer carried_;  ///< behind the last cut: the beginning of a chunk that goes on in the next block
   std::uint64_t next_read_ = 0;

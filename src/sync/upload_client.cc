@@ -49,7 +49,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
     if (size == 0) {
       on_scanned();
     } else {
-      scan_.start();
+      scan_.start(whole || requested_ ? Contents::kKept : Contents::kDropped);
     }
   }
 
