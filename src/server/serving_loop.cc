@@ -1,6 +1,7 @@
 #include "server/serving_loop.h"
 
 #include "monitor/wall_clock.h"
+#include "net/short_slices.h"
 
 namespace millrace {
 
@@ -26,7 +27,10 @@ ServingLoop::ServingLoop(const ServingParts& parts, const PeerRules& rules)
   timer_ = std::make_unique<Timer>(*loop_, kPeerTick, [this] { tick(); });
   // The answer comes from stop().
   loop_->mailbox().expect();
-  thread_ = std::thread([this] { loop_->run(); });
+  thread_ = std::thread([this] {
+    ask_for_short_slices();
+    loop_->run();
+  });
 }
 
 ServingLoop::~ServingLoop() {

@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -7,6 +9,7 @@
 #include <thread>
 
 #include "net/listener.h"
+#include "net/short_slices.h"
 #include "net/tcp.h"
 
 using namespace millrace;
@@ -23,6 +26,15 @@ SCENARIO("a job's work runs beside the loop and its end on it") {
     CHECK(worked != here);
     CHECK(ended == here);
   }
+}
+
+SCENARIO("a thread that asks for short slices keeps its policy and priority") {
+  std::thread([] {
+    const int nice = getpriority(PRIO_PROCESS, 0);
+    ask_for_short_slices();
+    CHECK(sched_getscheduler(0) == SCHED_OTHER);
+    CHECK(getpriority(PRIO_PROCESS, 0) == nice);
+  }).join();
 }
 
 SCENARIO("a slow disk holds up no other lane") {
