@@ -67,7 +67,7 @@ class Tokens(AccountsTest):
         wrong = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BAAA")
         for text in (wrong, "mr1_nonsense", token.replace("mr1_", "mr1_f", 1)):
             done = self.as_token(text, "upload", local, self.url + "big", code=12)
-            self.assertNotIn(token.split("_")[2].encode(), done.stderr)
+            self.assertNotIn(token.split("_", 2)[2].encode(), done.stderr)
         short = self.token("alice", "--expires", "1s")
         wait_for(lambda: "ended" in operator("token", "list", "alice", "--data", self.server.data).stdout, "the token's end")
         self.as_token(short, "list", self.url, code=12)
