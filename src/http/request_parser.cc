@@ -32,6 +32,7 @@ struct HttpRequestParser::Engine {
     settings.on_message_begin = [](llhttp_t* p) { return of(p).begin(); };
     settings.on_method_complete = [](llhttp_t* p) { return of(p).take_method(); };
     settings.on_url = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_target(at, n); };
+    settings.on_url_complete = [](llhttp_t* p) { return of(p).end_target(); };
     settings.on_header_field = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_name(at, n); };
     settings.on_header_value = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_value(at, n); };
     settings.on_header_value_complete = [](llhttp_t* p) { return of(p).end_header(); };
@@ -53,7 +54,6 @@ struct HttpRequestParser::Engine {
 
   int begin() {
     request = {};
-    target.clear();
     name.clear();
     value.clear();
     stage = Stage::kHead;
@@ -70,6 +70,11 @@ struct HttpRequestParser::Engine {
       return refuse(414, Code::kTooLarge,
                     "An address may have " + std::to_string(limits.target_bytes) + " bytes at most.");
     target.append(at, count);
+    return 0;
+  }
+
+  int end_target() {
+    target_ended = true;
     return 0;
   }
 
@@ -176,12 +181,10 @@ struct HttpRequestParser::Engine {
     assert(stage != Stage::kEnded);
     if (bytes.empty()) return std::size_t{0};
     const auto* const from = reinterpret_cast<const char*>(bytes.data());
-    // Of a head no more is fed than it may have, so that it does not matter how it was cut on its way.
     std::size_t taken = 0;
     while (taken < bytes.size() && stage != Stage::kEnded) {
       const bool in_body = stage == Stage::kBody;
-      const std::size_t count =
-          in_body ? bytes.size() - taken : std::min(bytes.size() - taken, limits.head_bytes + 1 - head_bytes);
+      const std::size_t count = std::min(bytes.size() - taken, in_body ? bytes.size() : most_of_head());
       if (!in_body) head_bytes += count;
       const llhttp_errno_t outcome = llhttp_execute(&parser, from + taken, count);
       if (outcome == HPE_PAUSED) {
@@ -197,6 +200,13 @@ struct HttpRequestParser::Engine {
     }
     if (stage == Stage::kEnded) events.on_end();
     return taken;
+  }
+
+  /// Of a head, and of the address in it, no more is fed at once than it may have: so what is said of one that is too
+  /// long and wrong behind that does not depend on how it was cut on its way.
+  std::size_t most_of_head() const {
+    const std::size_t left = limits.head_bytes + 1 - head_bytes;
+    return target_ended ? left : std::min(left, limits.target_bytes + 1 - target.size());
   }
 
   HttpProblem why(llhttp_errno_t outcome) {
@@ -217,6 +227,7 @@ struct HttpRequestParser::Engine {
   Stage stage = Stage::kBefore;
   HttpRequest request;
   std::string target;
+  bool target_ended = false;
   std::string name;
   std::string value;
   std::size_t head_bytes = 0;  ///< fed since the request began
@@ -236,6 +247,8 @@ HttpResult<std::size_t> HttpRequestParser::feed(ByteView bytes) {
 void HttpRequestParser::next() {
   engine_->stage = Engine::Stage::kBefore;
   engine_->head_bytes = 0;
+  engine_->target.clear();
+  engine_->target_ended = false;
   llhttp_resume(&engine_->parser);
 }
 
