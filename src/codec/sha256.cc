@@ -52,7 +52,7 @@ class Sha256 final : public Hasher {
     for (const ByteView piece : pieces) bytes += piece.size();
     const Sha256Functions* const openssl = library_.sha256_for(pieces.size() > 1 ? bytes / kSideBySide : bytes);
     if (openssl != nullptr) {
-      for (std::size_t i = 0; i < pieces.size(); ++i) digests[i] = hash_with(*openssl, pieces[i]);
+      Hasher::hash_all(pieces, digests);
     } else if (pieces.size() >= kWorthLanesAlone && use_avx512()) {
       sha256_lanes(pieces, digests);
     } else {

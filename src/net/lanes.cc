@@ -115,9 +115,8 @@ void Lanes::run(Workers workers, Owner owner, Urgency urgency, std::shared_ptr<M
                 std::function<void()> work, std::function<void()> done) {
   answers->expect();
   if (workers == Workers::kCpu && left_on_loop_.count() > 0) {
-    Mailbox& loop = *answers;
     // Not at once: whoever asks does not expect the end before this returns.
-    return loop.answer([this, work = std::move(work), done = std::move(done)] {
+    return answers->answer([this, work = std::move(work), done = std::move(done)] {
       const std::uint64_t began = now_us();
       work();
       left_on_loop_ -= std::chrono::microseconds(now_us() - began);

@@ -15,11 +15,11 @@ Error not_loaded() {
                           std::to_string(OPENSSL_SHLIB_VERSION) + ")."};
 }
 
+/// libssl depends on libcrypto, so that its handle leads to the functions of both.
 Status load() {
   const std::string name = "libssl.so." + std::to_string(OPENSSL_SHLIB_VERSION);
   void* const library = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) return fail(not_loaded());
-    // libssl depends on libcrypto, so that this looks in both.
 #define MILLRACE_LOAD(name)                                                      \
   millrace::name = reinterpret_cast<decltype(&::name)>(::dlsym(library, #name)); \
   if (millrace::name == nullptr) return fail(not_loaded());
