@@ -276,6 +276,7 @@ int serve(const ServeOptions& given, std::string revision) {
   ServerContext context{make_scoped_store(owned),
                         {counted(make_sha256, hashed.transfers), make_zstd_codec, system_random()}};
   context.signatures = std::make_shared<SignatureCache>(options.signature_cache);
+  context.copy_ahead = options.copy_ahead;
   Server server(loop, {std::move(context), *owned, *accounts, *tls, *http_tls, http_host(options), budget, limits,
                        journal, problems, history_keeper, process, make_sha256, hashed, std::move(revision)});
   server.set_store_figures(owned->figures());

@@ -42,12 +42,13 @@ struct ServeOptions {
   bool allow_anonymous = false;  ///< off loopback too
   ConfineMode confine = ConfineMode::kAuto;
   ServerLimits limits;
-  std::size_t signature_cache = 16u << 20;  ///< bytes
-  std::chrono::seconds scan_interval{0};    ///< 0: no scan
-  ScrubLimits scrub;                        ///< an interval of 0: none
-  std::chrono::seconds trash_keep{0};       ///< 0: nothing is kept
-  unsigned trash_percent = 10;              ///< of the file system
-  std::chrono::seconds drain_timeout{30};   ///< 0: ends at once
+  std::size_t signature_cache = 16u << 20;            ///< bytes
+  std::uint64_t copy_ahead = std::uint64_t{1} << 30;  ///< bytes, of each upload
+  std::chrono::seconds scan_interval{0};              ///< 0: no scan
+  ScrubLimits scrub;                                  ///< an interval of 0: none
+  std::chrono::seconds trash_keep{0};                 ///< 0: nothing is kept
+  unsigned trash_percent = 10;                        ///< of the file system
+  std::chrono::seconds drain_timeout{30};             ///< 0: ends at once
   Log::Options log;
   std::string audit_log;  ///< file; empty: none
   ConfigSources sources;

@@ -257,6 +257,14 @@ std::vector<Setting> make_table() {
        .description = "memory for block hashes of content that is compared again and again; 0: none",
        .apply = [](Options& o, const Value& v) { return put(o.signature_cache, v); }});
   row({.section = "storage",
+       .key = "copy_ahead",
+       .flag = "copy-ahead",
+       .kind = kSize,
+       .initial = "1GiB",
+       .most = kTiB,
+       .description = "bytes of a large file that are copied while its client still compares; 0: none",
+       .apply = [](Options& o, const Value& v) { return put(o.copy_ahead, v); }});
+  row({.section = "storage",
        .key = "scrub_interval",
        .flag = "scrub-interval",
        .kind = kSeconds,

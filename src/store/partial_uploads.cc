@@ -49,7 +49,8 @@ std::vector<std::string> PartialUploads::load(const std::vector<std::string>& st
   return others;
 }
 
-bool PartialUploads::describe(const std::string& name, UploadJob job) {
+bool PartialUploads::describe(const std::string& name, UploadJob job,
+                              std::shared_ptr<const std::atomic<std::uint64_t>> written) {
   job.created_ns = now_ns_();
   const Place place{Area::kStaging, job_name(name)};
   auto file = disk_.create(place);
@@ -59,7 +60,7 @@ bool PartialUploads::describe(const std::string& name, UploadJob job) {
     return false;
   }
   const std::lock_guard lock(mutex_);
-  open_.emplace(std::move(job.path), Open{name, job.inode});
+  open_.emplace(std::move(job.path), Open{name, job.inode, std::move(written)});
   return true;
 }
 
@@ -170,10 +171,11 @@ std::shared_ptr<const PartialUploads::Lent> PartialUploads::lend_open(const std:
   const auto [first, last] = open_.equal_range(path);
   for (auto open = first; open != last; ++open) {
     if (lent_open_.contains(open->second.name)) continue;
-    const auto stat = disk_.stat({Area::kStaging, open->second.name});
+    auto stat = disk_.stat({Area::kStaging, open->second.name});
     // After its commit the replaced version may stand under the name.
-    if (!stat || stat->inode != open->second.inode || stat->bytes < limits_.least_bytes) continue;
-    if (largest != open_.end() && stat->bytes <= file.bytes) continue;
+    if (!stat || stat->inode != open->second.inode) continue;
+    stat->bytes = std::min<std::uint64_t>(stat->bytes, *open->second.written);
+    if (stat->bytes < limits_.least_bytes || (largest != open_.end() && stat->bytes <= file.bytes)) continue;
     largest = open;
     file = *stat;
   }

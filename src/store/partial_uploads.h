@@ -6,6 +6,7 @@
 // meanwhile, and has no second name, whose removal would change what stat says of a version.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -47,8 +48,9 @@ class PartialUploads {
   std::vector<std::string> load(const std::vector<std::string>& staged);
 
   std::uint64_t least_bytes() const { return limits_.least_bytes; }
-  /// Describes the draft under that staging name; false where that was not possible, and nothing depends on it.
-  bool describe(const std::string& name, UploadJob job);
+  /// Describes the draft under that staging name, of which `written` bytes will not change any more; false where that
+  /// was not possible, and nothing depends on it.
+  bool describe(const std::string& name, UploadJob job, std::shared_ptr<const std::atomic<std::uint64_t>> written);
   /// What the committer was given and does not take: goes, once nobody reads it.
   void discard(const std::string& name);
   /// The draft ended, its file is closed. `described`: what describe() gave.
@@ -114,6 +116,7 @@ class PartialUploads {
   struct Open {
     std::string name;
     std::uint64_t inode = 0;
+    std::shared_ptr<const std::atomic<std::uint64_t>> written;  ///< bytes
   };
   using OpenDrafts = std::multimap<std::string, Open>;  ///< by path
   OpenDrafts::iterator find_open(const std::string& name, const std::string& path);

@@ -28,6 +28,8 @@ StagedDraft::StagedDraft(std::shared_ptr<StoreParts> parts, DraftRequest request
       sender_(sender) {}
 
 StagedDraft::~StagedDraft() {
+  // What a later attempt goes on with is what has come; the rest stands in the stored version.
+  if (owns_name_ && described_.value_or(false)) (void)drop_ahead();
   parts_->files.forget(id_);
   const DraftEnd how = !owns_name_                ? DraftEnd::kCommitted
                        : useless_ || *superseded_ ? DraftEnd::kUseless
@@ -60,11 +62,12 @@ Status StagedDraft::may_grow(std::uint64_t bytes) {
 Status StagedDraft::write(ByteView bytes) {
   MILLRACE_TRY(still_wanted());
   MILLRACE_TRY(may_grow(bytes.size()));
-  if (all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && bytes.size() >= kHoleBytes && all_zero(bytes)) {
-    size_ += bytes.size();
+  const bool leaves_hole = size_ >= ahead_ && bytes.size() >= kHoleBytes &&
+                           all_zero(bytes.first(std::min<std::size_t>(bytes.size(), 64))) && all_zero(bytes);
+  if (leaves_hole) {
+    grow(bytes.size());
     return {};
   }
-  if (size_ >= parts_->partials->least_bytes() && !described_) describe();
   MILLRACE_ASSIGN(const auto open, file());
   auto written = parts_->disk().pwrite(*open, bytes, size_);
   if (!written && written.error() == ENOSPC && parts_->make_room(bytes.size()))
@@ -73,9 +76,20 @@ Status StagedDraft::write(ByteView bytes) {
     useless_ = true;
     return fail(disk_error(written.error(), "write the new version of", request_.path));
   }
-  size_ += bytes.size();
-  file_bytes_ = size_;
+  file_bytes_ = std::max(file_bytes_, size_ + bytes.size());
+  return advance(bytes.size());
+}
+
+void StagedDraft::grow(std::uint64_t bytes) {
+  size_ += bytes;
+  *written_ = size_;
+}
+
+Status StagedDraft::advance(std::uint64_t bytes) {
+  if (size_ >= parts_->partials->least_bytes() && !described_) describe();
+  grow(bytes);
   if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
+    MILLRACE_ASSIGN(const auto open, file());
     // Only a hint: the flush at commit is what counts.
     (void)parts_->disk().start_writeback(*open, written_back_, size_ - written_back_);
     written_back_ = size_;
@@ -91,47 +105,116 @@ void StagedDraft::describe() {
   job.attempt = request_.attempt;
   job.announced_bytes = request_.bytes;
   job.inode = id_.inode;
-  described_ = parts_->partials->describe(name_, std::move(job));
+  described_ = parts_->partials->describe(name_, std::move(job), written_);
+}
+
+Status StagedDraft::know_basis() {
+  if (basis_chunks_) return {};
+  MILLRACE_ASSIGN(basis_chunks_, request_.basis->chunks());
+  std::uint64_t offset = 0;
+  for (const Chunk& chunk : *basis_chunks_) {
+    basis_offsets_.push_back(offset);
+    offset += chunk.length;
+  }
+  basis_offsets_.push_back(offset);
+  return {};
+}
+
+Result<std::uint64_t> StagedDraft::read_basis(std::uint64_t first, std::uint64_t end, Buffer& content) {
+  std::uint64_t stop = first;
+  std::uint64_t bytes = 0;
+  while (stop < end && (bytes == 0 || bytes + (*basis_chunks_)[stop].length <= kCopyBytes))
+    bytes += (*basis_chunks_)[stop++].length;
+  content.resize(bytes);
+  MILLRACE_TRY(request_.basis->read_at(basis_offsets_[first], content));
+  std::unique_ptr<Hasher> hasher;
+  ByteView rest(content);
+  for (std::uint64_t at = first; at < stop; ++at) {
+    const Chunk& chunk = (*basis_chunks_)[at];
+    const ByteView piece = rest.first(chunk.length);
+    rest = rest.subspan(chunk.length);
+    if (chunk.check != 0) parts_->checked_bytes.add(piece.size());
+    if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
+    const bool intact = chunk.check != 0 ? xxh3_64(piece) == chunk.check : hasher->hash(piece) == chunk.digest;
+    if (!intact)
+      return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
+                                        std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
+  }
+  return stop;
+}
+
+Result<bool> StagedDraft::copy_ahead(std::uint64_t bytes) {
+  MILLRACE_TRY(still_wanted());
+  if (!request_.basis || size_ > 0 || !know_basis()) return false;
+  // Whole chunks that end there or before.
+  const auto chunks_until = [this](std::uint64_t offset) {
+    const auto after = std::upper_bound(basis_offsets_.begin(), basis_offsets_.end(), offset);
+    return static_cast<std::uint64_t>(after - basis_offsets_.begin()) - 1;
+  };
+  const std::uint64_t all = chunks_until(request_.bytes);
+  const std::uint64_t begin = chunks_until(ahead_);
+  const std::uint64_t end = std::min(std::max(chunks_until(ahead_ + bytes), begin + 1), all);
+  Buffer content;
+  for (std::uint64_t at = begin; at < end;) {
+    const auto stop = read_basis(at, end, content);
+    // Damaged, or not to be read: whether that matters is for keep() to find out.
+    if (!stop) return false;
+    if (!all_zero(content)) {
+      MILLRACE_ASSIGN(const auto open, file());
+      if (!parts_->disk().pwrite(*open, content, ahead_)) {
+        MILLRACE_TRY(drop_ahead());
+        return false;
+      }
+      file_bytes_ = ahead_ + content.size();
+    }
+    ahead_ += content.size();
+    at = *stop;
+  }
+  return end < all;
+}
+
+std::optional<std::uint64_t> StagedDraft::next_ahead() const {
+  if (size_ >= ahead_) return std::nullopt;
+  const auto found = std::lower_bound(basis_offsets_.begin(), basis_offsets_.end(), size_);
+  if (*found != size_ || *std::next(found) > ahead_) return std::nullopt;
+  return static_cast<std::uint64_t>(found - basis_offsets_.begin());
+}
+
+Status StagedDraft::drop_ahead() {
+  if (ahead_ <= size_) return {};
+  ahead_ = size_;
+  if (file_bytes_ <= size_) return {};
+  MILLRACE_ASSIGN(const auto open, file());
+  if (const auto cut = parts_->disk().truncate(*open, size_); !cut)
+    return fail(disk_error(cut.error(), "size the new version of", request_.path));
+  file_bytes_ = size_;
+  return {};
 }
 
 Status StagedDraft::keep(std::uint64_t first, std::uint64_t count) {
   if (!request_.basis) return fail(Code::kUsage, "There is no basis to keep chunks of.");
-  if (!basis_chunks_) {
-    MILLRACE_ASSIGN(basis_chunks_, request_.basis->chunks());
-    std::uint64_t offset = 0;
-    for (const Chunk& chunk : *basis_chunks_) {
-      basis_offsets_.push_back(offset);
-      offset += chunk.length;
-    }
-    basis_offsets_.push_back(offset);
-  }
+  MILLRACE_TRY(know_basis());
   if (first >= basis_chunks_->size() || count > basis_chunks_->size() - first)
     return fail(Code::kUsage, "The basis does not have the chunks to keep.");
-  std::unique_ptr<Hasher> hasher;
   Buffer buffer;  // not the draft's: a thousand of them wait at once for their next job
   for (std::uint64_t at = first; at < first + count;) {
-    std::uint64_t end = at;
-    std::uint64_t bytes = 0;
-    while (end < first + count && (bytes == 0 || bytes + (*basis_chunks_)[end].length <= kCopyBytes))
-      bytes += (*basis_chunks_)[end++].length;
-    buffer.resize(bytes);
-    MILLRACE_TRY(request_.basis->read_at(basis_offsets_[at], buffer));
-    ByteView rest(buffer);
-    for (; at < end; ++at) {
-      const Chunk& chunk = (*basis_chunks_)[at];
-      const ByteView content = rest.first(chunk.length);
-      rest = rest.subspan(chunk.length);
-      if (chunk.check != 0) parts_->checked_bytes.add(content.size());
-      if (chunk.check == 0 && !hasher) hasher = parts_->hasher();
-      const bool intact = chunk.check != 0 ? xxh3_64(content) == chunk.check : hasher->hash(content) == chunk.digest;
-      if (!intact) {
-        useless_ = true;
-        return fail(Code::kIntegrity, "The stored version of '" + printable(request_.path) + "' is damaged at byte " +
-                                          std::to_string(basis_offsets_[at]) + "; upload it with --whole-file.");
+    std::uint64_t stop = at;
+    if (next_ahead() == at) {
+      while (stop < first + count && basis_offsets_[stop + 1] <= ahead_) ++stop;
+      const std::uint64_t bytes = basis_offsets_[stop] - basis_offsets_[at];
+      MILLRACE_TRY(still_wanted());
+      MILLRACE_TRY(may_grow(bytes));
+      MILLRACE_TRY(advance(bytes));
+    } else {
+      const auto read = read_basis(at, first + count, buffer);
+      if (!read) {
+        if (read.error().code == Code::kIntegrity) useless_ = true;
+        return fail(read.error());
       }
-      chunks_.add(chunk);
+      stop = *read;
+      MILLRACE_TRY(write(buffer));
     }
-    MILLRACE_TRY(write(buffer));
+    for (; at < stop; ++at) chunks_.add((*basis_chunks_)[at]);
   }
   return {};
 }
@@ -147,12 +230,20 @@ Status StagedDraft::add(std::span<const Chunk> chunks, ByteView content) {
 }
 
 Status StagedDraft::add_zeros(const Chunk& chunk, std::uint64_t count) {
-  const std::uint64_t bytes = std::uint64_t{chunk.length} * count;
+  std::uint64_t bytes = std::uint64_t{chunk.length} * count;
   MILLRACE_TRY(may_grow(bytes));
   Chunk checked = chunk;
   checked.check = xxh3_64(Buffer(chunk.length, Byte{0}));
   chunks_.add(checked, count);
-  size_ += bytes;
+  for (std::uint64_t left = count; left > 0 && size_ < ahead_; --left) {
+    const auto there = next_ahead();
+    if (!there || (*basis_chunks_)[*there].digest != chunk.digest) break;
+    grow(chunk.length);
+    bytes -= chunk.length;
+  }
+  if (bytes == 0) return {};
+  MILLRACE_TRY(drop_ahead());
+  grow(bytes);
   return {};
 }
 

@@ -106,6 +106,11 @@ using Committed = std::function<void(Result<Version>)>;
 
 class StoreDraft : public Draft {
  public:
+  /// Copies up to `bytes` more of the basis to where they stand in it, before anybody has asked to keep them: what
+  /// keep() finds there already costs it nothing. For whoever waits for the patch; once it has begun nothing is copied
+  /// ahead any more. False: there is nothing left to copy, or it cannot be, which is no reason to fail. Errors:
+  /// kConflict when another attempt has taken over.
+  virtual Result<bool> copy_ahead(std::uint64_t bytes) = 0;
   /// Makes the draft the path's new version; `done` is told when it is as durable as configured. Errors: kConflict when
   /// `expected` does not hold any more (the sentence names the current root), kQuota, kIntegrity (root or size differ
   /// from what was built), the system's. Spent afterwards.

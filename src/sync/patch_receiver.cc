@@ -35,11 +35,12 @@ struct PatchReceiver::State {
 
 PatchReceiver::PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft,
                              std::uint64_t max_bytes, std::function<void(const Digest&)> on_end,
-                             std::function<void(Error)> on_error)
+                             std::function<void(Error)> on_error, AtEnd at_end)
     : port_(port),
       state_(std::make_shared<State>(std::move(basis), std::move(draft), max_bytes, toolbox)),
       on_end_(std::move(on_end)),
-      on_error_(std::move(on_error)) {}
+      on_error_(std::move(on_error)),
+      at_end_(std::move(at_end)) {}
 
 PatchReceiver::~PatchReceiver() = default;
 
@@ -127,15 +128,18 @@ void PatchReceiver::pump() {
   queue_.pop_front();
   current_ = next;
   const bool is_short = next->part.raw_bytes + next->part.instructions.size() <= kShortPart;
-  port_.run(
+  port_.run_deferred(
       {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
       [state = state_, next, decoded, decoded_bytes, window = assembler_.prefix_window(),
-       addressing = assembler_.addressing()] {
+       addressing = assembler_.addressing(), at_end = at_end_](std::function<void()> finished) {
         const std::lock_guard lock(state->mutex);
-        if (next->taken) return;
+        if (next->taken) return finished();
         decoded->resize(decoded_bytes);
         state->apply(*next, window, addressing);
         decoded->resize(0);
+        next->room.resize(0);
+        if (!at_end || !state->result || !*state->result) return finished();
+        at_end(**state->result, state->applier, state->repairer.has_value(), std::move(finished));
       },
       [this, next] {
         running_ = false;
@@ -147,12 +151,12 @@ void PatchReceiver::pump() {
         const PatchApplier& applier = state_->applier;
         port_.note_counts({applier.matched_bytes(), applier.literal_bytes(), applier.zero_bytes()});
         port_.release_credit(next->credit);
-        next->room = {};
         if (queue_.size() <= 1) await_rest();
         if (*state_->result) {
           ended_ = true;
-          on_end_(**state_->result);
-          return;
+          // Whoever is told may drop this.
+          const auto on_end = on_end_;
+          return on_end(Digest(**state_->result));
         }
         pump();
       });

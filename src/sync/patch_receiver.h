@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "delta/patch_applier.h"
@@ -15,9 +16,15 @@ namespace millrace {
 /// Owned by a conversation.
 class PatchReceiver {
  public:
+  /// What is to be done with a patch that has ended, on the worker that has applied its last part: a hand-over less
+  /// than from on_end. `repaired`: the patch was a repair. As for run_deferred(), `finished` is called exactly once.
+  using AtEnd = std::function<void(const Digest& root, const PatchApplier& applier, bool repaired,
+                                   std::function<void()> finished)>;
+
+  /// `on_end` is told the root that the patch names, after `at_end`, if there is one.
   PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasis basis, std::shared_ptr<Draft> draft,
-                std::uint64_t max_bytes, std::function<void(const Digest&)> on_end,
-                std::function<void(Error)> on_error);
+                std::uint64_t max_bytes, std::function<void(const Digest&)> on_end, std::function<void(Error)> on_error,
+                AtEnd at_end = nullptr);
   ~PatchReceiver();
   Status on_data(ByteView bytes);
   const PatchApplier& applier() const;
@@ -53,6 +60,7 @@ class PatchReceiver {
   std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< gone with this: room that is given later is not taken
   std::function<void(const Digest&)> on_end_;
   std::function<void(Error)> on_error_;
+  AtEnd at_end_;
   bool running_ = false;
   bool ended_ = false;
 };

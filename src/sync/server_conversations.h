@@ -17,6 +17,7 @@ struct ServerContext {
   int max_level = 9;                                     ///< zstd level of downloads at most
   int match_margin_bits = kMatchMarginBits;              ///< tests weaken it to force false matches
   std::shared_ptr<SignatureCache> signatures = nullptr;  ///< shared by all who have a context; may be null
+  std::uint64_t copy_ahead = std::uint64_t{1} << 30;     ///< bytes of a basis at most that are copied before the patch
 };
 
 /// Errors: kProtocol for a message that is no request or cannot be decoded, kUsage for a bad path.

@@ -1,6 +1,7 @@
-// Reads a file once, block by block, cuts it into chunks and hashes them on workers. Reading and cutting go in order,
-// since a block's first chunk begins where the last one of the block before ended; earlier blocks are hashed beside it,
-// several at once. Blocks are delivered in order on the loop.
+// Reads a file block by block, cuts it into chunks and hashes them on workers, several blocks at once. Where a block's
+// first chunk begins depends on the block before; instead of waiting for it, cutting begins somewhat earlier than the
+// block and falls into step at the first cut that both contain. Where it did not by then, the block is done again once
+// its beginning is known. Blocks are delivered in order on the loop.
 #pragma once
 
 #include <deque>
@@ -30,8 +31,8 @@ struct ScannedBlock {
 /// Owned by a conversation; its callbacks must not outlive it. Holds at most kBlocks blocks.
 class TargetScan {
  public:
-  static constexpr std::size_t kBlockBytes = 1u << 20;  ///< enough chunks to hash side by side
-  static constexpr std::size_t kBlocks = 6;
+  static constexpr std::size_t kBlockBytes = 2u << 20;  ///< so that what is cut twice is a small part
+  static constexpr std::size_t kBlocks = 4;
 
   TargetScan(StreamPort& port, std::shared_ptr<const Source> source, const Toolbox& toolbox,
              std::function<void(ScannedBlock&)> on_block, std::function<void(Error)> on_error)
@@ -45,6 +46,8 @@ class TargetScan {
     contents_ = contents;
     pump();
   }
+  /// Of the blocks that are not scanned yet.
+  void drop_contents() { contents_ = Contents::kDropped; }
   void pause() { paused_ = true; }
   void resume() {
     paused_ = false;
@@ -57,8 +60,7 @@ class TargetScan {
  private:
   struct Work;
   void pump();
-  void scan_at_once(const std::shared_ptr<Work>& work);
-  void hash(const std::shared_ptr<Work>& work);
+  void scan(const std::shared_ptr<Work>& work);
   void deliver();
   void give_up(Error error);
   StreamPort& port_;
@@ -68,10 +70,8 @@ class TargetScan {
   std::function<void(Error)> on_error_;
   Contents contents_ = Contents::kKept;
   std::deque<std::shared_ptr<Work>> in_flight_;  ///< by offset
-  Buffer carried_;  ///< behind the last cut: the beginning of a chunk that goes on in the next block
-  std::uint64_t next_read_ = 0;
+  std::uint64_t next_ = 0;                       ///< where the next block begins
   std::uint64_t delivered_ = 0;
-  bool cutting_ = false;
   bool paused_ = false;
   bool finished_ = false;
   bool failed_ = false;

@@ -68,6 +68,7 @@ class UploadClient final : public Conversation, public std::enable_shared_from_t
           stream_patch();
           return {};
         }
+        scan_.drop_contents();
         if (basis_->bulk_bytes > 0) return expect_nodes(basis_->level, basis_->count, basis_->bulk_bytes);
         return compare_if_ready();
       }

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 
-#include "base/path.h"
-#include "delta/draft_root.h"
 #include "delta/tree_exchange.h"
 #include "sync/bulk.h"
-#include "sync/expected_version.h"
 #include "sync/node_reply.h"
 #include "sync/patch_receiver.h"
 #include "sync/signer.h"
@@ -17,6 +14,8 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kUploadWindow = 4u << 20;
+constexpr std::uint64_t kLeastAhead = 16u << 20;  ///< smaller ones are copied in some milliseconds
+constexpr std::uint64_t kAheadBytes = 8u << 20;   ///< of one job
 
 /// The stages: look up the basis; answer with it; (tree exchange); (ladder); receive the patch; commit. What arrives
 /// while a job runs that it needs (a patch in the same flight as its request) is held, bounded by the stream's window.
@@ -26,11 +25,8 @@ class UploadServer final : public Conversation {
                wire::UploadFields request)
       : port_(port),
         context_(context),
-        store_(context.store),
-        toolbox_(context.toolbox),
-        principal_(principal),
-        kind_(kind),
-        request_(std::move(request)) {}
+        jobs_(std::make_shared<UploadJobs>(
+            UploadJobs{context.store, context.toolbox.hasher, principal, kind, std::move(request)})) {}
 
   void start() {
     port_.admit([this] { begin(); });
@@ -38,78 +34,47 @@ class UploadServer final : public Conversation {
 
  private:
   void begin() {
-    struct Found {
-      Result<std::optional<Version>> version = std::nullopt;
-      std::shared_ptr<const StoredFile> file;
-      std::shared_ptr<const StoredFile> basis;  ///< the file, or what an upload left that was cut off
-      Status status;
-      std::uint64_t seed = 0;
-      bool same = false;
-    };
-    auto found = std::make_shared<Found>();
+    auto found = std::make_shared<Result<UploadBeginning>>(UploadBeginning());
     port_.run(
-        Lane::kCatalogue,
-        [found, store = store_, principal = principal_, request = request_, kind = kind_] {
-          found->version = store->lookup(principal, request.path);
-          if (!found->version) return;
-          const std::optional<Version>& version = *found->version;
-          if (version && request.root && version->token.root == *request.root) {
-            found->same = true;
-            // Somebody else's, or an earlier attempt's whose answer was lost: it is there, and stays as it is.
-            if (!expected_version(request, &*version)) return;
-            auto updated = store->set_attributes(principal, request.path, *request.root, request.attributes);
-            if (updated) {
-              found->version = std::optional<Version>(*updated);
-            } else {
-              found->status = fail(std::move(updated).error());
-            }
-            return;
-          }
-          if (kind == UploadKind::kWhole) return;
-          if (version) {
-            auto file = store->open(principal, request.path);
-            if (!file) {
-              found->status = fail(std::move(file).error());
-              return;
-            }
-            found->file = *file;
-          }
-          found->basis = store->upload_basis(principal, request.path, request.bytes, found->file);
-          if (found->basis) found->seed = store->signature_seed(principal);
-        },
+        Lane::kCatalogue, [found, jobs = jobs_] { *found = jobs->begin(); },
         [this, found] {
-          if (!found->version) return port_.fail(found->version.error());
-          if (!found->status) return port_.fail(found->status.error());
-          const auto& version = *found->version;
-          if (found->same) return done(*version, true);
-          const Version* current = found->file ? &found->file->version() : version ? &*version : nullptr;
-          const auto expected = expected_version(request_, current);
-          if (!expected) return port_.fail(expected.error());
-          expected_ = *expected;
-          if (kind_ == UploadKind::kWhole) return open_draft();
-          basis_ = found->basis;
-          seed_ = found->seed;
-          if (basis_ != found->file) port_.note_event(TransferEvent::kResumes);
-          wire::Basis answer;
-          if (!basis_) {
-            port_.send(answer);
-            return open_draft();
-          }
-          answer.version = basis_->version();
-          answer.seed = found->seed;
-          if (!request_.root) {
-            port_.send(answer);
-            return;
-          }
-          load_tree([this, answer]() mutable {
-            const NodesAnswer nodes = holder_->start();
-            answer.level = nodes.level;
-            answer.count = nodes.count;
-            answer.bulk_bytes = nodes.bulk.size();
-            port_.send(answer);
-            if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(nodes.bulk));
-          });
+          if (!*found) return port_.fail(std::move(*found).error());
+          begun(std::move(**found));
         });
+  }
+
+  void begun(UploadBeginning found) {
+    if (found.is_same) return done(*found.current, true);
+    expected_ = found.expected;
+    basis_ = found.basis;
+    seed_ = found.seed;
+    if (found.resumes) port_.note_event(TransferEvent::kResumes);
+    if (jobs_->kind == UploadKind::kDelta) answer(std::move(found.tree));
+    if (!found.draft) return;
+    take_draft(std::move(*found.draft));
+    // What differs is copied for the most part: while the client looks for what to keep, nothing else waits for it.
+    if (basis_ && !found.resumes && basis_->size() >= kLeastAhead) {
+      copy_ahead(context_.copy_ahead);
+    } else {
+      receive();
+    }
+  }
+
+  void answer(std::optional<BasisTree> tree) {
+    wire::Basis answer;
+    NodesAnswer nodes;
+    if (basis_) {
+      answer.version = basis_->version();
+      answer.seed = seed_;
+    }
+    if (tree) {
+      nodes = hold(std::move(*tree));
+      answer.level = nodes.level;
+      answer.count = nodes.count;
+      answer.bulk_bytes = nodes.bulk.size();
+    }
+    port_.send(answer);
+    if (!nodes.bulk.empty()) port_.send_data(SharedBytes::of(std::move(nodes.bulk)));
   }
 
  public:
@@ -117,7 +82,7 @@ class UploadServer final : public Conversation {
     if (type == FrameType::kDescend && basis_ && !patch_started_ && !bits_.active()) {
       MILLRACE_ASSIGN(const auto descend, wire::decode<wire::Descend>(payload));
       if (descend.start) {
-        load_tree([this] { send_nodes(port_, holder_->start()); });
+        load_tree();
         return {};
       }
       if (!holder_) return fail(Code::kProtocol, "Tree nodes were asked for before the first ones.");
@@ -180,7 +145,7 @@ class UploadServer final : public Conversation {
       MILLRACE_TRY(holder_->finish(bits));
       std::vector<ByteRange> lacking;
       for (const std::uint32_t chunk : holder_->lacking())
-        lacking.push_back({chunk_offsets_[chunk], chunk_offsets_[chunk + 1] - chunk_offsets_[chunk]});
+        lacking.push_back({tree_.chunk_offsets[chunk], tree_.chunk_offsets[chunk + 1] - tree_.chunk_offsets[chunk]});
       signer_.emplace(port_, basis_, KnownContent{context_.signatures, basis_->version().token.root},
                       std::move(lacking), seed_, context_.match_margin_bits,
                       [this](Error error) { port_.fail(std::move(error)); });
@@ -191,122 +156,84 @@ class UploadServer final : public Conversation {
     return signer_->begin(sign_.block_bytes, sign_.pair_bytes);
   }
 
-  std::string printable_path() const { return printable(request_.path); }
+  NodesAnswer hold(BasisTree tree) {
+    tree_ = std::move(tree);
+    holder_.emplace(tree_.tree, jobs_->request.bytes);
+    return holder_->start();
+  }
 
-  /// Loads the basis's chunk list and tree, then goes on.
-  void load_tree(std::function<void()> then) {
-    struct Loaded {
-      Result<std::shared_ptr<const ChunkList>> chunks = nullptr;
-      ChunkTree tree;
-    };
-    auto loaded = std::make_shared<Loaded>();
+  void load_tree() {
+    auto loaded = std::make_shared<Result<BasisTree>>(BasisTree());
     port_.run(
-        Lane::kCatalogue,
-        [loaded, file = basis_, factory = toolbox_.hasher] {
-          loaded->chunks = file->chunks();
-          if (!loaded->chunks) return;
-          const auto hasher = factory();
-          loaded->tree = build_tree(**loaded->chunks, *hasher);
-        },
-        [this, loaded, then = std::move(then)] {
-          if (!loaded->chunks) return port_.fail(loaded->chunks.error());
-          tree_ = std::move(loaded->tree);
-          chunk_offsets_ = offsets_of(**loaded->chunks);
-          holder_.emplace(tree_, request_.bytes);
-          then();
+        Lane::kCatalogue, [loaded, jobs = jobs_, basis = basis_] { *loaded = jobs->load_tree(*basis); },
+        [this, loaded] {
+          if (!*loaded) return port_.fail(std::move(*loaded).error());
+          send_nodes(port_, hold(std::move(**loaded)));
         });
   }
 
   void open_draft() {
     opening_ = true;
-    struct Opened {
-      Result<std::unique_ptr<StoreDraft>> draft = nullptr;
-      PatchBasis basis;
-    };
-    auto opened = std::make_shared<Opened>();
-    DraftRequest request;
-    request.path = request_.path;
-    request.expected = expected_;
-    request.upload_id = request_.upload_id;
-    request.attempt = request_.attempt;
-    request.bytes = request_.size_unknown ? 0 : request_.bytes;
-    request.basis = basis_;
+    auto opened = std::make_shared<Result<OpenDraft>>(OpenDraft());
     port_.run(
         Lane::kCatalogue,
-        [opened, request, store = store_, principal = principal_] {
-          opened->draft = store->begin(principal, request);
-          if (!opened->draft || !request.basis) return;
-          opened->basis.source = request.basis;
-          const auto chunks = request.basis->chunks();
-          if (!chunks) {
-            opened->draft = fail(chunks.error());
-            return;
-          }
-          opened->basis.chunk_offsets = offsets_of(**chunks);
-        },
+        [opened, jobs = jobs_, expected = expected_, basis = basis_] { *opened = jobs->open_draft(expected, basis); },
         [this, opened] {
-          if (!opened->draft) return port_.fail(opened->draft.error());
-          draft_ = std::move(*opened->draft);
-          port_.set_window(std::min(kUploadWindow, port_.slice()));
-          const std::uint64_t limit = request_.size_unknown ? kMaxFileBytes : request_.bytes;
-          receiver_.emplace(
-              port_, toolbox_, std::move(opened->basis), draft_, limit, [this](const Digest& root) { prove(root); },
-              [this](Error error) { port_.fail(std::move(error)); });
-          const Buffer early = std::exchange(early_, {});
-          if (early.empty()) return;
-          if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+          if (!*opened) return port_.fail(std::move(*opened).error());
+          take_draft(std::move(**opened));
+          receive();
         });
   }
 
-  /// The patch has ended: what was built must have the root that it names.
-  void prove(const Digest& root) {
-    struct Proof {
-      Result<Version> version = Version();
-      Status status;
-      bool right = false;
-      Buffer built;  ///< of a wrong draft: 8 bytes of digest for each chunk that was built
-    };
-    auto proof = std::make_shared<Proof>();
-    port_.run_deferred(
-        {Lane::kDisk, Urgency::kMetadata},
-        [proof, draft = draft_, root, attributes = request_.attributes, built = receiver_->applier().built_chunks(),
-         wrong_cut = misses_ == 0 && receiver_->applier().has_wrong_cut(),
-         factory = toolbox_.hasher](std::function<void()> finished) {
-          const auto hasher = factory();
-          const auto built_root = root_of(*draft, *hasher);
-          if (!built_root) {
-            proof->status = fail(built_root.error());
-            return finished();
-          }
-          proof->right = *built_root == root;
-          if (proof->right && !wrong_cut) {
-            draft->commit(root, draft->size(), attributes, [proof, finished](Result<Version> version) {
-              proof->version = std::move(version);
-              finished();
-            });
-            return;
-          }
-          if (proof->right) {
-            proof->status = fail(wrong_cuts());
-          } else {
-            for (const std::uint64_t index : built)
-              append_le(proof->built, draft->chunk_at(index).value().digest.prefix());
-          }
-          finished();
-        },
-        [this, proof] {
-          if (!proof->status) return port_.fail(proof->status.error());
-          if (!proof->right) return ask_for_repair(std::move(proof->built));
-          if (!proof->version) return port_.fail(proof->version.error());
-          done(*proof->version, false);
+  void take_draft(OpenDraft open) {
+    opening_ = true;
+    draft_ = std::move(open.draft);
+    patch_basis_ = std::move(open.basis);
+  }
+
+  /// Until the patch begins, at most `bytes` more.
+  void copy_ahead(std::uint64_t bytes) {
+    if (bytes == 0 || patch_started_) return receive();
+    const std::uint64_t now = std::min(bytes, kAheadBytes);
+    auto more = std::make_shared<Result<bool>>(false);
+    port_.run(
+        Lane::kDisk, [more, draft = draft_, now] { *more = draft->copy_ahead(now); },
+        [this, more, left = bytes - now] {
+          if (!*more) return port_.fail(std::move(*more).error());
+          copy_ahead(**more ? left : 0);
         });
+  }
+
+  /// The patch, from its beginning on; what came of it already.
+  void receive() {
+    port_.set_window(std::min(kUploadWindow, port_.slice()));
+    const wire::UploadFields& request = jobs_->request;
+    const auto proof = std::make_shared<UploadProof>();
+    receiver_.emplace(
+        port_, context_.toolbox, std::move(patch_basis_), draft_, request.size_unknown ? kMaxFileBytes : request.bytes,
+        [this, proof](const Digest&) { on_proof(std::move(*proof)); },
+        [this](Error error) { port_.fail(std::move(error)); },
+        [jobs = jobs_, draft = draft_, proof, is_first = misses_ == 0](const Digest& root, const PatchApplier& applier,
+                                                                       bool repaired, std::function<void()> finished) {
+          *proof = {};
+          jobs->prove(draft, root, applier, is_first && !repaired, proof, std::move(finished));
+        });
+    const Buffer early = std::exchange(early_, {});
+    if (early.empty()) return;
+    if (auto status = receiver_->on_data(early); !status) port_.fail(status.error());
+  }
+
+  void on_proof(UploadProof proof) {
+    if (!proof.version) return port_.fail(std::move(proof.version).error());
+    if (!proof.right) return ask_for_repair(std::move(proof.built));
+    done(*proof.version, false);
   }
 
   /// A match was false, or kept chunks are not what the client took them for: first the wrong chunks are asked for,
   /// then everything.
   void ask_for_repair(Buffer built) {
     port_.note_event(TransferEvent::kWrongRoot);
-    if (++misses_ > 2) return port_.fail(not_as_announced(request_.path));
+    if (++misses_ > 2) return port_.fail(not_as_announced(jobs_->request.path));
     patch_started_ = false;
     wire::Mismatch message;
     repairing_ = misses_ == 1 && !built.empty();
@@ -335,15 +262,10 @@ class UploadServer final : public Conversation {
 
   StreamPort& port_;
   ServerContext context_;
-  std::shared_ptr<Store> store_;
-  Toolbox toolbox_;
-  Principal principal_;
-  UploadKind kind_;
-  wire::UploadFields request_;
+  std::shared_ptr<const UploadJobs> jobs_;
   Expected expected_;
   std::shared_ptr<const StoredFile> basis_;
-  ChunkTree tree_;
-  std::vector<std::uint64_t> chunk_offsets_;  ///< of the basis, and its end
+  BasisTree tree_;
   std::optional<TreeHolder> holder_;
   std::optional<Signer> signer_;
   wire::Sign sign_;
@@ -351,11 +273,12 @@ class UploadServer final : public Conversation {
   int misses_ = 0;          ///< patches whose root was wrong
   bool repairing_ = false;  ///< the next patch is a repair
   std::shared_ptr<StoreDraft> draft_;
+  PatchBasis patch_basis_;  ///< until the receiver has it
   std::optional<PatchReceiver> receiver_;
   Bulk bits_;
   Buffer early_;
   bool patch_started_ = false;
-  bool opening_ = false;
+  bool opening_ = false;  ///< there is a draft, or one is on its way
 };
 
 }  // namespace

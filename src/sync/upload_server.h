@@ -4,10 +4,9 @@
 #include <memory>
 
 #include "sync/server_conversations.h"
+#include "sync/upload_jobs.h"
 
 namespace millrace {
-
-enum class UploadKind { kWhole, kDelta };
 
 std::shared_ptr<Conversation> make_upload_server(StreamPort& port, const ServerContext& context,
                                                  const Principal& principal, UploadKind kind,

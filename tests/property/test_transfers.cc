@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 #include "codec/sha256.h"
 #include "codec/zstd_codec.h"
@@ -16,6 +17,7 @@
 #include "support/edits.h"
 #include "support/loopback.h"
 #include "support/memory_download.h"
+#include "support/memory_store.h"
 #include "support/store_files.h"
 #include "sync/download_attempts.h"
 #include "sync/upload_client.h"
@@ -405,4 +407,27 @@ TEST_CASE_METHOD(Fixture, "a basis that is the version is left alone at its plac
   CHECK(elsewhere->matched_bytes == content.size());
   CHECK(got == content);
   CHECK(bytes < 1024);
+}
+
+TEST_CASE_METHOD(Fixture, "a large basis is copied ahead where the client's file differs in something, up to a limit") {
+  const Attributes others{2'000'000'000, 0644};
+  const Buffer old = test::random_bytes(20 << 20, 1);
+  Buffer target = old;
+  target[12'345'678] ^= Byte{1};
+  const auto copied = [&](const Buffer& content, const Attributes& attributes, std::uint64_t limit) {
+    const auto memory = std::make_shared<test::MemoryStore>(1u << 30);
+    memory->put("file", old, {1'000'000'000, 0644});
+    context.store = memory;
+    context.copy_ahead = limit;
+    const auto done = upload(3, content, {}, attributes);
+    REQUIRE(done);
+    CHECK(memory->files().at("file")->content == content);
+    for (const std::uint64_t bytes : memory->copied_ahead()) CHECK(bytes <= (8u << 20));
+    return std::accumulate(memory->copied_ahead().begin(), memory->copied_ahead().end(), std::uint64_t{0});
+  };
+  CHECK(copied(target, others, 3u << 20) == 3u << 20);
+  CHECK(copied(target, others, 0) == 0);
+  // What is equal in time and mode is equal in content, for the most part.
+  CHECK(copied(target, {1'000'000'000, 0644}, 3u << 20) == 0);
+  CHECK(copied(old, {1'000'000'000, 0644}, 3u << 20) == 0);
 }

@@ -155,6 +155,10 @@ class StoreStory {
     if (drafts_.empty()) return;
     const auto at = drafts_.begin() + static_cast<std::ptrdiff_t>(random_.below(drafts_.size()));
     OpenDraft& open = *at;
+    if (open.next_chunk == 0 && simulation_.chance(4)) {
+      if (!open.draft->copy_ahead(1 + random_.below(1u << 20))) drafts_.erase(at);
+      return;
+    }
     const ByteView bytes = simulation_.model.content(open.content).bytes;
     for (std::uint64_t steps = 1 + random_.below(8); steps > 0 && open.next_chunk < open.chunks.size(); --steps) {
       const Chunk& chunk = open.chunks[open.next_chunk++];

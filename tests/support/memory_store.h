@@ -134,6 +134,8 @@ class MemoryStore final : public Store {
   std::uint64_t signature_seed(const Principal&) override { return 77; }
 
   const std::map<std::string, std::shared_ptr<const MemoryFile>>& files() const { return files_; }
+  /// What drafts were asked to copy ahead, in bytes; there is always more of it.
+  const std::vector<std::uint64_t>& copied_ahead() const { return copied_ahead_; }
 
  private:
   class MemoryStoreDraft final : public StoreDraft {
@@ -143,6 +145,10 @@ class MemoryStore final : public Store {
           request_(std::move(request)),
           basis_(std::dynamic_pointer_cast<const MemoryFile>(request_.basis)),
           draft_(basis_ ? basis_->content : no_content_, basis_ ? *basis_->chunk_list : no_chunks_) {}
+    Result<bool> copy_ahead(std::uint64_t bytes) override {
+      store_.copied_ahead_.push_back(bytes);
+      return true;
+    }
     Status keep(std::uint64_t first, std::uint64_t count) override { return fits(draft_.keep(first, count)); }
     Status add(std::span<const Chunk> chunks, ByteView content) override { return fits(draft_.add(chunks, content)); }
     Status add_zeros(const Chunk& chunk, std::uint64_t count) override {
@@ -202,6 +208,7 @@ class MemoryStore final : public Store {
   std::uint64_t sequence_ = 0;
   std::map<std::string, std::shared_ptr<const MemoryFile>> files_;
   std::vector<Change> changes_;
+  std::vector<std::uint64_t> copied_ahead_;
 };
 
 }  // namespace millrace::test
