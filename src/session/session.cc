@@ -30,16 +30,25 @@ Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Acc
                 }),
       mux_(role, hello_for(budget_.get()), *this) {}
 
+template <typename Call>
+void Session::in_one_go(const Call& call) {
+  ++gathering_;
+  call();
+  --gathering_;
+  wants_write();
+}
+
 void Session::start() {
   started_ = true;
   stream_->start({[this](ByteView bytes) {
                     const auto self = shared_from_this();
                     if (closing_) return;
-                    if (auto status = mux_.on_bytes(bytes); !status) {
+                    in_one_go([this, bytes] {
+                      auto status = mux_.on_bytes(bytes);
+                      if (status) return;
                       closing_ = status.error();
                       stream_->pause_reading();
-                    }
-                    flush();
+                    });
                   },
                   [this] {
                     const auto self = shared_from_this();
@@ -65,7 +74,7 @@ void Session::leave(const wire::GoAway& message) {
 }
 
 void Session::wants_write() {
-  if (started_ && !closed_) flush();
+  if (started_ && gathering_ == 0) flush();
 }
 
 bool Session::may_read() const {
@@ -187,7 +196,7 @@ void Session::run(JobKind kind, std::function<void()> work, std::function<void()
   loop_.lanes().run(workers, owner_, kind.urgency, loop_.shared_mailbox(), std::move(work),
                     [self = shared_from_this(), done = std::move(done)] {
                       --self->jobs_;
-                      if (!self->closed_) done();
+                      if (!self->closed_) self->in_one_go(done);
                     });
 }
 
@@ -195,7 +204,7 @@ void Session::run_deferred(JobKind kind, std::function<void(std::function<void()
   ++jobs_;
   const auto answer = std::make_shared<DeferredAnswer>(loop_, [self = shared_from_this(), done = std::move(done)] {
     --self->jobs_;
-    if (!self->closed_) done();
+    if (!self->closed_) self->in_one_go(done);
   });
   run(
       kind, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});

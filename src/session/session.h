@@ -61,6 +61,10 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
 
  private:
   void flush();
+  /// What the call has to write leaves together: a message at a time costs as many system calls here and wakes the peer
+  /// as often.
+  template <typename Call>
+  void in_one_go(const Call& call);
   bool may_read() const;
   /// Bytes in both directions.
   std::uint64_t moved() const { return stream_->bytes_read() + stream_->bytes_written(); }
@@ -86,6 +90,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   std::optional<std::uint64_t> closing_since_;
   bool started_ = false;
   bool flushing_ = false;
+  int gathering_ = 0;  ///< calls of in_one_go under way
   bool closed_ = false;
   bool leaving_ = false;
   std::optional<Error> closing_;  ///< close when the output has left

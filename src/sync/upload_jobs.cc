@@ -13,8 +13,7 @@ Result<UploadBeginning> UploadJobs::begin() const {
     found.is_same = true;
     // Somebody else's, or an earlier attempt's whose answer was lost: it is there, and stays as it is.
     if (!expected_version(request, &*found.current)) return found;
-    MILLRACE_ASSIGN(found.current,
-                    store->set_attributes(principal, request.path, *request.root, request.attributes));
+    MILLRACE_ASSIGN(found.current, store->set_attributes(principal, request.path, *request.root, request.attributes));
     return found;
   }
   std::shared_ptr<const StoredFile> file;

@@ -78,7 +78,8 @@ std::size_t scan(const Buffer& content, Contents contents, std::uint64_t order) 
         // Now and then the receiver is full for a while.
         if (contents == Contents::kKept && block.offset % 3 == 0) {
           scan.pause();
-          jobs.run(Lane::kCpu, [] {}, [&scan] { scan.resume(); });
+          jobs.run(
+              Lane::kCpu, [] {}, [&scan] { scan.resume(); });
         }
       },
       [](const Error& error) { FAIL(error.sentence); });
