@@ -7,8 +7,11 @@
 namespace millrace {
 
 namespace {
-/// Cuts are looked for, and chunks hashed, while what was read is still in the processor's cache.
-constexpr std::size_t kSliceBytes = 512u << 10;
+/// What is read at a time: cuts are looked for while it is still in the processor's cache, and there are chunks enough
+/// to hash side by side (7 % faster than in half of it).
+constexpr std::size_t kSliceBytes = 1u << 20;
+/// Of a file of one block: each page of memory that a short command touches costs it as much as hashing what it holds.
+constexpr std::size_t kShortSliceBytes = 512u << 10;
 /// In front of a block, for cutting to fall into step: of 100,000 places in random bytes and in text 0.5 % needed more,
 /// 0.01 % more than 192 KiB.
 constexpr std::uint64_t kRunUp = 128u << 10;
@@ -45,8 +48,9 @@ Status TargetScan::Work::scan(const Source& source, Hasher& hasher) {
   // A chunk that begins before `end` ends before this.
   const std::uint64_t stop = std::min(source.size(), end + kMaxChunkBytes);
   const bool keeps = contents == Contents::kKept;
-  buffer.resize(static_cast<std::size_t>(keeps ? stop - from
-                                               : std::min<std::uint64_t>(stop - from, kMaxChunkBytes + kSliceBytes)));
+  const std::size_t slice = begin == 0 && end == source.size() ? kShortSliceBytes : kSliceBytes;
+  buffer.resize(
+      static_cast<std::size_t>(keeps ? stop - from : std::min<std::uint64_t>(stop - from, kMaxChunkBytes + slice)));
   bool in_step = from == begin;
   std::size_t place = 0;   // in the buffer, of what is not cut yet
   std::size_t filled = 0;  // up to where the buffer has the file's bytes
@@ -65,7 +69,7 @@ Status TargetScan::Work::scan(const Source& source, Hasher& hasher) {
                 buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());
       filled -= std::exchange(place, 0);
     }
-    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kSliceBytes, stop - read));
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(slice, stop - read));
     MILLRACE_TRY(source.read_at(read, MutableBytes(buffer).subspan(filled, length)));
     read += length;
     filled += length;
