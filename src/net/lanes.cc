@@ -84,7 +84,7 @@ struct Lanes::Lane {
       Job job = std::move(taken->job);
       job.work();
       job.work = nullptr;  // what it owns is let go of here, not on the loop
-      job.answers->answer(std::move(job.done));
+      if (job.done) job.answers->answer(std::move(job.done));
       job = {};
       lock.lock();
       --running;
@@ -113,8 +113,8 @@ Lanes::~Lanes() {
 
 void Lanes::run(Workers workers, Owner owner, Urgency urgency, std::shared_ptr<Mailbox> answers,
                 std::function<void()> work, std::function<void()> done) {
-  answers->expect();
-  if (workers == Workers::kCpu && left_on_loop_.count() > 0) {
+  if (done) answers->expect();
+  if (done && workers == Workers::kCpu && left_on_loop_.count() > 0) {
     // Not at once: whoever asks does not expect the end before this returns.
     return answers->answer([this, work = std::move(work), done = std::move(done)] {
       const std::uint64_t began = now_us();
@@ -135,7 +135,9 @@ void Lanes::drop(Owner owner) {
       dropped = lane->queue.drop(owner);
     }
     // Their owners may go with them, so not under the lock. The loop waits for an answer to each.
-    for (const Job& job : dropped) job.answers->answer([] {});
+    for (const Job& job : dropped) {
+      if (job.done) job.answers->answer([] {});
+    }
   }
 }
 

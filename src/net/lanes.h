@@ -53,7 +53,8 @@ class Lanes {
   /// Any thread. A number that no other owner has.
   Owner new_owner() { return next_owner_.fetch_add(1, std::memory_order_relaxed); }
   /// The thread of `answers`' loop. `work` on a thread of the lane when its owner's turn comes, then `done` on the
-  /// loop, which stays alive until then. A lane's threads start with its first job.
+  /// loop, which stays alive until then; null: nobody waits, and the loop is not woken. A lane's threads start with its
+  /// first job.
   void run(Workers workers, Owner owner, Urgency urgency, std::shared_ptr<Mailbox> answers, std::function<void()> work,
            std::function<void()> done);
   /// The thread of the loop that the owner lives on: its jobs that have not begun are dropped, their ends are not

@@ -13,6 +13,10 @@ constexpr std::size_t kWriteBatch = 1u << 20;
 constexpr std::size_t kMeteredBatch = 64u << 10;  ///< a batch is what a limited rate overshoots by
 constexpr std::size_t kShortMessage = 1024;
 constexpr std::uint64_t kMostLeaveMs = 5000;
+
+Workers workers_of(Lane lane) {
+  return lane == Lane::kDisk ? Workers::kDisk : lane == Lane::kCatalogue ? Workers::kCatalogue : Workers::kCpu;
+}
 }  // namespace
 
 Session::Session(Loop& loop, std::unique_ptr<Stream> stream, Mux::Role role, Accept accept,
@@ -189,25 +193,23 @@ void Session::finish_closing() {
 }
 
 void Session::run(JobKind kind, std::function<void()> work, std::function<void()> done) {
-  const Workers workers = kind.lane == Lane::kDisk        ? Workers::kDisk
-                          : kind.lane == Lane::kCatalogue ? Workers::kCatalogue
-                                                          : Workers::kCpu;
   ++jobs_;
-  loop_.lanes().run(workers, owner_, kind.urgency, loop_.shared_mailbox(), std::move(work),
-                    [self = shared_from_this(), done = std::move(done)] {
-                      --self->jobs_;
-                      if (!self->closed_) self->in_one_go(done);
-                    });
+  loop_.lanes().run(workers_of(kind.lane), owner_, kind.urgency, loop_.shared_mailbox(), std::move(work),
+                    [self = shared_from_this(), done = std::move(done)] { self->end_job(done); });
 }
 
 void Session::run_deferred(JobKind kind, std::function<void(std::function<void()>)> work, std::function<void()> done) {
   ++jobs_;
-  const auto answer = std::make_shared<DeferredAnswer>(loop_, [self = shared_from_this(), done = std::move(done)] {
-    --self->jobs_;
-    if (!self->closed_) self->in_one_go(done);
-  });
-  run(
-      kind, [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, [] {});
+  const auto answer = std::make_shared<DeferredAnswer>(
+      loop_, [self = shared_from_this(), done = std::move(done)] { self->end_job(done); });
+  loop_.lanes().run(
+      workers_of(kind.lane), owner_, kind.urgency, loop_.shared_mailbox(),
+      [work = std::move(work), answer] { work([answer] { answer->give_end(); }); }, nullptr);
+}
+
+void Session::end_job(const std::function<void()>& done) {
+  --jobs_;
+  if (!closed_) in_one_go(done);
 }
 
 Result<std::shared_ptr<Conversation>> Session::accept(FrameType type, ByteView payload, StreamPort& port) {

@@ -65,6 +65,7 @@ class Session : public Mux::Owner, public std::enable_shared_from_this<Session> 
   /// as often.
   template <typename Call>
   void in_one_go(const Call& call);
+  void end_job(const std::function<void()>& done);
   bool may_read() const;
   /// Bytes in both directions.
   std::uint64_t moved() const { return stream_->bytes_read() + stream_->bytes_written(); }

@@ -131,7 +131,7 @@ void PatchReceiver::pump() {
   port_.run_deferred(
       {Lane::kDisk, is_short ? Urgency::kMetadata : Urgency::kBulk},
       [state = state_, next, decoded, decoded_bytes, window = assembler_.prefix_window(),
-       addressing = assembler_.addressing(), at_end = at_end_](std::function<void()> finished) {
+       addressing = assembler_.addressing(), at_end = is_short ? at_end_ : nullptr](std::function<void()> finished) {
         const std::lock_guard lock(state->mutex);
         if (next->taken) return finished();
         decoded->resize(decoded_bytes);
@@ -141,7 +141,7 @@ void PatchReceiver::pump() {
         if (!at_end || !state->result || !*state->result) return finished();
         at_end(**state->result, state->applier, state->repairer.has_value(), std::move(finished));
       },
-      [this, next] {
+      [this, next, is_short] {
         running_ = false;
         current_ = nullptr;
         if (!state_->result) {
@@ -154,12 +154,23 @@ void PatchReceiver::pump() {
         if (queue_.size() <= 1) await_rest();
         if (*state_->result) {
           ended_ = true;
-          // Whoever is told may drop this.
-          const auto on_end = on_end_;
-          return on_end(Digest(**state_->result));
+          const Digest root = **state_->result;
+          if (is_short || !at_end_) return end(root);
+          return port_.run_deferred(
+              {Lane::kDisk, Urgency::kMetadata},
+              [state = state_, root, at_end = at_end_](std::function<void()> finished) {
+                at_end(root, state->applier, state->repairer.has_value(), std::move(finished));
+              },
+              [this, root] { end(root); });
         }
         pump();
       });
+}
+
+void PatchReceiver::end(const Digest& root) {
+  // Whoever is told may drop this.
+  const auto on_end = on_end_;
+  on_end(root);
 }
 
 }  // namespace millrace

@@ -16,8 +16,10 @@ namespace millrace {
 /// Owned by a conversation.
 class PatchReceiver {
  public:
-  /// What is to be done with a patch that has ended, on the worker that has applied its last part: a hand-over less
-  /// than from on_end. `repaired`: the patch was a repair. As for run_deferred(), `finished` is called exactly once.
+  /// What is to be done with a patch that has ended, on a worker of the disk's lane: the one that has applied its last
+  /// part, if that was short, which spares a hand-over; else in a short job of its own, since it may flush a file and
+  /// bulk jobs must not wait for that. `repaired`: the patch was a repair. As for run_deferred(), `finished` is called
+  /// exactly once.
   using AtEnd = std::function<void(const Digest& root, const PatchApplier& applier, bool repaired,
                                    std::function<void()> finished)>;
 
@@ -46,6 +48,7 @@ class PatchReceiver {
     bool taken = false;  ///< by a job, under the state's lock
   };
   void pump();
+  void end(const Digest& root);
   /// The rest of a part that is longer than what has come of it: its credit is given back once there is room for it.
   void await_rest();
   StreamPort& port_;

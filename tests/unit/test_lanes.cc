@@ -67,6 +67,34 @@ SCENARIO("a command's loop does its first CPU work itself, and threads do the re
   CHECK(where(std::chrono::microseconds(0), {kCpu}) == std::vector{false});
 }
 
+SCENARIO("a job without an end is done by a thread, and the loop does not stay for it") {
+  Gate gate;
+  bool on_loop = true;
+  {
+    LaneSizes sizes = kOneThread;
+    sizes.on_loop = std::chrono::hours(1);
+    const auto lanes = std::make_shared<Lanes>(sizes);
+    Loop loop(lanes);
+    const auto own = std::this_thread::get_id();
+    lanes->run(
+        Workers::kCpu, lanes->new_owner(), Urgency::kMetadata, loop.shared_mailbox(),
+        [&] {
+          gate.pass();
+          on_loop = std::this_thread::get_id() == own;
+        },
+        nullptr);
+    gate.await(1);
+    // One that has not begun: dropped, and nobody is told.
+    const auto other = lanes->new_owner();
+    lanes->run(
+        Workers::kCpu, other, Urgency::kMetadata, loop.shared_mailbox(), [] { FAIL("it was dropped"); }, nullptr);
+    lanes->drop(other);
+    loop.run();
+    gate.open();
+  }
+  CHECK_FALSE(on_loop);
+}
+
 SCENARIO("owners on different loops take turns in a lane that they share") {
   const auto lanes = std::make_shared<Lanes>(kOneThread);
   Loop first(lanes);
