@@ -88,12 +88,15 @@ void StagedDraft::grow(std::uint64_t bytes) {
 Status StagedDraft::advance(std::uint64_t bytes) {
   if (size_ >= parts_->partials->least_bytes() && !described_) describe();
   grow(bytes);
-  if (parts_->durability == Durability::kFull && size_ - written_back_ >= kWritebackBytes) {
-    MILLRACE_ASSIGN(const auto open, file());
-    // Only a hint: the flush at commit is what counts.
-    (void)parts_->disk().start_writeback(*open, written_back_, size_ - written_back_);
-    written_back_ = size_;
-  }
+  return write_back(size_);
+}
+
+/// Only a hint: the flush at commit is what counts.
+Status StagedDraft::write_back(std::uint64_t until) {
+  if (parts_->durability != Durability::kFull || until < written_back_ + kWritebackBytes) return {};
+  MILLRACE_ASSIGN(const auto open, file());
+  (void)parts_->disk().start_writeback(*open, written_back_, until - written_back_);
+  written_back_ = until;
   return {};
 }
 
@@ -168,6 +171,7 @@ Result<bool> StagedDraft::copy_ahead(std::uint64_t bytes) {
       file_bytes_ = ahead_ + content.size();
     }
     ahead_ += content.size();
+    MILLRACE_TRY(write_back(ahead_));
     at = *stop;
   }
   return end < all;
@@ -183,6 +187,7 @@ std::optional<std::uint64_t> StagedDraft::next_ahead() const {
 Status StagedDraft::drop_ahead() {
   if (ahead_ <= size_) return {};
   ahead_ = size_;
+  written_back_ = std::min(written_back_, size_);
   if (file_bytes_ <= size_) return {};
   MILLRACE_ASSIGN(const auto open, file());
   if (const auto cut = parts_->disk().truncate(*open, size_); !cut)

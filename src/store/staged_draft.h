@@ -40,6 +40,7 @@ class StagedDraft : public StoreDraft {
   /// So many bytes more are where they belong: in the file, or else in a hole.
   Status advance(std::uint64_t bytes);
   void grow(std::uint64_t bytes);
+  Status write_back(std::uint64_t until);
   Status know_basis();
   /// Reads basis chunks, as many as belong into one write, of `first` up to `end`, into `content`, and checks them.
   Result<std::uint64_t> read_basis(std::uint64_t first, std::uint64_t end, Buffer& content);
@@ -64,9 +65,9 @@ class StagedDraft : public StoreDraft {
   std::uint64_t size_ = 0;
   /// size_, for those that go on with this while it is written.
   std::shared_ptr<std::atomic<std::uint64_t>> written_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  std::uint64_t written_back_ = 0;
-  std::uint64_t file_bytes_ = 0;  ///< the staged file's length
-  std::uint64_t ahead_ = 0;       ///< up to here it has the basis's bytes where nothing was written over them
+  std::uint64_t written_back_ = 0;  ///< up to here the disk was asked to write
+  std::uint64_t file_bytes_ = 0;    ///< the staged file's length
+  std::uint64_t ahead_ = 0;         ///< up to here it has the basis's bytes where nothing was written over them
   bool owns_name_ = true;
   std::atomic<bool> useless_{false};  ///< to a later attempt
   std::optional<bool> described_;     ///< whether it could be; empty: not tried yet
