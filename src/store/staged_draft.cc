@@ -114,12 +114,7 @@ void StagedDraft::describe() {
 Status StagedDraft::know_basis() {
   if (basis_chunks_) return {};
   MILLRACE_ASSIGN(basis_chunks_, request_.basis->chunks());
-  std::uint64_t offset = 0;
-  for (const Chunk& chunk : *basis_chunks_) {
-    basis_offsets_.push_back(offset);
-    offset += chunk.length;
-  }
-  basis_offsets_.push_back(offset);
+  basis_offsets_ = offsets_of(*basis_chunks_);
   return {};
 }
 
