@@ -1,6 +1,8 @@
 """The benchmarks of perf/ run, check their results and judge; with so small parameters that the figures mean nothing."""
+import collections
 import importlib.machinery
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 from harness import PATIENCE
 
@@ -105,6 +108,29 @@ class Benchmarks(PerfTest):
                               env={key: value for key, value in os.environ.items() if not key.startswith("MILLRACE")})
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, "^error: There is no program .*meson setup")
+
+
+class Turns(unittest.TestCase):
+    def test_each_comes_behind_each_other_equally_often(self):
+        import turns
+        for count in range(2, 8):
+            names = [f"contestant {number}" for number in range(count)]
+            followed = collections.Counter()
+            for index in range(count * (1 + count % 2)):
+                order = turns.order_of(names, index)
+                self.assertEqual(sorted(order), names)
+                followed.update(itertools.pairwise(order))
+            self.assertEqual(len(followed), count * (count - 1))
+            self.assertEqual(len(set(followed.values())), 1, followed)
+
+    def test_memory_is_touched_before_each_turn(self):
+        import turns
+        order = []
+        with unittest.mock.patch.object(turns, "touch_free_memory", order.append):
+            results = turns.in_turns(2, {name: lambda index, name=name: order.append((name, index)) or {"seconds": index} for name in "ab"}, touched_bytes=5)
+        self.assertEqual(order, [5, ("a", 0), 5, ("b", 0), 5, ("b", 1), 5, ("a", 1)])
+        self.assertEqual(results, {name: [{"seconds": 0}, {"seconds": 1}] for name in "ab"})
+        turns.touch_free_memory(1 << 20)
 
 
 class Page(PerfTest):
