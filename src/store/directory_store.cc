@@ -10,10 +10,8 @@
 #include "store/commit_queue.h"
 #include "store/folder_listing.h"
 #include "store/indexer.h"
-#include "store/operations.h"
+#include "store/path_changes.h"
 #include "store/recovery.h"
-#include "store/relocation.h"
-#include "store/removal.h"
 #include "store/restore.h"
 #include "store/staged_draft.h"
 #include "store/staging_shards.h"
@@ -25,9 +23,6 @@ namespace millrace {
 namespace {
 
 constexpr std::uint64_t kAskedFor = 256u << 10;  ///< smaller uploads find out about a full disk by themselves
-constexpr std::size_t kMostTogether = 256;       ///< files that are removed in one transaction
-constexpr int kMostLooks = 3;                    ///< at a folder that is filled while it is removed
-constexpr int kMostCheckpoints = 100;            ///< that one operation waits for
 
 std::string hex(std::uint64_t value) {
   char text[17];
@@ -41,7 +36,8 @@ class DirectoryStore final : public LocalStore {
       : parts_(std::move(parts)),
         options_(std::move(options)),
         versions_(*parts_, [this] { return now(); }),
-        committer_(*parts_, versions_, options_.checkpoint_due) {}
+        committer_(*parts_, versions_, options_.checkpoint_due),
+        path_changes_(*parts_, versions_, committer_) {}
   ~DirectoryStore() override {
     if (!queue_) return;  // its recovery did not come to an end, and goes on at the next start
     queue_.reset();
@@ -137,31 +133,7 @@ class DirectoryStore final : public LocalStore {
 
   Result<Version> set_attributes(const Principal& principal, const std::string& path, const Digest& root,
                                  const Attributes& attributes) override {
-    const std::string full = below(principal, path);
-    std::unique_lock lock(parts_->mutex);
-    MILLRACE_ASSIGN(auto row, versions_.find(full));
-    const auto is_same = [&] { return row && row->version.token.root == root; };
-    if (is_same() && row->version.attributes == attributes) return row->version;
-    if (is_same() && parts_->unsettled.touches(full)) {
-      lock.unlock();
-      MILLRACE_ASSIGN(lock, lock_settled({full}));
-      MILLRACE_ASSIGN(row, versions_.find(full));
-    }
-    if (!is_same()) return fail(Code::kConflict, "'" + printable(path) + "' changed on the server; try again.");
-    MILLRACE_TRY(parts_->catalogue->writable());
-    row->version.attributes = attributes;
-    Pending pending;
-    pending.kind = Pending::Kind::kAttributes;
-    pending.path = full;
-    pending.inode = row->stat.inode;
-    MILLRACE_TRY(parts_->catalogue->transaction(disk(), [&]() -> Status {
-      MILLRACE_ASSIGN(row->version.token.sequence, parts_->catalogue->next_sequence());
-      MILLRACE_TRY(parts_->catalogue->put(full, *row));
-      MILLRACE_ASSIGN(pending.id, parts_->catalogue->add_pending(pending));
-      return {};
-    }));
-    MILLRACE_TRY(finish(pending));
-    return row->version;
+    return path_changes_.set_attributes(asked(principal, path), root, attributes);
   }
 
   Result<Listing> list(const Principal& principal, const std::string& prefix, Recursive recursive,
@@ -183,50 +155,11 @@ class DirectoryStore final : public LocalStore {
 
   Status remove(const Principal& principal, const std::string& path, Recursive recursive,
                 const Expected& expected) override {
-    const std::string full = below(principal, path);
-    MILLRACE_ASSIGN(auto lock, lock_settled({full}));
-    if (recursive == Recursive::kYes) {
-      MILLRACE_TRY(parts_->catalogue->writable());
-      const auto stat = disk().stat({Area::kFiles, full});
-      if (stat && stat->kind == FileKind::kFolder) return remove_tree(lock, full, full, path);
-    }
-    return remove_locked(full, path, expected);
+    return path_changes_.remove(asked(principal, path), recursive, expected);
   }
 
   Status move(const Principal& principal, const std::string& from, const std::string& to, Force force) override {
-    const std::string full_from = below(principal, from);
-    const std::string full_to = below(principal, to);
-    MILLRACE_ASSIGN(const auto lock, lock_settled({full_from, full_to}));
-    MILLRACE_TRY(parts_->catalogue->writable());
-    const auto source = disk().stat({Area::kFiles, full_from});
-    if (!source) return fail(Code::kNotFound, "There is no '" + printable(from) + "' on the server.");
-    if (full_from == full_to) return {};
-    if (full_to.starts_with(full_from + "/"))
-      return fail(Code::kConflict, "'" + printable(to) + "' lies inside of '" + printable(from) + "'.");
-    // The move gives the file another ctime: what others have changed before shows no more then.
-    if (source->kind == FileKind::kRegular) MILLRACE_TRY(versions_.find(full_from));
-    MILLRACE_TRY(may_write(*parts_, full_from));
-    MILLRACE_TRY(may_write(*parts_, full_to));
-    std::optional<Pending> replaced;
-    if (const auto target = disk().stat({Area::kFiles, full_to})) {
-      if (force == Force::kNo)
-        return fail(Code::kConflict, "'" + printable(to) + "' is there already; use --force to replace it.");
-      if (target->kind == FileKind::kFolder) {
-        MILLRACE_TRY(remove_locked(full_to, to, Expected{}));
-      } else {
-        replaced = Pending{0, Pending::Kind::kRemove, full_to, "", target->inode};
-      }
-    }
-    Pending moved{0, Pending::Kind::kMove, full_from, full_to, source->inode};
-    MILLRACE_TRY(record_move(*parts_, replaced, moved));
-    if (replaced) {
-      const Status gone = finish(*replaced);
-      if (!gone && was_refused(gone.error())) MILLRACE_TRY(or_stop(take_back_move(*parts_, moved)));
-      MILLRACE_TRY(gone);
-    }
-    const Status done = finish(moved);
-    if (!done && replaced && was_refused(done.error())) bring_back(*replaced);
-    return done;
+    return path_changes_.move(asked(principal, from), asked(principal, to), force);
   }
 
   Result<TrashListing> list_trash(const Principal& principal, const std::string& path, const std::string& cursor,
@@ -384,6 +317,7 @@ class DirectoryStore final : public LocalStore {
     if (principal.account.empty()) return path;
     return path.empty() ? principal.account : principal.account + "/" + path;
   }
+  static AskedPath asked(const Principal& principal, const std::string& path) { return {below(principal, path), path}; }
   static std::string above(const Principal& principal, const std::string& path) {
     return principal.account.empty() ? path : path.substr(principal.account.size() + 1);
   }
@@ -426,118 +360,17 @@ class DirectoryStore final : public LocalStore {
     return version;
   }
 
-  /// The store's lock, once nothing at these paths or below waits for a checkpoint: what follows is redone by inode,
-  /// and a power cut must not bring an older file back. Errors: kBusy when others commit there all the time.
-  Result<std::unique_lock<std::mutex>> lock_settled(const std::vector<std::string>& paths) {
-    for (int i = 0; i < kMostCheckpoints; ++i) {
-      std::unique_lock lock(parts_->mutex);
-      const auto waits = [this](const std::string& path) { return parts_->unsettled.touches(path); };
-      if (std::none_of(paths.begin(), paths.end(), waits)) return lock;
-      lock.unlock();
-      MILLRACE_TRY(committer_.checkpoint());
-    }
-    return fail(Code::kBusy, "'" + printable(paths.front()) + "' is being written all the time; try again later.");
-  }
-
   Status refresh(const std::string& path, const IndexedBefore* file) {
     const std::lock_guard lock(parts_->mutex);
     MILLRACE_TRY(versions_.refresh(path, file));
     return {};
   }
 
-  /// Where this fails the catalogue and the files differ: only a restart's recovery may go on.
-  Status or_stop(Status status) {
-    if (!status) parts_->catalogue->stop_writing(status.error());
-    return status;
-  }
-
-  /// Makes a committed operation visible. One that the file system refuses is taken back.
-  Status finish(const Pending& pending) {
-    if (pending.kind != Pending::Kind::kAttributes) parts_->readers.keep(disk(), parts_->files, pending.path);
-    auto outcome = materialise(*parts_, pending);
-    if (!outcome && was_refused(outcome.error())) {
-      const bool is_move = pending.kind == Pending::Kind::kMove;
-      MILLRACE_TRY(or_stop(is_move ? take_back_move(*parts_, pending) : settle(*parts_, pending, Outcome::kRefused)));
-      return fail(std::move(outcome).error());
-    }
-    MILLRACE_TRY(or_stop(outcome ? settle(*parts_, pending, *outcome) : Status(fail(outcome.error()))));
-    if (*outcome == Outcome::kDone) return {};
-    return fail(Code::kConflict,
-                "'" + printable(pending.kind == Pending::Kind::kMove ? pending.other : pending.path) +
-                    "' was changed on the server by another program meanwhile; that is kept; try again.");
-  }
-
-  /// The move that was to replace it was refused. Where the trash has it no more it is gone, as was asked for.
-  void bring_back(const Pending& replaced) {
-    const auto name = parts_->trash->find(replaced.path, 0);
-    if (!name) return;
-    const Place kept{Area::kTrash, trashed_path(*name)};
-    const auto stat = disk().stat(kept);
-    if (stat && stat->inode == replaced.inode) (void)disk().rename_noreplace(kept, {Area::kFiles, replaced.path});
-  }
-
-  /// A file, or a folder that is empty.
-  Status remove_locked(const std::string& full, const std::string& path, const Expected& expected) {
-    MILLRACE_TRY(parts_->catalogue->writable());
-    const auto stat = disk().stat({Area::kFiles, full});
-    if (!stat) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
-    if (stat->kind == FileKind::kFolder) {
-      const auto removed = disk().remove_folder({Area::kFiles, full});
-      if (!removed && removed.error() == ENOTEMPTY) {
-        return fail(Code::kConflict,
-                    "The folder '" + printable(path) + "' is not empty; use -r to delete it with all that is in it.");
-      }
-      if (!removed) return fail(disk_error(removed.error(), "remove the folder", path));
-      return {};
-    }
-    if (expected.kind == Expected::Kind::kAny) return remove_together(*parts_, {{full, stat->inode}});
-    MILLRACE_ASSIGN(const auto row, versions_.find(full));
-    if (!row) return fail(Code::kNotFound, "There is no '" + printable(path) + "' on the server.");
-    if (expected.kind == Expected::Kind::kNone || row->version.token.root != expected.root) {
-      return fail(Code::kConflict,
-                  "'" + printable(path) + "' is not the version that was to be deleted; look at it again.");
-    }
-    return remove_together(*parts_, {{full, row->stat.inode}});
-  }
-
-  /// A folder with all that is in it, some hundred files at a time; between two such groups others have their turn.
-  /// `top` is the folder that is deleted: nothing below it may be unsettled when it goes on.
-  Status remove_tree(std::unique_lock<std::mutex>& lock, const std::string& top, const std::string& full,
-                     const std::string& path) {
-    for (int look = 0; look < kMostLooks; ++look) {
-      const auto names = disk().list({Area::kFiles, full});
-      if (!names) return fail(disk_error(names.error(), "list", path));
-      std::vector<RemovedFile> files;
-      std::vector<std::string> folders;
-      for (const std::string& name : *names) {
-        const std::string below = full + "/" + name;
-        const auto stat = disk().stat({Area::kFiles, below});
-        if (!stat) continue;
-        if (stat->kind == FileKind::kFolder) {
-          folders.push_back(name);  // later: what is in `files` must not grow old
-          continue;
-        }
-        files.push_back({below, stat->inode});
-        if (files.size() < kMostTogether) continue;
-        MILLRACE_TRY(remove_together(*parts_, files));
-        files.clear();
-        lock.unlock();
-        MILLRACE_ASSIGN(lock, lock_settled({top}));
-      }
-      MILLRACE_TRY(remove_together(*parts_, files));
-      for (const std::string& name : folders)
-        MILLRACE_TRY(remove_tree(lock, top, full + "/" + name, path + "/" + name));
-      const auto removed = disk().remove_folder({Area::kFiles, full});
-      if (removed || removed.error() == ENOENT) return {};
-      if (removed.error() != ENOTEMPTY) return fail(disk_error(removed.error(), "remove the folder", path));
-    }
-    return fail(Code::kConflict, "'" + printable(path) + "' is being filled while it is deleted; try again.");
-  }
-
   std::shared_ptr<StoreParts> parts_;
   StoreOptions options_;
   CurrentVersions versions_;
   Committer committer_;
+  PathChanges path_changes_;
   std::optional<CommitQueue> queue_;
   ChunkListSweep list_sweep_{*parts_};
   StagingNames staging_;
