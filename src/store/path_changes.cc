@@ -132,8 +132,8 @@ Status PathChanges::remove_one(const AskedPath& path, const Expected& expected) 
   if (stat->kind == FileKind::kFolder) {
     const auto removed = disk().remove_folder({Area::kFiles, path.full});
     if (!removed && removed.error() == ENOTEMPTY) {
-      return fail(Code::kConflict,
-                  "The folder '" + printable(path.shown) + "' is not empty; use -r to delete it with all that is in it.");
+      return fail(Code::kConflict, "The folder '" + printable(path.shown) +
+                                       "' is not empty; use -r to delete it with all that is in it.");
     }
     if (!removed) return fail(disk_error(removed.error(), "remove the folder", path.shown));
     return {};
