@@ -97,12 +97,16 @@ def build_type(build):
         return None
 
 
+def memory_bytes(field):
+    """Of the machine: MemTotal, MemAvailable."""
+    with open("/proc/meminfo") as file:
+        return int(re.search(rf"^{field}:\s*(\d+)", file.read(), re.MULTILINE).group(1)) * 1024
+
+
 def describe_machine():
     with open("/proc/cpuinfo") as file:
         model = re.search(r"model name\s*:\s*(.*)", file.read())
-    with open("/proc/meminfo") as file:
-        memory = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1)) * 1024
-    return {"processor": model.group(1) if model else platform.machine(), "cores": len(os.sched_getaffinity(0)), "memory_bytes": memory,
+    return {"processor": model.group(1) if model else platform.machine(), "cores": len(os.sched_getaffinity(0)), "memory_bytes": memory_bytes("MemTotal"),
             "kernel": platform.release(), "python": platform.python_version(), "load_average_at_start": os.getloadavg()[0]}
 
 

@@ -1,8 +1,8 @@
 """Whoever is compared takes turns in one run, so that all meet the same machine."""
-import re
 import subprocess
 import sys
 
+import peers
 import reports
 
 TOUCHED_BYTES = 3 << 30  # more than a turn of any benchmark needs
@@ -14,8 +14,7 @@ _TOUCH = "import mmap, sys; mmap.mmap(-1, int(sys.argv[1]), flags=mmap.MAP_PRIVA
 def touch_free_memory(count):
     """Has the host of a virtual machine back free memory that it took away while nobody used it, or whoever comes next pays for that:
     so many bytes, and never more than half of what is available."""
-    with open("/proc/meminfo") as file:
-        available = int(re.search(r"MemAvailable:\s*(\d+)", file.read()).group(1)) * 1024
+    available = peers.memory_bytes("MemAvailable")
     subprocess.run([sys.executable, "-I", "-c", _TOUCH, str(min(count, available // 2))], check=True, timeout=TOUCH_SECONDS)
 
 
