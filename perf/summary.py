@@ -41,9 +41,9 @@ def _bars(found):
 
 def _concurrency(report):
     rows = []
-    for step in report["steps"]:
+    for note, step in [*(("", step) for step in report["steps"]), (" (whole files, 1 MiB for all buffers)", report["tight"])]:
         latency = [reports.figure(step["latency_seconds"][name] * 1000) if step["latency_seconds"][name] is not None else "-" for name in ("p50", "p99")]
-        rows.append([f"{step['clients']:,}", f"{step['transfers']:,}", f"{step['errors'] + step['lost']}", f"{step['transfers_per_second']:,.0f}", *latency,
+        rows.append([f"{step['clients']:,}{note}", f"{step['transfers']:,}", f"{step['errors'] + step['lost']}", f"{step['transfers_per_second']:,.0f}", *latency,
                      f"{step['server_cpu_seconds_per_transfer'] * 1e6:,.0f}", f"{step['server_peak_bytes'] / MIB:.0f}"])
     return _table(["clients", "transfers", "errors, lost", "a second", "p50 ms", "p99 ms", "server CPU us each", "server MiB"], rows)
 

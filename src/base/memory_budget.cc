@@ -54,11 +54,11 @@ std::unique_ptr<MemoryBudget::Place> MemoryBudget::enter(std::function<void()> o
   {
     const std::lock_guard lock(mutex_);
     number = next_number_++;
-    outside_.emplace(number, nullptr);
+    outside_.emplace(number, Waiting{});
     calls = settle();
     const auto found = outside_.find(number);
     in_at_once = found == outside_.end();
-    if (!in_at_once) found->second = std::move(on_turn);
+    if (!in_at_once) found->second.on_turn = std::move(on_turn);
   }
   for (const auto& call : calls) call();
   return std::make_unique<Place>(shared_from_this(), number, in_at_once);
@@ -82,7 +82,7 @@ void MemoryBudget::leave(Number number) {
   std::list<Request> dropped;
   {
     const std::lock_guard lock(mutex_);
-    outside_.erase(number);
+    if (const auto waiting = outside_.extract(number)) early_ -= waiting.mapped().early;
     inside_.erase(number);
     for (auto one = requests_.begin(); one != requests_.end();) {
       const auto next = std::next(one);
@@ -92,6 +92,14 @@ void MemoryBudget::leave(Number number) {
     calls = settle();
   }
   for (const auto& call : calls) call();
+}
+
+void MemoryBudget::set_early(Number number, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = outside_.find(number);
+  if (found == outside_.end()) return;
+  early_ += bytes - found->second.early;
+  found->second.early = bytes;
 }
 
 bool MemoryBudget::is_in(Number number) const {
@@ -114,11 +122,12 @@ MemoryBudget::Calls MemoryBudget::settle() {
   Calls calls;
   // Before the looks at used_: what is given back after them is seen by whoever gives it back.
   waiting_count_ = outside_.size() + requests_.size();
-  const std::uint64_t most = std::max<std::uint64_t>(1, limit_ / kSlice);
+  const std::uint64_t most = std::max<std::uint64_t>(1, limit_ / 2 / kSlice);
   while (!outside_.empty() && inside_.size() < most && (used_.load() < limit_ || inside_.empty())) {
     auto first = outside_.extract(outside_.begin());
     inside_.emplace(first.key(), true);
-    if (first.mapped()) calls.push_back(std::move(first.mapped()));
+    early_ -= first.mapped().early;
+    if (first.mapped().on_turn) calls.push_back(std::move(first.mapped().on_turn));
   }
   const Number oldest = inside_.empty() ? 0 : inside_.begin()->first;
   oldest_ = oldest;

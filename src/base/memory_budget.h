@@ -1,8 +1,10 @@
 // One budget for the buffers of the whole process. What is held is counted when it is there, not when it is promised.
 // Counting never waits: whoever is about to hold more than a little asks before (reserve), and whoever reads from a
-// socket looks at over(). Transfers enter in the order in which they came; so many are in it as can each have a slice,
-// the others wait. The oldest in it gets whatever it asks for: so there is always one that goes on to its end, however
-// small the budget is, and the budget is exceeded by what one transfer holds at most.
+// socket looks at over() and crowded(). Transfers enter in the order in which they came; so many are in it as can each
+// have a slice of half of it, the others wait. What comes early for those that wait may take a quarter: were it more,
+// those inside could not read what would bring them to their end. The oldest in it gets whatever it asks for: so there
+// is always one that goes on to its end, however small the budget is, and the budget is exceeded by what one transfer
+// holds at most.
 #pragma once
 
 #include <atomic>
@@ -44,7 +46,7 @@ class MemoryCharge {
 class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
  public:
   static constexpr std::uint64_t kLeast = 1u << 20;   ///< a smaller budget is refused where it is configured
-  static constexpr std::uint64_t kSlice = 64u << 10;  ///< of a transfer at least: so many fit into the budget at once
+  static constexpr std::uint64_t kSlice = 64u << 10;  ///< of a transfer at least: so many as fit into half are in it
 
   using Number = std::uint64_t;
   using OnRoom = std::function<void(MemoryCharge)>;
@@ -64,6 +66,8 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
     bool is_in() const { return budget_->is_in(number_); }
     bool is_oldest() const { return budget_->oldest_.load(std::memory_order_relaxed) == number_; }
     Number number() const { return number_; }
+    /// What it holds although it waits for its turn; counted by a MemoryCharge too. Nothing once it is in.
+    void set_early(std::uint64_t bytes) { budget_->set_early(number_, bytes); }
 
    private:
     std::shared_ptr<MemoryBudget> budget_;
@@ -81,6 +85,10 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   std::uint64_t most_used() const { return most_used_.load(std::memory_order_relaxed); }
   bool over() const { return used() >= limit_; }
+  /// Those that wait hold so much that only who has a transfer in the budget should read.
+  bool crowded() const { return early() >= most_early(); }
+  std::uint64_t early() const { return early_.load(std::memory_order_relaxed); }
+  std::uint64_t most_early() const { return limit_ / 4; }
   /// 0: there is no transfer.
   Number oldest() const { return oldest_.load(std::memory_order_relaxed); }
   /// What a transfer should hold at most, as many as there are now.
@@ -91,6 +99,10 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
 
  private:
   friend class MemoryCharge;
+  struct Waiting {
+    std::function<void()> on_turn;
+    std::uint64_t early = 0;  ///< bytes
+  };
   struct Request {
     Number number;
     std::uint64_t bytes;
@@ -100,6 +112,7 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   void count(std::uint64_t bytes);
   void give_back(std::uint64_t bytes);
   void leave(Number number);
+  void set_early(Number number, std::uint64_t bytes);
   bool is_in(Number number) const;
   /// Lets in and grants what there is room for; the calls are made after the lock is let go of.
   Calls settle();
@@ -109,12 +122,13 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
   const std::uint64_t limit_;
   std::atomic<std::uint64_t> used_{0};
   std::atomic<std::uint64_t> most_used_{0};
+  std::atomic<std::uint64_t> early_{0};
   std::atomic<Number> oldest_{0};
   std::atomic<std::size_t> in_count_{0};
   std::atomic<std::size_t> waiting_count_{0};
   mutable std::mutex mutex_;
-  Number next_number_ = 1;                           // guarded by mutex_, as all below
-  std::map<Number, std::function<void()>> outside_;  // in the order in which they came
+  Number next_number_ = 1;             // guarded by mutex_, as all below
+  std::map<Number, Waiting> outside_;  // in the order in which they came
   std::map<Number, bool> inside_;
   std::list<Request> requests_;
 };

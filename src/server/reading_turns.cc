@@ -1,5 +1,10 @@
 #include "server/reading_turns.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "session/hello.h"
+
 namespace millrace {
 
 namespace {
@@ -13,44 +18,48 @@ void ReadingTurns::add(const std::shared_ptr<Session>& session) {
 }
 
 void ReadingTurns::tick() {
-  if (!budget_->over()) {
-    dismiss_guest();
-    read_some();
-  } else if (budget_->transfers() > 0) {
-    dismiss_guest();
-    let_oldest_read();
-  } else {
+  if (budget_->over() && budget_->transfers() == 0) {
     let_guest_read();
+  } else {
+    dismiss_guest();
+    if (budget_->over() || budget_->crowded()) {
+      let_those_inside_read();
+    } else {
+      read_some();
+    }
   }
   if (starved_.empty() && guest_.expired()) timer_.reset();
 }
 
-/// As many as would have room for a slice each.
+/// As many as would have room for a slice each, and for a window each should all of them have to wait.
 void ReadingTurns::read_some() {
-  const std::uint64_t used = budget_->used();
-  const std::uint64_t room = budget_->limit() - std::min(budget_->limit(), used);
-  for (std::uint64_t turns = room / MemoryBudget::kSlice + 1; turns > 0 && !starved_.empty(); --turns) {
+  const auto room = [](std::uint64_t limit, std::uint64_t used) { return limit - std::min(limit, used); };
+  const std::uint64_t window = hello_for(budget_.get()).stream_window;
+  const std::uint64_t turns = std::min(room(budget_->limit(), budget_->used()) / MemoryBudget::kSlice,
+                                       room(budget_->most_early(), budget_->early()) / window);
+  for (std::uint64_t left = turns + 1; left > 0 && !starved_.empty(); --left) {
     const auto session = starved_.front().lock();
     starved_.pop_front();
     if (session) session->read_again();
   }
 }
 
-void ReadingTurns::let_oldest_read() {
-  // Whoever stopped reading did not have it; that changes only with the oldest.
-  if (std::exchange(oldest_, budget_->oldest()) == budget_->oldest()) return;
+void ReadingTurns::let_those_inside_read() {
+  // Of those that stopped reading when the budget was used up, none may go on before another transfer is the oldest.
+  if (std::exchange(oldest_, budget_->oldest()) == budget_->oldest() && budget_->over()) return;
   std::deque<std::weak_ptr<Session>> others;
-  std::shared_ptr<Session> found;
+  std::vector<std::shared_ptr<Session>> found;
   for (auto& one : starved_) {
     auto session = one.lock();
-    if (session && !found && session->mux().has_oldest_transfer()) {
-      found = std::move(session);
-    } else if (session) {
+    if (!session) continue;
+    if (session->mux().may_read()) {
+      found.push_back(std::move(session));
+    } else {
       others.push_back(std::move(one));
     }
   }
   starved_ = std::move(others);
-  if (found) found->read_again();
+  for (const auto& session : found) session->read_again();
 }
 
 void ReadingTurns::let_guest_read() {

@@ -22,7 +22,7 @@ class ReadingTurns {
  private:
   void tick();
   void read_some();
-  void let_oldest_read();
+  void let_those_inside_read();
   void let_guest_read();
   void dismiss_guest();
 

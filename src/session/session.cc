@@ -82,7 +82,7 @@ void Session::wants_write() {
 }
 
 bool Session::may_read() const {
-  return !budget_->over() || is_guest_ || mux_.has_oldest_transfer();
+  return is_guest_ || mux_.may_read();
 }
 
 void Session::admit(const std::optional<wire::Authenticated>& answer) {

@@ -129,11 +129,17 @@ void Mux::abort(const Error& error) {
   impl_->broken = error;
   impl_->control_error(0, error);
 }
-bool Mux::has_oldest_transfer() const {
-  const auto is_oldest = [](const Impl::StreamPtr& stream) { return stream->place && stream->place->is_oldest(); };
+bool Mux::may_read() const {
+  const auto budget = impl_->owner.budget();
+  if (!budget) return true;
+  const bool over = budget->over();
+  if (!over && !budget->crowded()) return true;
+  const auto may_go_on = [over](const Impl::StreamPtr& stream) {
+    return stream->place && (over ? stream->place->is_oldest() : stream->place->is_in());
+  };
   return std::any_of(impl_->streams.begin(), impl_->streams.end(),
-                     [&](const auto& one) { return is_oldest(one.second); }) ||
-         std::any_of(impl_->retired.begin(), impl_->retired.end(), is_oldest);
+                     [&](const auto& one) { return may_go_on(one.second); }) ||
+         std::any_of(impl_->retired.begin(), impl_->retired.end(), may_go_on);
 }
 const wire::Hello& Mux::peer() const {
   return impl_->peer;

@@ -101,8 +101,9 @@ class Mux {
   std::uint64_t take_refusals();
   /// The peer is told this about the connection; nothing else goes any more.
   void abort(const Error& error);
-  /// One of the streams is the transfer that may go on whatever the budget says.
-  bool has_oldest_transfer() const;
+  /// Whether there is room for what would be read; there always is for the transfer that may go on whatever the budget
+  /// says.
+  bool may_read() const;
   const wire::Hello& peer() const;
   bool hello_received() const;
 

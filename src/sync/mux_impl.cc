@@ -91,8 +91,8 @@ void Mux::Impl::retire(Stream& stream) {
   // returned.
   borrowed += std::exchange(stream.extra, 0);
   if (stream.conversation) dying.push_back(std::move(stream.conversation));
-  stream.held.resize(0);
   const std::uint64_t kept = std::exchange(stream.unreleased, 0);
+  stream.count_held();
   if (!owner.budget()) release_connection(kept);
 }
 
@@ -120,7 +120,7 @@ Status Mux::Impl::on_data(const FrameHeader& header, ByteView part, bool last) {
   const auto stream = found->second;
   stream->receive_credit -= static_cast<std::int64_t>(part.size());
   stream->unreleased += part.size();
-  stream->held.resize(stream->unreleased);
+  stream->count_held();
   // With a budget it is that which bounds what is held, and a stream that waits does not stop those beside it.
   if (owner.budget()) release_connection(part.size());
   if (stream->receive_credit < 0)

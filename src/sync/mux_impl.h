@@ -114,6 +114,8 @@ struct Mux::Impl::Stream final : StreamPort, std::enable_shared_from_this<Stream
   /// As guarded(), for a call that comes from another thread and may be the last to hold the stream.
   std::function<void()> posted(std::function<void()> call);
   void grant();
+  /// `unreleased` has changed.
+  void count_held();
   /// Last call to the conversation; if it is still being made, the error is kept for when it is there.
   void close(const Error& error);
   /// Hands a conversation over that was made with this port.

@@ -50,11 +50,16 @@ void Mux::Impl::Stream::release_credit(std::uint64_t bytes) {
   bytes = std::min(bytes, unreleased);
   if (impl == nullptr || bytes == 0) return;
   unreleased -= bytes;
-  held.resize(unreleased);
+  count_held();
   if (!impl->owner.budget()) impl->release_connection(bytes);
   if (ended) return;
   owed += bytes;
   if (owed >= window / 4) grant();
+}
+
+void Mux::Impl::Stream::count_held() {
+  held.resize(unreleased);
+  if (place && waits_for_memory) place->set_early(unreleased);
 }
 
 void Mux::Impl::Stream::set_window(std::uint64_t bytes) {

@@ -42,12 +42,12 @@ class Memory(ServerTest):
         raise AssertionError("the connection ended without an error on the stream")
 
     def take_all_places(self):
-        """Sixteen transfers that do nothing: as many as a budget of 1 MiB has places."""
-        for i in range(16):
+        """Eight transfers that do nothing: as many as a budget of 1 MiB has places."""
+        for i in range(8):
             client = RawClient(self.server.port)
             self.addCleanup(client.socket.close)
             client.send(frame(HELLO, 0) + upload_request(1, b"held%d" % i, 100_000))
-        wait_for(lambda: self.figures()["transfers"] == "16", "all places taken")
+        wait_for(lambda: self.figures()["transfers"] == "8", "all places taken")
 
     def load(self, *arguments):
         return subprocess.run([LOAD, "run", "--url", self.url.rstrip("/"), "-q", "--seed", "1", "--verify", "--threshold", "errors<0.0001%", *arguments],

@@ -49,6 +49,7 @@ class Benchmarks(PerfTest):
         self.assertEqual([(step["clients"], step["errors"], step["lost"]) for step in report["steps"]], [(1, 0, 0), (5, 0, 0)])
         self.assertEqual(report["steps"][1]["transfers"], 20)
         self.assertGreater(report["steps"][1]["server_peak_bytes"], 1 << 20)
+        self.assertEqual([report["tight"][name] for name in ("clients", "transfers", "errors", "lost")], [5, 5, 0, 0])
         self.assertEqual(report["bars"][0]["met"], None)  # ten thousand clients were not there
 
     def test_compare_peers_and_the_summary(self):

@@ -134,7 +134,7 @@ void SimulatedServer::tick_watch() {
   });
 }
 
-/// As ReadingTurns: with room all read, without it the oldest transfer, or one session where there is no transfer.
+/// As ReadingTurns: all read that may, and one session where nobody may and there is no transfer.
 void SimulatedServer::tick_reading() {
   bool is_starved = false;
   for (auto all = sessions_; const auto& [number, session] : all) {

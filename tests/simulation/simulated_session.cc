@@ -72,7 +72,7 @@ void SimulatedSession::on_cut() {
 
 bool SimulatedSession::is_reading() {
   if (closing_ || is_closed_) return false;
-  if (!budget_ || !budget_->over() || is_guest_ || mux_.has_oldest_transfer()) return true;
+  if (is_guest_ || mux_.may_read()) return true;
   is_starved_ = true;
   return false;
 }

@@ -35,22 +35,43 @@ SCENARIO("what is held is counted while it is held") {
   CHECK(budget->most_used() == kMiB);
 }
 
-SCENARIO("so many transfers begin as slices fit, the others in the order in which they came") {
+SCENARIO("so many transfers begin as slices fit into half, the others in the order in which they came") {
   const auto budget = std::make_shared<MemoryBudget>(kMiB);
   std::deque<std::unique_ptr<MemoryBudget::Place>> places;
   std::vector<int> turns;
-  for (int i = 0; i < 20; ++i) places.push_back(budget->enter([&turns, i] { turns.push_back(i); }));
-  for (int i = 0; i < 20; ++i) CHECK(places[i]->is_in() == (i < 16));
+  for (int i = 0; i < 12; ++i) places.push_back(budget->enter([&turns, i] { turns.push_back(i); }));
+  for (int i = 0; i < 12; ++i) CHECK(places[i]->is_in() == (i < 8));
   CHECK(turns.empty());
-  CHECK(budget->transfers() == 16);
+  CHECK(budget->transfers() == 8);
   CHECK(budget->waiting() == 4);
-  places[17].reset();  // gave up
+  places[9].reset();  // gave up
   places[5].reset();
-  CHECK(turns == std::vector<int>{16});
+  CHECK(turns == std::vector<int>{8});
   places[6].reset();
   places[7].reset();
-  CHECK(turns == std::vector<int>{16, 18, 19});
+  CHECK(turns == std::vector<int>{8, 10, 11});
   CHECK(budget->waiting() == 0);
+}
+
+SCENARIO("what those that wait hold may be a quarter, and counts no more once it is their turn or they have gone") {
+  const auto budget = std::make_shared<MemoryBudget>(kMiB);
+  std::deque<std::unique_ptr<MemoryBudget::Place>> places;
+  for (int i = 0; i < 12; ++i) places.push_back(budget->enter(nullptr));
+  for (const auto& place : places) place->set_early(kMiB / 16);
+  CHECK(budget->early() == kMiB / 4);  // of four; eight are in
+  CHECK(budget->crowded());
+  CHECK_FALSE(budget->over());
+  places[11]->set_early(kMiB / 32);
+  CHECK(budget->early() == kMiB / 4 - kMiB / 32);
+  CHECK_FALSE(budget->crowded());
+  places[3].reset();
+  CHECK(places[8]->is_in());
+  CHECK(budget->early() == kMiB / 8 + kMiB / 32);
+  places[9].reset();
+  places[11].reset();
+  CHECK(budget->early() == kMiB / 16);
+  places.clear();
+  CHECK(budget->early() == 0);
 }
 
 SCENARIO("nobody begins while more is held than the budget has, unless nobody else is in it") {
