@@ -1,6 +1,7 @@
 #include "delta/patch.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/varint.h"
 
@@ -203,22 +204,51 @@ Result<std::optional<ReceivedPart>> PartAssembler::feed(ByteView& bytes) {
     in_part_ = parse_headers();
     if (error_) return fail(*error_);
   }
-  const auto fill = [&](Buffer& into, std::uint64_t wanted) {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted - into.size(), bytes.size()));
-    // Memory is taken as bytes arrive, not as they are announced; growing by much copies little.
-    if (into.capacity() < into.size() + count)
-      into.reserve(static_cast<std::size_t>(
-          std::min<std::uint64_t>(wanted, std::max<std::size_t>(8 * into.capacity(), into.size() + count))));
-    append(into, bytes.first(count));
-    bytes = bytes.subspan(count);
-    return into.size() == wanted;
-  };
-  if (!fill(part_.instructions, instruction_bytes_)) return std::nullopt;
-  if (!fill(part_.coded, coded_bytes_)) return std::nullopt;
+  fill_instructions(bytes);
+  if (part_.instructions.size() < instruction_bytes_) return std::nullopt;
+  fill_coded(bytes);
+  if (coded_filled_ < coded_bytes_) return std::nullopt;
   in_part_ = false;
-  ReceivedPart done = std::move(part_);
-  part_ = ReceivedPart();
-  return std::optional<ReceivedPart>(std::move(done));
+  coded_filled_ = 0;
+  return std::optional<ReceivedPart>(std::exchange(part_, {}));
+}
+
+/// The size that a buffer takes which has `size` bytes, needs `needed` and will have `wanted` in the end.
+std::size_t PartAssembler::grown(std::size_t size, std::size_t needed, std::uint64_t wanted) const {
+  return static_cast<std::size_t>(std::min<std::uint64_t>(wanted, std::max<std::uint64_t>(2 * size, needed + ahead_)));
+}
+
+void PartAssembler::fill_instructions(ByteView& bytes) {
+  Buffer& into = part_.instructions;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(instruction_bytes_ - into.size(), bytes.size()));
+  if (into.capacity() < into.size() + count)
+    into.reserve(grown(into.capacity(), into.size() + count, instruction_bytes_));
+  append(into, bytes.first(count));
+  bytes = bytes.subspan(count);
+}
+
+void PartAssembler::fill_coded(ByteView& bytes) {
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(coded_bytes_ - coded_filled_, bytes.size()));
+  if (count == 0) return;
+  const std::size_t needed = coded_filled_ + count;
+  if (part_.coded.size() < needed) take_memory(grown(part_.coded.size(), needed, coded_bytes_));
+  Byte* const place = part_.coded.data() + coded_filled_;
+  if (bytes.data() != place) std::memcpy(place, bytes.data(), count);
+  coded_filled_ += count;
+  bytes = bytes.subspan(count);
+}
+
+void PartAssembler::take_memory(std::size_t bytes) {
+  part_.coded.reserve(bytes);
+  part_.coded.resize(bytes);
+}
+
+void PartAssembler::take_rest() {
+  if (in_part_) take_memory(static_cast<std::size_t>(coded_bytes_));
+}
+
+MutableBytes PartAssembler::space() {
+  return MutableBytes(part_.coded).subspan(coded_filled_);
 }
 
 std::vector<ByteRange> prefix_ranges(const PartPlan& plan, std::uint64_t start, std::uint64_t window) {

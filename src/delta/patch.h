@@ -91,8 +91,15 @@ struct ReceivedPart {
 /// Cuts the patch stream into parts; holds one part at most.
 class PartAssembler {
  public:
+  /// Memory is taken as bytes arrive, not as they are announced, but for `ahead` bytes beyond them.
+  explicit PartAssembler(std::uint64_t ahead = 0) : ahead_(ahead) {}
   /// Takes bytes from the front of `bytes` until a part is complete or all are taken.
   Result<std::optional<ReceivedPart>> feed(ByteView& bytes);
+  /// Where the next bytes will lie, as far as memory was taken for them: who has them written there and then feeds them
+  /// from there spares a copy. Valid until the next feed().
+  MutableBytes space();
+  /// Takes memory for all of the part that is under way.
+  void take_rest();
   bool header_known() const { return header_known_; }
   /// Of the part that is under way and not complete: how long it will be. 0 as long as that is not known.
   std::uint64_t part_bytes() const { return in_part_ ? instruction_bytes_ + coded_bytes_ : 0; }
@@ -101,6 +108,11 @@ class PartAssembler {
 
  private:
   bool parse_headers();
+  void fill_instructions(ByteView& bytes);
+  void fill_coded(ByteView& bytes);
+  std::size_t grown(std::size_t size, std::size_t needed, std::uint64_t wanted) const;
+  void take_memory(std::size_t bytes);
+  std::uint64_t ahead_;
   Buffer head_;
   bool header_known_ = false;
   std::uint64_t prefix_window_ = 0;
@@ -108,6 +120,7 @@ class PartAssembler {
   bool in_part_ = false;
   std::uint64_t instruction_bytes_ = 0;
   std::uint64_t coded_bytes_ = 0;
+  std::size_t coded_filled_ = 0;  ///< of `part_.coded`, whose size is what memory was taken for
   ReceivedPart part_;
   std::optional<Error> error_;
 };

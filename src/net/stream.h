@@ -27,6 +27,9 @@ class Stream {
     std::function<void(Error)> on_closed;  ///< the peer ended or broke the connection: kNetwork; kTls
     std::function<bool()> may_read{};      ///< asked before each read; false pauses reading. Null: always
     std::function<void()> on_refused{};    ///< reading was paused by may_read()
+    /// Asked before each read: where on_bytes() wants the next bytes. Null or empty, and in streams that have to look
+    /// into what they read: anywhere.
+    std::function<MutableBytes()> space{};
   };
   virtual ~Stream() = default;
   virtual void start(Events events) = 0;

@@ -10,7 +10,8 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr int kReadsPerTurn = 2;  ///< a stream that sends without end gives way to the others of its loop
+constexpr std::size_t kBytesPerTurn =
+    2 * kReadBytes;  ///< a stream that sends without end gives way to its loop's others
 
 /// libuv fills it and hands it on within one call, so all sockets of a loop, which is a thread, share one.
 Buffer& read_buffer() {
@@ -30,8 +31,9 @@ struct TcpStream::Handle {
   Events events;
   bool reading = false;
   bool refused = false;
-  bool broken = false;  ///< a write failed: what is left to be read is read, and its end says why
-  int full_reads = 0;   ///< since the last read that left nothing in the socket
+  bool broken = false;         ///< a write failed: what is left to be read is read, and its end says why
+  MutableBytes place{};        ///< of the read that is under way
+  std::size_t turn_bytes = 0;  ///< since the last read that left nothing in the socket
 
   void stop_reading() {
     reading = false;
@@ -147,14 +149,16 @@ void TcpStream::resume_reading() {
       [](uv_handle_t* given, std::size_t, uv_buf_t* buffer) {
         auto* const handle = static_cast<Handle*>(given->data);
         handle->refused = handle->events.may_read && !handle->events.may_read();
-        if (handle->refused || handle->full_reads == kReadsPerTurn) {
+        if (handle->refused || handle->turn_bytes >= kBytesPerTurn) {
           // libuv reads on in the loop's next turn.
-          handle->full_reads = 0;
+          handle->turn_bytes = 0;
           *buffer = uv_buf_init(nullptr, 0);
           return;
         }
-        Buffer& held = read_buffer();
-        *buffer = uv_buf_init(reinterpret_cast<char*>(held.data()), static_cast<unsigned>(held.size()));
+        handle->place = handle->events.space ? handle->events.space() : MutableBytes();
+        if (handle->place.empty()) handle->place = read_buffer();
+        *buffer =
+            uv_buf_init(reinterpret_cast<char*>(handle->place.data()), static_cast<unsigned>(handle->place.size()));
       },
       [](uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
         auto* const handle = static_cast<Handle*>(stream->data);
@@ -172,10 +176,11 @@ void TcpStream::resume_reading() {
           if (on_closed) on_closed(error);
           return;
         }
-        handle->full_reads = count == static_cast<ssize_t>(kReadBytes) ? handle->full_reads + 1 : 0;
-        handle->owner->bytes_read_ += static_cast<std::uint64_t>(count);
+        const auto bytes = handle->place.first(static_cast<std::size_t>(count));
+        handle->turn_bytes = bytes.size() == handle->place.size() ? handle->turn_bytes + bytes.size() : 0;
+        handle->owner->bytes_read_ += bytes.size();
         const auto on_bytes = handle->events.on_bytes;
-        if (on_bytes) on_bytes(ByteView(read_buffer()).first(static_cast<std::size_t>(count)));
+        if (on_bytes) on_bytes(bytes);
       });
 }
 

@@ -98,6 +98,7 @@ class WatchedRequest final : public Conversation, public StreamPort {
     count_wire(bytes.size());
     return inner_->on_data(bytes);
   }
+  MutableBytes data_space() override { return inner_->data_space(); }
   Status on_writable() override { return inner_->on_writable(); }
   bool holds_memory() const override { return inner_ && inner_->holds_memory(); }
   void on_closed(const Error& error) override {

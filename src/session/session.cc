@@ -64,7 +64,8 @@ void Session::start() {
                     const auto self = shared_from_this();
                     starved_ = true;
                     if (on_starved_) on_starved_();
-                  }});
+                  },
+                  [this] { return closing_ ? MutableBytes() : mux_.receive_space(); }});
   flush();
 }
 

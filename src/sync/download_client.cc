@@ -113,6 +113,11 @@ class DownloadClient final : public Conversation, public std::enable_shared_from
     return {};
   }
 
+  MutableBytes data_space() override {
+    const bool is_patch = receiver_ && !bulk_.active() && !(ladder_ && ladder_->expects_data());
+    return is_patch ? receiver_->data_space() : MutableBytes();
+  }
+
   void on_closed(const Error& error) override {
     // The new version is in place and proven; only the server's last word is missing.
     if (committed_) return report(result(false));

@@ -34,6 +34,18 @@ Status Mux::on_bytes(ByteView bytes) {
   return impl_->feed(bytes);
 }
 
+MutableBytes Mux::receive_space() {
+  constexpr std::size_t kLeastSpared = 16u << 10;  // less is read faster together with what follows
+  const FrameDecoder& decoder = impl_->decoder;
+  if (impl_->broken || !decoder.is_at_data()) return {};
+  const auto stream = impl_->find(decoder.data_stream());
+  if (!stream || stream->ended || !stream->conversation) return {};
+  const MutableBytes space = stream->conversation->data_space();
+  if (space.size() < kLeastSpared) return {};
+  if (decoder.data_to_come() == 0) return impl_->next_header;
+  return space.first(std::min(space.size(), decoder.data_to_come()));
+}
+
 void Mux::Owner::on_authenticate(std::optional<std::string>) {}
 void Mux::Owner::on_authenticated(const wire::Authenticated&) {}
 

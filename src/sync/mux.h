@@ -61,6 +61,10 @@ class Mux {
   /// Bytes from the transport. An error is fatal to the connection and given again at each further call: flush the
   /// output (it has an ERROR on stream 0 and nothing of the streams any more), then close.
   Status on_bytes(ByteView bytes);
+  /// Where the transport should put what it reads next, before it gives it to on_bytes() as a view of that place: into
+  /// the content that is arriving, which spares a copy, or where the next header in it is expected, so that the content
+  /// behind it is not read with it. Empty: anywhere. Valid until anything else is called.
+  MutableBytes receive_space();
   /// Client: says who it is. Once, before the first stream is opened.
   void authenticate(const std::string& token);
   /// Server: the peer is served, and told so where it had a token. What it sent meanwhile is looked at within. Errors:

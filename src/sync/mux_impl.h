@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -49,6 +50,7 @@ class Mux::Impl final : public FrameDecoder::Sink {
   wire::Hello peer;
   Owner& owner;
   FrameDecoder decoder;
+  std::array<Byte, 32> next_header{};  ///< what is read of it, within content
   bool hello_received = false;
   enum class Entrance : std::uint8_t { kNotAsked, kAsked, kAdmitted };
   Entrance entrance = Entrance::kNotAsked;

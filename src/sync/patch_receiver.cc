@@ -38,6 +38,7 @@ PatchReceiver::PatchReceiver(StreamPort& port, const Toolbox& toolbox, PatchBasi
                              std::function<void(Error)> on_error, AtEnd at_end)
     : port_(port),
       state_(std::make_shared<State>(std::move(basis), std::move(draft), max_bytes, toolbox)),
+      assembler_(port.slice()),
       on_end_(std::move(on_end)),
       on_error_(std::move(on_error)),
       at_end_(std::move(at_end)) {}
@@ -50,7 +51,7 @@ const PatchApplier& PatchReceiver::applier() const {
 
 void PatchReceiver::start_repair() {
   state_->repairer.emplace(*state_->draft);
-  assembler_ = PartAssembler();
+  assembler_ = PartAssembler(port_.slice());
   ended_ = false;
 }
 
@@ -98,6 +99,7 @@ void PatchReceiver::await_rest() {
     room_ = std::move(*room);
     has_room_ = true;
   }
+  if (has_room_) assembler_.take_rest();
   port_.release_credit(std::exchange(credit_, 0));
 }
 

@@ -29,6 +29,8 @@ class PatchReceiver {
                 AtEnd at_end = nullptr);
   ~PatchReceiver();
   Status on_data(ByteView bytes);
+  /// See Conversation::data_space().
+  MutableBytes data_space() { return assembler_.space(); }
   const PatchApplier& applier() const;
   bool busy() const { return running_; }
   /// A part has come in part.

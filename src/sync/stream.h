@@ -121,6 +121,9 @@ class Conversation {
   virtual Status on_message(FrameType type, ByteView payload) = 0;
   /// DATA of this stream. Its bytes stay counted against the window until release_credit().
   virtual Status on_data(ByteView bytes) = 0;
+  /// Where DATA that comes next would be copied to, if that is known; it may then come as a view of just that place.
+  /// Valid until anything else is called.
+  virtual MutableBytes data_space() { return {}; }
   /// unsent_bytes() fell below kHighWater again.
   virtual Status on_writable() { return {}; }
   /// It holds what can only go on with more from the peer, besides DATA that was not released.

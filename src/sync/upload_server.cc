@@ -125,6 +125,8 @@ class UploadServer final : public Conversation {
     return {};
   }
 
+  MutableBytes data_space() override { return receiver_ && !bits_.active() ? receiver_->data_space() : MutableBytes(); }
+
   Status on_writable() override {
     if (signer_) signer_->pump();
     return {};

@@ -93,6 +93,10 @@ class FrameDecoder {
   Buffer take_rest() { return std::exchange(rest_, {}); }
   /// Of a frame that is not complete.
   std::size_t held_bytes() const { return held_.size() + rest_.size(); }
+  /// The last header was that of a DATA frame; of its payload so much is to come, then the next header.
+  bool is_at_data() const { return header_.type == static_cast<std::uint8_t>(FrameType::kData) && held_.empty(); }
+  std::size_t data_to_come() const { return remaining_; }
+  std::uint32_t data_stream() const { return header_.stream; }
   bool in_frame() const { return state_ != State::kHeader || !held_.empty(); }
 
  private:

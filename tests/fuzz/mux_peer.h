@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "fuzz/fuzz.h"
-#include "sync/mux.h"
+#include "support/feed_in_place.h"
 
 namespace millrace::fuzz {
 
@@ -42,7 +42,7 @@ class MuxSide final : public Mux::Owner {
 
   /// False once the connection is broken.
   bool feed(ByteView bytes) {
-    if (mux.on_bytes(bytes)) return true;
+    if (test::feed_in_place(mux, bytes)) return true;
     require(!mux.on_bytes({}), "an error is given again");
     return false;
   }

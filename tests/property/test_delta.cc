@@ -78,14 +78,26 @@ TEST_CASE("tree exchange and patch rebuild the target from the basis") {
     }
     patch_basis.chunk_offsets.push_back(offset);
     PatchApplier applier(patch_basis, draft, target.size());
-    PartAssembler assembler;
+    PartAssembler assembler(random.below(2) * random.below(8u << 20));
     std::optional<Digest> root;
-    // Cuts at random places, as a socket makes them.
+    // Cuts at random places, as a socket makes them; some are read to where they belong.
     for (ByteView rest(wire); !rest.empty();) {
       ByteView piece = rest.first(std::min<std::size_t>(rest.size(), 1 + random.below(100'000)));
       rest = rest.subspan(piece.size());
       while (!piece.empty()) {
-        auto part = assembler.feed(piece).value();
+        if (random.below(4) == 0) assembler.take_rest();
+        const MutableBytes space = assembler.space();
+        ByteView portion = piece.first(random.below(2) == 0 ? piece.size() : std::min(piece.size(), space.size()));
+        piece = piece.subspan(portion.size());
+        if (portion.size() <= space.size() && !portion.empty()) {
+          std::memcpy(space.data(), portion.data(), portion.size());
+          portion = space.first(portion.size());
+        }
+        const std::size_t given = portion.size();
+        auto part = assembler.feed(portion).value();
+        CHECK(portion.size() <= given);
+        // What was not taken belongs to the next part.
+        piece = ByteView(piece.data() - portion.size(), piece.size() + portion.size());
         if (part)
           root = applier.apply(std::move(*part), assembler.prefix_window(), assembler.addressing(), *hasher, *codec)
                      .value();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "session/hello.h"
+#include "support/feed_in_place.h"
 
 namespace millrace::simulation {
 
@@ -62,7 +63,7 @@ void SimulatedSession::start() {
 void SimulatedSession::on_bytes(ByteView bytes) {
   const auto self = shared_from_this();
   if (closing_ || is_closed_) return;
-  if (const auto status = mux_.on_bytes(bytes); !status) closing_ = status.error();
+  if (const auto status = test::feed_in_place(mux_, bytes); !status) closing_ = status.error();
   flush();
 }
 

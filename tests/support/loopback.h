@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "base/random.h"
+#include "support/feed_in_place.h"
 #include "sync/mux.h"
 #include "sync/server_conversations.h"
 
@@ -77,7 +78,7 @@ class Loopback {
     for (ByteView rest(bytes); !rest.empty();) {
       const ByteView part = rest.first(std::min<std::size_t>(rest.size(), 1 + random_.below(50'000)));
       rest = rest.subspan(part.size());
-      if (!to.mux.on_bytes(part)) return false;
+      if (!feed_in_place(to.mux, part)) return false;
     }
     return !bytes.empty();
   }

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "base/varint.h"
+#include "support/feed_in_place.h"
 #include "sync/mux.h"
 
 namespace millrace::test {
@@ -296,7 +297,8 @@ class MuxPair {
     while (at < pipe.size()) {
       const std::uint64_t scale = std::uint64_t{1} << random_.below(17);
       const std::size_t count = std::min<std::size_t>(pipe.size() - at, 1 + random_.below(scale));
-      const auto status = to.mux.on_bytes(ByteView(pipe).subspan(at, count));
+      const ByteView portion = ByteView(pipe).subspan(at, count);
+      const auto status = random_.below(2) == 0 ? to.mux.on_bytes(portion) : feed_in_place(to.mux, portion);
       INFO((status ? std::string() : status.error().sentence));
       REQUIRE(status);
       at += count;

@@ -22,6 +22,7 @@ class Keeper final : public Conversation {
     received += bytes.size();
     return {};
   }
+  MutableBytes data_space() override { return MutableBytes(content).subspan(std::min(received, content.size())); }
   void on_closed(const Error& error) override { closed = error; }
   void let_go() { port_.release_credit(received); }
   void finish() { port_.send_last(wire::Done{}); }
@@ -29,6 +30,7 @@ class Keeper final : public Conversation {
 
   bool begun = false;
   std::uint64_t received = 0;
+  Buffer content;  ///< where it wants what it receives
   std::optional<Error> closed;
 
  private:
@@ -89,6 +91,39 @@ SCENARIO("what a stream received is counted until it lets go of it, or ends") {
   server.keepers[1]->port().fail({Code::kFailed, "over"});
   server.flush();
   CHECK(budget->used() == 0);
+}
+
+SCENARIO(
+    "a transport is told where the content that is arriving belongs, and to read only the header that stands in it") {
+  Server server(std::make_shared<MemoryBudget>(kMiB));
+  server.upload(1);
+  Keeper& keeper = *server.keepers[0];
+  keeper.content = Buffer(100'000);
+  CHECK(server.mux.receive_space().empty());
+  const Buffer frame = frame_of(0, 0, 1, Buffer(60'000));
+  const std::size_t header = frame.size() - 60'000;
+  server.feed(Buffer(frame.begin(), frame.begin() + 2));
+  CHECK(server.mux.receive_space().empty());  // within a header
+  server.feed(Buffer(frame.begin() + 2, frame.begin() + static_cast<std::ptrdiff_t>(header) + 1000));
+  MutableBytes space = server.mux.receive_space();
+  CHECK(space.data() == keeper.content.data() + 1000);
+  CHECK(space.size() == 59'000);
+  REQUIRE(server.mux.on_bytes(space));
+  CHECK(keeper.received == 60'000);
+  // Between two frames of it.
+  space = server.mux.receive_space();
+  CHECK(space.size() >= header);
+  CHECK(space.size() < 100);
+  server.data(1, 39'000);
+  CHECK(server.mux.receive_space().empty());  // not worth a read of its own
+  keeper.content = Buffer(1 << 20);
+  CHECK_FALSE(server.mux.receive_space().empty());
+  server.upload(3);
+  CHECK(server.mux.receive_space().empty());  // a message was the last frame
+  server.data(1, 1);
+  CHECK_FALSE(server.mux.receive_space().empty());
+  keeper.finish();
+  CHECK(server.mux.receive_space().empty());
 }
 
 SCENARIO("a frame that has come in part is counted, and so is what waits to be sent") {

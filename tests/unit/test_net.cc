@@ -96,6 +96,53 @@ SCENARIO("bytes arrive in order and both sides count them") {
   listener->reset();
 }
 
+SCENARIO("bytes are read to where they are wanted, and anywhere while nothing is said") {
+  Loop loop;
+  Buffer sent(1'000'000);
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<Byte>(i * 7 + i / 251);
+  Buffer got(sent.size());
+  std::size_t arrived = 0;
+  std::size_t in_place = 0;
+  std::unique_ptr<TcpStream> served;
+  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](Socket from, Descriptors) {
+    served = std::make_unique<TcpStream>(loop);
+    REQUIRE(served->adopt(std::move(from)));
+    TcpStream::Events events;
+    const auto place = [&] { return MutableBytes(got).subspan(arrived); };
+    // In the first half and the last quarter, in turns in pieces of 10,000 bytes and to the end.
+    events.space = [&, place] {
+      const bool anywhere = arrived >= sent.size() / 2 && arrived < sent.size() / 4 * 3;
+      const MutableBytes rest = place();
+      return anywhere ? MutableBytes()
+                      : rest.first(arrived % 3 == 0 ? rest.size() : std::min<std::size_t>(rest.size(), 10'000));
+    };
+    events.on_bytes = [&, place](ByteView bytes) {
+      REQUIRE(bytes.size() <= place().size());
+      if (bytes.data() == place().data()) {
+        in_place += bytes.size();
+      } else {
+        std::memcpy(place().data(), bytes.data(), bytes.size());
+      }
+      arrived += bytes.size();
+    };
+    served->start(events);
+  });
+  REQUIRE(listener);
+  TcpStream client(loop);
+  client.connect("127.0.0.1", std::to_string((*listener)->port()), [&](Status connected) {
+    REQUIRE(connected);
+    client.start({});
+    client.write({{{}, nullptr, sent}});
+  });
+  while (arrived < sent.size()) uv_run(loop.raw(), UV_RUN_ONCE);
+  CHECK(got == sent);
+  CHECK(in_place >= sent.size() / 2);
+  CHECK(served->bytes_read() == sent.size());
+  client.close();
+  served->close();
+  listener->reset();
+}
+
 SCENARIO("the peer's last words are read before a failed write ends the connection") {
   GIVEN("a peer that takes nothing, and a client that does not read while it has so much to send") {
     std::signal(SIGPIPE, SIG_IGN);
