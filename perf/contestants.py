@@ -206,7 +206,7 @@ class Sftp(Contestant):
         with open(self._path("sshd_config"), "w") as file:
             file.write(f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {self._path('host')}\nAuthorizedKeysFile {self._path('authorized')}\n"
                        f"PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
-                       f"MaxStartups {MANY}\nUseDNS no\nSubsystem sftp internal-sftp\n")
+                       f"MaxStartups {MANY}\nLoginGraceTime 0\nUseDNS no\nSubsystem sftp internal-sftp\n")
         self.start([sshd, "-D", "-e", "-f", self._path("sshd_config")], self.port)
         self.batches = 0
 

@@ -133,6 +133,25 @@ class Turns(unittest.TestCase):
         self.assertEqual(results, {name: [{"seconds": 0}, {"seconds": 1}] for name in "ab"})
         turns.touch_free_memory(1 << 20)
 
+    def test_a_turn_of_another_that_fails_is_made_again_once(self):
+        import peers
+        comparison = script("compare_peers").Comparison(None, None, [], {})
+
+        def failing(times):
+            left = iter([True] * times)
+
+            def run(index):
+                if next(left, False):
+                    raise peers.Failed("Connection closed")
+                return index
+            return run
+
+        self.assertEqual(comparison.patient("sftp", failing(1))(3), 3)
+        self.assertEqual(comparison.repeated, ["sftp: Connection closed"])
+        for name, times in (("sftp", 2), ("millrace", 1), ("millrace, durable", 1)):
+            with self.assertRaises(peers.Failed):
+                comparison.patient(name, failing(times))(3)
+
 
 class Page(PerfTest):
     def test_plots_and_tables_are_on_one_page_and_are_only_that(self):
