@@ -56,8 +56,8 @@ def _comparison(report):
             peer = scenario["peers"].get(name, {})
             rows.append([name + (" (encrypted)" if peer.get("encrypted") else ""), f"{median['seconds']:.2f}", f"{median['span'][0]:.2f}-{median['span'][1]:.2f}",
                          f"{median['server_cpu_seconds_per_transfer'] * 1000:,.2f}", f"{median['server_peak_bytes'] / MIB:,.0f}", f"{median['server_peak_resident_bytes'] / MIB:,.0f}"])
-        skipped = [f"{name} is missing: {reason}." for name, reason in scenario["skipped"].items()]
-        lines += [f"**{scenario['title']}**", "", *_table(["", "seconds", "span", "server CPU ms a transfer", "server MiB, shared once", "resident"], rows), *skipped, *([""] if skipped else [])]
+        notes = [f"{name} is missing: {reason}." for name, reason in scenario["skipped"].items()] + [f"Made again: {reason}." for reason in scenario["repeated"]]
+        lines += [f"**{scenario['title']}**", "", *_table(["", "seconds", "span", "server CPU ms a transfer", "server MiB, shared once", "resident"], rows), *notes, *([""] if notes else [])]
     return lines
 
 

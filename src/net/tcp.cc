@@ -10,8 +10,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr std::size_t kBytesPerTurn =
-    2 * kReadBytes;  ///< a stream that sends without end gives way to its loop's others
+constexpr std::size_t kBytesPerTurn = 2 * kReadBytes;  ///< then a stream gives way to the others of its loop
 
 /// libuv fills it and hands it on within one call, so all sockets of a loop, which is a thread, share one.
 Buffer& read_buffer() {

@@ -61,24 +61,54 @@ SCENARIO("a slow disk holds up no other lane") {
   CHECK(slow_ended);
 }
 
-SCENARIO("bytes arrive in order and both sides count them") {
+namespace {
+
+Buffer numbered(std::size_t bytes) {
+  Buffer out(bytes);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Byte>(i * 7 + i / 251);
+  return out;
+}
+
+/// A client's stream and that of a server, which is given `events`.
+struct Served {
+  explicit Served(TcpStream::Events events)
+      : listener(
+            TcpListener::listen(loop, "127.0.0.1", 0, [this, events = std::move(events)](Socket from, Descriptors) {
+              served = std::make_unique<TcpStream>(loop);
+              REQUIRE(served->adopt(std::move(from)));
+              served->start(events);
+            })) {
+    REQUIRE(listener);
+  }
+  ~Served() {
+    client.close();
+    if (served) served->close();
+    listener->reset();
+  }
+  void connected(const std::function<void(TcpStream&)>& then) {
+    client.connect("127.0.0.1", std::to_string((*listener)->port()), [this, then](Status connected) {
+      REQUIRE(connected);
+      client.start({});
+      then(client);
+    });
+  }
+  void run_once() { uv_run(loop.raw(), UV_RUN_ONCE); }
+
   Loop loop;
-  Buffer sent(3'000'000);
-  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<Byte>(i * 7 + i / 251);
-  Buffer got;
   std::unique_ptr<TcpStream> served;
-  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](Socket from, Descriptors) {
-    served = std::make_unique<TcpStream>(loop);
-    REQUIRE(served->adopt(std::move(from)));
-    TcpStream::Events events;
-    events.on_bytes = [&](ByteView bytes) { append(got, bytes); };
-    served->start(events);
-  });
-  REQUIRE(listener);
-  TcpStream client(loop);
-  client.connect("127.0.0.1", std::to_string((*listener)->port()), [&](Status connected) {
-    REQUIRE(connected);
-    client.start({});
+  Result<std::unique_ptr<TcpListener>> listener;
+  TcpStream client{loop};
+};
+
+}  // namespace
+
+SCENARIO("bytes arrive in order and both sides count them") {
+  const Buffer sent = numbered(3'000'000);
+  Buffer got;
+  TcpStream::Events events;
+  events.on_bytes = [&](ByteView bytes) { append(got, bytes); };
+  Served pair(events);
+  pair.connected([&](TcpStream& client) {
     client.write({{{1, 2, 3}, nullptr, {}}});
     std::vector<WritePiece> pieces;
     for (std::size_t at = 0; at < sent.size(); at += 500'000)
@@ -87,60 +117,41 @@ SCENARIO("bytes arrive in order and both sides count them") {
   });
   Buffer expected{1, 2, 3};
   append(expected, sent);
-  while (got.size() < expected.size()) uv_run(loop.raw(), UV_RUN_ONCE);
+  while (got.size() < expected.size()) pair.run_once();
   CHECK(got == expected);
-  CHECK(client.bytes_written() == expected.size());
-  CHECK(served->bytes_read() == expected.size());
-  client.close();
-  served->close();
-  listener->reset();
+  CHECK(pair.client.bytes_written() == expected.size());
+  CHECK(pair.served->bytes_read() == expected.size());
 }
 
 SCENARIO("bytes are read to where they are wanted, and anywhere while nothing is said") {
-  Loop loop;
-  Buffer sent(1'000'000);
-  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<Byte>(i * 7 + i / 251);
+  const Buffer sent = numbered(1'000'000);
   Buffer got(sent.size());
   std::size_t arrived = 0;
   std::size_t in_place = 0;
-  std::unique_ptr<TcpStream> served;
-  auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](Socket from, Descriptors) {
-    served = std::make_unique<TcpStream>(loop);
-    REQUIRE(served->adopt(std::move(from)));
-    TcpStream::Events events;
-    const auto place = [&] { return MutableBytes(got).subspan(arrived); };
-    // In the first half and the last quarter, in turns in pieces of 10,000 bytes and to the end.
-    events.space = [&, place] {
-      const bool anywhere = arrived >= sent.size() / 2 && arrived < sent.size() / 4 * 3;
-      const MutableBytes rest = place();
-      return anywhere ? MutableBytes()
-                      : rest.first(arrived % 3 == 0 ? rest.size() : std::min<std::size_t>(rest.size(), 10'000));
-    };
-    events.on_bytes = [&, place](ByteView bytes) {
-      REQUIRE(bytes.size() <= place().size());
-      if (bytes.data() == place().data()) {
-        in_place += bytes.size();
-      } else {
-        std::memcpy(place().data(), bytes.data(), bytes.size());
-      }
-      arrived += bytes.size();
-    };
-    served->start(events);
-  });
-  REQUIRE(listener);
-  TcpStream client(loop);
-  client.connect("127.0.0.1", std::to_string((*listener)->port()), [&](Status connected) {
-    REQUIRE(connected);
-    client.start({});
-    client.write({{{}, nullptr, sent}});
-  });
-  while (arrived < sent.size()) uv_run(loop.raw(), UV_RUN_ONCE);
+  TcpStream::Events events;
+  const auto place = [&] { return MutableBytes(got).subspan(arrived); };
+  // In the first half and the last quarter, in turns in pieces of 10,000 bytes and to the end.
+  events.space = [&, place] {
+    const bool anywhere = arrived >= sent.size() / 2 && arrived < sent.size() / 4 * 3;
+    const MutableBytes rest = place();
+    return anywhere ? MutableBytes()
+                    : rest.first(arrived % 3 == 0 ? rest.size() : std::min<std::size_t>(rest.size(), 10'000));
+  };
+  events.on_bytes = [&, place](ByteView bytes) {
+    REQUIRE(bytes.size() <= place().size());
+    if (bytes.data() == place().data()) {
+      in_place += bytes.size();
+    } else {
+      std::memcpy(place().data(), bytes.data(), bytes.size());
+    }
+    arrived += bytes.size();
+  };
+  Served pair(events);
+  pair.connected([&](TcpStream& client) { client.write({{{}, nullptr, sent}}); });
+  while (arrived < sent.size()) pair.run_once();
   CHECK(got == sent);
   CHECK(in_place >= sent.size() / 2);
-  CHECK(served->bytes_read() == sent.size());
-  client.close();
-  served->close();
-  listener->reset();
+  CHECK(pair.served->bytes_read() == sent.size());
 }
 
 SCENARIO("the peer's last words are read before a failed write ends the connection") {
